@@ -1,0 +1,1 @@
+"""Discovery, books, detection, decision and execution: the process that trades."""

@@ -1,0 +1,1 @@
+"""Which markets ask the same question."""

@@ -1,0 +1,1 @@
+"""Making decisions real: routes, legs, exits."""

@@ -1,0 +1,144 @@
+"""The words the rooms of the controller share: pairs, baskets and the events the engine is fed.
+
+A Pair is two markets on two venues that ask the same. A Basket is legs that together pay at least payout; each pair yields two,
+one per direction. No venue is named in a type.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, NewType
+
+import msgspec
+
+from trading.book import BookChanged, BookLost, MarketChanged
+from trading.ids import ArbId, LegId
+from trading.market import Market, MarketId, Outcome, Venue
+from trading.order import LegResult
+from trading.units import Money, Price, Size, WallNs
+from trading.venue import Balance, VenueMode
+
+__all__ = [
+    "ArbClosed",
+    "Balances",
+    "Basket",
+    "CancelLeg",
+    "Command",
+    "Event",
+    "EventId",
+    "Pair",
+    "PairChanged",
+    "PairState",
+    "Terms",
+    "Tick",
+    "baskets_of",
+]
+
+EventId = NewType("EventId", str)
+"""One real-world event, whatever the venues call it: the unit of claims (B-191)."""
+PairState = Literal["proposed", "approved", "paused", "rejected", "retired"]
+Terms = Literal["verified", "unverified", "conflict"]
+
+
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
+    """Two markets that ask the same. outcome_index is the outcome of second that means first YES (B-099)."""
+
+    id: str
+    event: EventId
+    league: str
+    kind: str
+    """game_winner for now."""
+    description: str
+    first: MarketId
+    second: MarketId
+    outcome_index: Outcome
+    state: PairState
+    terms: Terms
+    starts_at: WallNs | None
+    evidence: tuple[str, ...] = ()
+    """Why the two are the same: one fact each."""
+
+
+class Basket(msgspec.Struct, frozen=True, kw_only=True):
+    """Legs to BUY together. payout is the least they pay in the price of one set; max_size caps it, None = no cap."""
+
+    id: str
+    kind: str
+    """poly_yes_kalshi_no, kalshi_yes_poly_no, kalshi_only, poly_only (B-160)."""
+    event: EventId
+    legs: tuple[tuple[MarketId, Outcome], ...]
+    payout: Price
+    approval: PairState
+    terms: Terms
+    league: str = ""
+    max_size: Size | None = None
+
+
+class PairChanged(msgspec.Struct, frozen=True):
+    """A pair was found, approved, paused or retired; markets are both sides' current terms."""
+
+    pair: Pair
+    markets: tuple[Market, Market]
+
+
+class Balances(msgspec.Struct, frozen=True):
+    """The venue's own free cash per shard, read at now."""
+
+    venue: Venue
+    rows: tuple[Balance, ...]
+
+
+class Command(msgspec.Struct, frozen=True):
+    """An operator's word: halt, freeze, resume, test_arb. detail as the command needs."""
+
+    name: Literal["halt", "freeze", "resume", "test_arb"]
+    detail: str = ""
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """The backstop sweep (B-006, B-166): every basket is looked at once."""
+
+
+class ArbClosed(msgspec.Struct, frozen=True, kw_only=True):
+    """An execution ended; its claim is released. Everything after fees, from the results as they stand."""
+
+    arb_id: ArbId
+    event: EventId
+    basket: str
+    outcome: Literal["matched", "miss", "one_sided", "unwound", "exposed", "unknown"]
+    matched: Size
+    unhedged: Size
+    profit: Money
+    results: tuple[LegResult, ...]
+
+
+class CancelLeg(msgspec.Struct, frozen=True):
+    """Ask for a resting leg's end."""
+
+    leg_id: LegId
+    reason: str
+
+
+Event = BookChanged | BookLost | MarketChanged | LegResult | VenueMode | Balances | PairChanged | Command | ArbClosed | Tick
+
+
+def baskets_of(pair: Pair, first_venue: str, second_venue: str) -> Sequence[Basket]:
+    """The two directions of a pair: YES here with its opposite there, and the reverse."""
+    same = pair.outcome_index
+    short = {"polymarket": "poly"}
+    one, two = (short.get(venue, venue) for venue in (first_venue, second_venue))
+    shapes = (
+        (f"{one}_yes_{two}_no", ((pair.first, Outcome.YES), (pair.second, same.other))),
+        (f"{two}_yes_{one}_no", ((pair.first, Outcome.NO), (pair.second, same))),
+    )
+    return [
+        Basket(
+            id=f"{pair.id}:{kind}",
+            kind=kind,
+            event=pair.event,
+            legs=legs,
+            payout=Price(10_000),
+            approval=pair.state,
+            terms=pair.terms,
+            league=pair.league,
+        )
+        for kind, legs in shapes
+    ]

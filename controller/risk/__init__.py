@@ -1,0 +1,1 @@
+"""Whether, how much and in which order: the gate every leg passes."""

@@ -1,0 +1,95 @@
+"""One HTTP exchange: the seam, and its production form on aiohttp.
+
+Connections are kept warm far beyond the client's default of 15 s, because arbs are rarer than that and a cold socket costs two
+round trips (performance.md 0). Proxy variables are ignored: orders go where the settings say.
+"""
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Protocol
+
+import aiohttp
+import msgspec
+
+from trading.errors import UnknownOutcome, Unreachable
+
+__all__ = ["AiohttpHttp", "Http", "HttpStatistics", "Response"]
+
+_KEEP_ALIVE_S = 600.0
+_MAX_BODY = 64 * 1024 * 1024
+
+
+class Response(msgspec.Struct, frozen=True):
+    """Status, lower-case headers and the whole body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests sent and how many of them had to open a connection first."""
+
+    requests: int
+    opened: int
+    cold_writes: int
+    """POST and DELETE that left on a socket opened for them."""
+
+
+class Http(Protocol):
+    """Sends one request. Raises Unreachable when nothing was sent, UnknownOutcome when sent and not answered."""
+
+    async def request(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, timeout_s: float
+    ) -> Response: ...
+
+
+class AiohttpHttp:
+    """The aiohttp form. name is the venue, for error messages. Must be made inside a running loop."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._requests = self._opened = self._cold_writes = 0
+        trace = aiohttp.TraceConfig()
+        trace.on_connection_create_end.append(self._on_open)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=64, keepalive_timeout=_KEEP_ALIVE_S, ttl_dns_cache=300),
+            trust_env=False,
+            auto_decompress=True,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trace_configs=[trace],
+        )
+
+    async def _on_open(self, _session: aiohttp.ClientSession, context: SimpleNamespace, _params: object) -> None:
+        self._opened += 1
+        if (context.trace_request_ctx or "GET") in ("POST", "DELETE", "PUT"):
+            self._cold_writes += 1
+
+    async def request(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, timeout_s: float
+    ) -> Response:
+        self._requests += 1
+        try:
+            async with self._session.request(
+                method,
+                url,
+                headers=headers,
+                data=body,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=timeout_s),
+                trace_request_ctx=method,
+            ) as answer:
+                data = await answer.content.read(_MAX_BODY)
+                return Response(answer.status, {k.lower(): v for k, v in answer.headers.items()}, data)
+        except aiohttp.ClientConnectorError as exc:
+            raise Unreachable(self._name, "unreachable", f"{method} {url}: {exc}") from exc
+        except TimeoutError as exc:
+            raise UnknownOutcome(self._name, "timeout", f"{method} {url}: no answer in {timeout_s:g} s") from exc
+        except (aiohttp.ClientError, OSError) as exc:
+            raise UnknownOutcome(self._name, "no_answer", f"{method} {url}: {type(exc).__name__}: {exc}") from exc
+
+    def statistics(self) -> HttpStatistics:
+        return HttpStatistics(requests=self._requests, opened=self._opened, cold_writes=self._cold_writes)
+
+    async def close(self) -> None:
+        await self._session.close()

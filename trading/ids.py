@@ -1,0 +1,88 @@
+"""Ids that no two runs, hosts or attempts can share (B-171).
+
+    ArbId  14 bytes   48-bit ms | 32-bit boot | 32-bit counter
+    LegId  16 bytes   ArbId | leg | attempt
+    client_order_id   "arb" + lower-case base32hex(LegId), 29 characters, time-ordered
+
+A client order id gives its arb, leg and attempt back, which is how a venue's record is joined to ours after a crash.
+"""
+
+import base64
+import os
+import random
+from typing import NewType, Protocol
+
+from trading.clock import MS, Clock
+
+__all__ = [
+    "ArbId",
+    "Ids",
+    "LegId",
+    "SeededIds",
+    "SystemIds",
+    "arb_of",
+    "client_order_id",
+    "leg_id",
+    "parse_client_order_id",
+]
+
+ArbId = NewType("ArbId", bytes)
+LegId = NewType("LegId", bytes)
+
+
+class Ids(Protocol):
+    """Source of every id, salt, nonce and jitter."""
+
+    def arb(self) -> ArbId: ...
+    def random(self, n: int) -> bytes: ...
+
+
+class SystemIds:
+    """Ids from the clock, this boot and a counter; randomness from the operating system."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._counter = 0
+
+    def arb(self) -> ArbId:
+        self._counter += 1
+        ms = self._clock.wall_ns() // MS
+        return ArbId(ms.to_bytes(6) + self._clock.boot_id + self._counter.to_bytes(4))
+
+    def random(self, n: int) -> bytes:
+        return os.urandom(n)
+
+
+class SeededIds(SystemIds):
+    """The same ids with seeded randomness: a run repeats to the byte."""
+
+    def __init__(self, clock: Clock, seed: int) -> None:
+        super().__init__(clock)
+        self._random = random.Random(seed)
+
+    def random(self, n: int) -> bytes:
+        return self._random.randbytes(n)
+
+
+def leg_id(arb: ArbId, leg: int, attempt: int) -> LegId:
+    """Name one order: leg and attempt are 0..255."""
+    return LegId(arb + bytes((leg, attempt)))
+
+
+def arb_of(leg: LegId) -> ArbId:
+    return ArbId(leg[:14])
+
+
+def client_order_id(leg: LegId) -> str:
+    """The id both venues' records carry: 29 characters of [a-v0-9]."""
+    return "arb" + base64.b32hexencode(leg).decode().rstrip("=").lower()
+
+
+def parse_client_order_id(text: str) -> LegId | None:
+    """The leg behind a client order id, or None when it is not one of ours."""
+    if len(text) != 29 or not text.startswith("arb"):
+        return None
+    try:
+        return LegId(base64.b32hexdecode(text[3:].upper() + "======"))
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""Kalshi as its Trade API stands today (kalshi.md)."""

@@ -1,0 +1,1 @@
+"""Polymarket's CLOB, Gamma and streams as they stand today (polymarket.md)."""
