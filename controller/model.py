@@ -94,7 +94,10 @@ class Command(msgspec.Struct, frozen=True):
 
 
 class Tick(msgspec.Struct, frozen=True):
-    """The backstop sweep (B-006, B-166): every basket is looked at once."""
+    """The backstop sweep (B-006, B-166): every basket is looked at once. wall is the stamp of this moment, which is how the
+    pure rooms learn how far scheduled starts are."""
+
+    wall: WallNs
 
 
 class ArbClosed(msgspec.Struct, frozen=True, kw_only=True):
