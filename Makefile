@@ -1,0 +1,39 @@
+# Every target works from a fresh clone with only Python and make.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test bench check setup setup-test clean
+
+# The whole system offline: both simulated venues, a scripted minute, a ledger that equals both venues.
+demo: setup
+	$(BIN)/controller demo $(ARGS)
+
+test: setup-test
+	$(BIN)/python -m pytest tests $(ARGS)
+
+# Ratios beside their reference, one JSON line each.
+bench: setup-test
+	$(BIN)/python -m tests.bench $(ARGS)
+
+# What .ci/run runs before the demo.
+check: setup-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests $(ARGS)
+
+setup: $(VENV)/.runtime
+setup-test: $(VENV)/.test
+
+$(VENV)/.runtime: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,check]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info state logs

@@ -1,0 +1,133 @@
+"""Five sources, one precedence, errors that name variable, value and range (B-015..B-020)."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import Field
+
+from trading.errors import SettingsError
+from trading.secrets import Secret
+from trading.settings import Names, VenueSettings, example_env, is_loopback, load, redacted
+
+
+class Example(VenueSettings):
+    size: int = Field(10, ge=1, le=100, description="contracts")
+    names: Names = Field((), description="a list")
+
+
+def read(tmp_path: Path, env: dict[str, str] | None = None, **flags: object) -> Example:
+    return load(Example, flags=flags, environ=env or {}, directory=tmp_path)
+
+
+def test_precedence_flag_environment_dotenv_toml_default(tmp_path: Path) -> None:
+    """B-015: each source gives way to the one above it."""
+    seen = [read(tmp_path).size]
+    (tmp_path / "config.toml").write_text("[risk]\nsize = 20\n")
+    seen.append(read(tmp_path).size)
+    (tmp_path / ".env").write_text("SIZE=30\n")
+    seen.append(read(tmp_path).size)
+    seen.append(read(tmp_path, {"SIZE": "40"}).size)
+    seen.append(read(tmp_path, {"SIZE": "40"}, size=50).size)
+
+    assert seen == [10, 20, 30, 40, 50]
+
+
+@pytest.mark.parametrize("text", ["1", "true", "TRUE", "yes", "On"])
+def test_true_has_many_spellings(tmp_path: Path, text: str) -> None:
+    """B-016."""
+    assert read(tmp_path, {"DRY_RUN": text}).dry_run is True
+
+
+@pytest.mark.parametrize("text", ["0", "false", "No", "OFF"])
+def test_false_has_many_spellings(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, {"DRY_RUN": text}).dry_run is False
+
+
+def test_lists_are_trimmed_and_lower_case(tmp_path: Path) -> None:
+    assert read(tmp_path, {"NAMES": " Kalshi , POLY,"}).names == ("kalshi", "poly")
+
+
+@pytest.mark.parametrize(
+    ("env", "parts"),
+    [
+        ({"SIZE": "0"}, ("SIZE='0'", ">= 1 and <= 100")),
+        ({"SIZE": "ten"}, ("SIZE='ten'", "a whole number")),
+        ({"DRY_RUN": "perhaps"}, ("DRY_RUN='perhaps'", "true/false")),
+        ({"LOG_LEVEL": "LOUD"}, ("LOG_LEVEL='LOUD'", "DEBUG, INFO, WARNING, ERROR")),
+        ({"SIZE": "0", "LOG_LEVEL": "LOUD"}, ("SIZE=", "LOG_LEVEL=")),
+    ],
+)
+def test_malformed_value_names_variable_value_and_range(tmp_path: Path, env: dict[str, str], parts: tuple[str, ...]) -> None:
+    """B-017."""
+    with pytest.raises(SettingsError) as caught:
+        read(tmp_path, env)
+
+    assert all(part in str(caught.value) for part in parts)
+
+
+def test_secrets_are_refused_in_toml_and_masked_everywhere(tmp_path: Path) -> None:
+    """B-018, B-019."""
+    (tmp_path / "config.toml").write_text('poly_private_key = "0xabc"\n')
+    with pytest.raises(SettingsError, match=r"secret; put it into \.env"):
+        read(tmp_path)
+    (tmp_path / "config.toml").unlink()
+    settings = read(tmp_path, {"POLY_PRIVATE_KEY": "0xabc"})
+
+    assert settings.poly_private_key == Secret("0xabc")
+    assert "0xabc" not in repr(settings) + str(redacted(settings))
+
+
+def test_unknown_toml_key_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("[risk]\nmax_sise = 1\n")
+
+    with pytest.raises(SettingsError, match="max_sise"):
+        read(tmp_path)
+
+
+def test_toml_sections_prefix_their_keys(tmp_path: Path) -> None:
+    """B-026: [kalshi] private_key_path is KALSHI_PRIVATE_KEY_PATH."""
+    (tmp_path / "config.toml").write_text('[kalshi]\nprivate_key_path = "k.pem"\n')
+
+    assert read(tmp_path).kalshi_private_key_path == "k.pem"
+
+
+def test_aliases_of_credentials(tmp_path: Path) -> None:
+    """C-03: old names work; two different values for one credential stop the start; a wallet address is taken as funder."""
+    notices: list[str] = []
+    wallet = "0x" + "1" * 40
+    env = {"KALSHI_API_KEY": "k", "POLYMARKET_PRIVATE_KEY": "0x1", "POLYMARKET_API_KEY": wallet}
+    settings = load(Example, environ=env, directory=tmp_path, notice=notices.append)
+
+    assert (settings.kalshi_api_key_id, settings.poly_private_key.reveal(), settings.poly_funder) == ("k", "0x1", wallet)
+    assert settings.polymarket_api_key == ""
+    assert len(notices) == 1
+    with pytest.raises(SettingsError, match="different values"):
+        read(tmp_path, {"KALSHI_API_KEY": "a", "KALSHI_API_KEY_ID": "b"})
+
+
+def test_mixed_hosts_stop_the_start(tmp_path: Path) -> None:
+    """Hosts are all loopback or none (design.md 5, World)."""
+    with pytest.raises(SettingsError, match="mixed"):
+        read(tmp_path, {"KALSHI_API_BASE": "http://127.0.0.1:1/trade-api/v2"}).world()
+    assert read(tmp_path).world() == "paper"
+    assert read(tmp_path, {"DRY_RUN": "0"}).world() == "live"
+
+
+@pytest.mark.parametrize(
+    ("url", "near"),
+    [
+        ("http://127.0.0.1:1/x", True),
+        ("ws://localhost:5", True),
+        ("http://[::1]:5", True),
+        ("https://localhost.evil.io", False),
+    ],
+)
+def test_loopback_is_judged_by_address(url: str, near: bool) -> None:
+    assert is_loopback(url) is near
+
+
+def test_example_file_lists_every_variable() -> None:
+    """B-020."""
+    text = example_env(Example)
+
+    assert all(f"#{name.upper()}=" in text for name in Example.model_fields)

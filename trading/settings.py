@@ -1,0 +1,246 @@
+"""Settings from five sources, validated once (B-015..B-020).
+
+    command-line flag  >  environment  >  .env in the working directory  >  config.toml  >  default
+
+A field of a settings model is a variable: kalshi_api_base is KALSHI_API_BASE. A malformed value stops the start with variable,
+value and allowed range. Secrets come from environment, .env or the files they point to, never from config.toml.
+"""
+
+import ipaddress
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from trading.errors import SettingsError
+from trading.secrets import Secret
+
+__all__ = ["Names", "SecretText", "SettingsModel", "VenueSettings", "example_env", "is_loopback", "load", "redacted"]
+
+
+def _to_secret(value: object) -> Secret:
+    if isinstance(value, Secret):
+        return value
+    if isinstance(value, str):
+        return Secret(value.strip())
+    raise ValueError("must be text")
+
+
+def _to_names(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return tuple(part.strip().lower() for part in value.split(",") if part.strip())
+    if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
+        return tuple(part.strip().lower() for part in value if part.strip())
+    raise ValueError("must be a comma separated list")
+
+
+SecretText = Annotated[Secret, BeforeValidator(_to_secret)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_to_names)]
+"""A comma separated, case-insensitive list (B-016)."""
+
+
+class SettingsModel(BaseModel):
+    """Base of every settings model: immutable, unknown names refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=False)
+
+
+M = TypeVar("M", bound=SettingsModel)
+
+
+class VenueSettings(SettingsModel):
+    """What any process needs to talk to a venue."""
+
+    kalshi_api_key_id: str = Field("", description="Kalshi API key id; empty = no Kalshi trading and no Kalshi stream")
+    kalshi_private_key_path: str = Field("", description="Kalshi private key, a PEM file (RSA or Ed25519)")
+    kalshi_api_secret: SecretText = Field(Secret(""), description="the same PEM inline, instead of the file")
+    poly_private_key: SecretText = Field(Secret(""), description="Polymarket wallet key, 0x and 64 hex digits")
+    poly_funder: str = Field("", description="Polymarket wallet that holds the money", pattern=r"^(0x[0-9a-fA-F]{40})?$")
+    polymarket_signature_type: int = Field(
+        3, ge=0, le=3, description="kind of wallet: 3 deposit wallet, 2 Safe, 1 proxy, 0 plain key (allow-listed only)"
+    )
+    polymarket_api_key: str = Field("", description="L2 key; derived from the wallet when all three are empty")
+    polymarket_api_secret: SecretText = Field(Secret(""), description="L2 secret")
+    polymarket_api_passphrase: SecretText = Field(Secret(""), description="L2 passphrase")
+    polymarket_chain_id: int = Field(137, ge=1, description="chain of the exchange contracts")
+    kalshi_api_base: str = Field("https://external-api.kalshi.com/trade-api/v2", description="Kalshi REST")
+    kalshi_ws_url: str = Field("wss://external-api-ws.kalshi.com/trade-api/ws/v2", description="Kalshi stream")
+    polymarket_clob_url: str = Field("https://clob.polymarket.com", description="Polymarket order books and orders")
+    polymarket_gamma_url: str = Field("https://gamma-api.polymarket.com", description="Polymarket discovery")
+    polymarket_data_url: str = Field("https://data-api.polymarket.com", description="Polymarket positions")
+    polymarket_ws_url: str = Field("wss://ws-subscriptions-clob.polymarket.com", description="Polymarket streams")
+    polymarket_geoblock_url: str = Field("https://polymarket.com/api/geoblock", description="asked before live trading (B-427)")
+    dry_run: bool = Field(True, description="1 = paper, no order leaves the process; 0 = orders are sent")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level shown and kept")
+    log_file: str = Field("logs/arbitrage.log", description="JSON lines, rotated; empty = none")
+
+    def hosts(self) -> tuple[str, ...]:
+        """Every venue address an order or a price can come from."""
+        return (
+            self.kalshi_api_base,
+            self.kalshi_ws_url,
+            self.polymarket_clob_url,
+            self.polymarket_gamma_url,
+            self.polymarket_data_url,
+            self.polymarket_ws_url,
+        )
+
+    def world(self) -> Literal["paper", "sim", "live"]:
+        """paper when dry; else sim when every host is loopback, live when none is. Raises SettingsError on a mixture."""
+        near = [is_loopback(url) for url in self.hosts()]
+        if any(near) and not all(near):
+            far = next(url for url, loop in zip(self.hosts(), near, strict=True) if not loop)
+            raise SettingsError(f"venue hosts are mixed: {far} is not on loopback while others are; set all or none")
+        if self.dry_run:
+            return "paper"
+        return "sim" if all(near) else "live"
+
+
+_ALIASES = {"KALSHI_API_KEY": "kalshi_api_key_id", "POLYMARKET_PRIVATE_KEY": "poly_private_key"}
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL can only reach this machine."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load(
+    model: type[M],
+    *,
+    flags: Mapping[str, object] | None = None,
+    environ: Mapping[str, str],
+    directory: Path,
+    config: Path | None = None,
+    notice: Callable[[str], None] = lambda line: None,
+) -> M:
+    """Merge the sources into model. flags maps field names to values (None = not given).
+
+    Raises SettingsError for every malformed value at once, one line each. Unknown environment variables are none of our
+    business; unknown names in config.toml are refused.
+    """
+    fields = model.model_fields
+    merged: dict[str, object] = {}
+    merged.update(_from_toml(model, config, directory))
+    for source in (_read_dotenv(directory / ".env"), environ):
+        merged.update(_from_environment(fields, source, notice))
+    merged.update({name: value for name, value in (flags or {}).items() if value is not None and name in fields})
+    merged = {name: value for name, value in merged.items() if value != "" or fields[name].default == ""}
+    try:
+        return model(**merged)
+    except ValidationError as exc:
+        lines = [_explain(fields, error) for error in exc.errors(include_url=False)]
+        raise SettingsError("; ".join(lines)) from None  # the cause would print values, secrets among them
+
+
+def _read_dotenv(path: Path) -> Mapping[str, str]:
+    if not path.is_file():
+        return {}
+    return {name: value for name, value in dotenv_values(path, interpolate=False).items() if value is not None}
+
+
+def _from_environment(
+    fields: Mapping[str, FieldInfo], source: Mapping[str, str], notice: Callable[[str], None]
+) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for variable, value in source.items():
+        name = _ALIASES.get(variable) or variable.lower()
+        if name not in fields or not (variable.isupper() or variable in _ALIASES):
+            continue
+        if variable == "POLYMARKET_API_KEY" and value.startswith("0x") and len(value) == 42:
+            notice("POLYMARKET_API_KEY holds a wallet address and is taken as POLY_FUNDER")  # C-03
+            name = "poly_funder"
+        if value != "" and name in found and found[name] != value:
+            raise SettingsError(f"{name.upper()} is given twice with different values (an alias differs); keep one")
+        if value != "" or name not in found:
+            found[name] = value
+    return found
+
+
+def _from_toml(model: type[SettingsModel], config: Path | None, directory: Path) -> dict[str, object]:
+    path = config or directory / "config.toml"
+    if not path.is_file():
+        if config is not None:
+            raise SettingsError(f"--config {path}: no such file")
+        return {}
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise SettingsError(f"{path}: {exc}") from exc
+    found: dict[str, object] = {}
+    for section, table in tables.items():
+        entries = table.items() if isinstance(table, dict) else [(section, table)]
+        prefix = f"{section}_" if isinstance(table, dict) else ""
+        for key, value in entries:
+            name = next((name for name in (key.lower(), f"{prefix}{key}".lower()) if name in model.model_fields), None)
+            if name is None:
+                raise SettingsError(f"{path}: [{section}] {key} is no setting; see .env.example for the names")
+            if _is_secret(model.model_fields[name]):
+                raise SettingsError(f"{path}: {key} is a secret; put it into .env or the environment (B-019)")
+            found[name] = str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+    return found
+
+
+def _is_secret(field: FieldInfo) -> bool:
+    return field.annotation is Secret
+
+
+def _allowed(field: FieldInfo) -> str:
+    if get_origin(field.annotation) is Literal:
+        return "one of " + ", ".join(str(value) for value in get_args(field.annotation))
+    bounds = []
+    for rule in field.metadata:
+        for mark, sign in (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<")):
+            if (limit := getattr(rule, mark, None)) is not None:
+                bounds.append(f"{sign} {limit}")
+    kind = {bool: "1/0, true/false, yes/no or on/off", int: "a whole number", float: "a number"}.get(field.annotation)  # type: ignore[arg-type]  # annotation may be any type; get() copes
+    return " ".join(filter(None, (kind, " and ".join(bounds)))) or "see .env.example"
+
+
+def _explain(fields: Mapping[str, FieldInfo], error: Any) -> str:
+    name = str(error["loc"][0]) if error["loc"] else ""
+    field = fields.get(name)
+    if field is None:
+        return str(error["msg"]).removeprefix("Value error, ")
+    shown = "***" if _is_secret(field) else repr(error.get("input"))
+    why = str(error["msg"]).removeprefix("Value error, ")
+    return f"{name.upper()}={shown}: {why} (allowed: {_allowed(field)})"
+
+
+def redacted(settings: SettingsModel) -> dict[str, object]:
+    """The effective settings for the log, every secret masked (B-018)."""
+    shown: dict[str, object] = {}
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        shown[name.upper()] = ("***" if value else "") if isinstance(value, Secret) else value
+    return shown
+
+
+def example_env(model: type[SettingsModel]) -> str:
+    """The text of .env.example: every variable with its meaning and default (B-020)."""
+    lines = [
+        "# Every setting with its default. Copy to .env and change what you need; the environment wins over this file.",
+        "",
+    ]
+    for name, field in model.model_fields.items():
+        value = field.default
+        if isinstance(value, bool):
+            text = str(int(value))
+        elif isinstance(value, Secret):
+            text = ""
+        elif isinstance(value, tuple):
+            text = ",".join(value)
+        else:
+            text = str(value)
+        lines += [f"# {field.description}", f"#{name.upper()}={text}"]
+    return "\n".join(lines) + "\n"
