@@ -1,0 +1,1 @@
+"""What was traded, what it cost and what it is worth."""

@@ -1,0 +1,154 @@
+"""Opportunities and refusals as versioned JSON lines, with the terms that led to each decision (B-165).
+
+A decision is written when it falls, an execution again when it closes. Rows wait in memory and go out in batches off the loop,
+so recording can never delay an order; when a disk is slow the oldest rows are dropped and counted.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from controller.model import ArbClosed
+from controller.risk.decision import Approved, Decision
+from controller.strategy.base import Intent
+from trading.clock import MS, Clock
+from trading.log import get_logger
+from trading.market import Market, MarketId
+from trading.offload import Offload
+from trading.units import format_price, to_dollars
+
+__all__ = ["SCHEMA", "Records"]
+
+SCHEMA = 1
+_KEEP = 10_000
+log = get_logger(__name__)
+
+
+class Records:
+    """Appends to DIR/decisions.jsonl. run() flushes until cancelled; flush() writes what waits."""
+
+    def __init__(self, directory: Path, clock: Clock, offload: Offload, market_of: Callable[[MarketId], Market | None]) -> None:
+        self._path = directory / "decisions.jsonl"
+        self._clock = clock
+        self._offload = offload
+        self._market_of = market_of
+        self._waiting: deque[dict[str, Any]] = deque(maxlen=_KEEP)
+        self.dropped = 0
+
+    def decided(self, decision: Decision) -> None:
+        """Keep a decision: executed, or refused and why."""
+        intent = decision.intent
+        row = self._intent(intent)
+        if isinstance(decision, Approved):
+            row |= {
+                "kind": "approved",
+                "arb": decision.arb_id.hex(),
+                "plan": decision.plan.row,
+                "mode": decision.plan.mode,
+                "size": to_dollars(decision.plan.size),
+                "limits": [format_price(price) for price in decision.plan.limits],
+                "why": decision.plan.reason,
+            }
+        else:
+            row |= {"kind": "refused", "code": decision.code, "detail": decision.detail}
+        self._put(row)
+
+    def closed(self, done: ArbClosed) -> None:
+        """Keep how an execution ended."""
+        self._put(
+            {
+                "kind": "closed",
+                "arb": done.arb_id.hex(),
+                "basket": done.basket,
+                "outcome": done.outcome,
+                "matched": to_dollars(done.matched),
+                "unhedged": to_dollars(done.unhedged),
+                "profit": to_dollars(done.profit),
+                "legs": [
+                    {
+                        "id": result.client_order_id,
+                        "state": result.state,
+                        "filled": to_dollars(result.filled),
+                        "cost": to_dollars(result.cost),
+                        "fee": to_dollars(result.fee),
+                        "code": result.code,
+                    }
+                    for result in done.results
+                ],
+            }
+        )
+
+    def _intent(self, intent: Intent) -> dict[str, Any]:
+        now = self._clock.mono_ns()
+        legs = []
+        for want, quote in zip(intent.wants, intent.quotes, strict=False):
+            market = self._market_of(want.market)
+            legs.append(
+                {
+                    "market": want.market,
+                    "outcome": want.outcome.name.lower(),
+                    "limit": format_price(want.limit),
+                    "size": to_dollars(want.size),
+                    "shown": [format_price(quote.price), to_dollars(quote.size)],
+                    "change_age_ms": (now - quote.changed_at) // MS,
+                    "proof_age_ms": (now - quote.proved_at) // MS,
+                    "terms": _terms(market),
+                }
+            )
+        return {
+            "strategy": intent.strategy,
+            "basket": intent.basket.id,
+            "event": intent.event,
+            "edge": to_dollars(intent.edge),
+            "worst_edge": to_dollars(intent.worst_edge),
+            "reason": intent.reason,
+            "is_test": intent.is_test,
+            "legs": legs,
+        }
+
+    def _put(self, row: Mapping[str, Any]) -> None:
+        if len(self._waiting) == _KEEP:
+            self.dropped += 1
+        self._waiting.append({"schema": SCHEMA, "wall_ns": self._clock.wall_ns(), **row})
+
+    async def flush(self) -> None:
+        """Write everything that waits. A failed write is logged and the rows are dropped, never the process."""
+        if not self._waiting:
+            return
+        lines = b"".join(msgspec.json.encode(row) + b"\n" for row in self._waiting)
+        self._waiting.clear()
+        try:
+            await self._offload.run(lambda: _append(self._path, lines))
+        except OSError as exc:
+            log.warning("records_not_written", path=str(self._path), error=str(exc), next_step="free the disk")
+
+    async def run(self) -> None:
+        try:
+            while True:
+                await asyncio.sleep(0.25)
+                await self.flush()
+        finally:
+            await asyncio.shield(self.flush())
+
+
+def _append(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        file.write(data)
+
+
+def _terms(market: Market | None) -> dict[str, Any] | None:
+    if market is None:
+        return None
+    fees = market.fees
+    return {
+        "venue": market.venue,
+        "fees": None if fees is None else {"schedule": fees.schedule, "taker": fees.taker, "maker": fees.maker},
+        "hold_ms": None if market.hold_ns is None else market.hold_ns // MS,
+        "shard": market.shard,
+        "rules_hash": market.rules_hash,
+    }

@@ -1,0 +1,60 @@
+"""Decisions are kept with their terms, and a broken disk never stops the process."""
+
+import json
+from pathlib import Path
+
+from controller.model import Basket, EventId
+from controller.records import Records
+from controller.risk.decision import Refused
+from controller.strategy.base import Intent, Quote
+from trading.clock import ManualClock
+from trading.market import Action, MarketId, Outcome
+from trading.offload import InlineOffload
+from trading.order import Want
+from trading.units import Money, MonoNs, Price, Size
+
+
+def refused() -> Refused:
+    basket = Basket(
+        id="b",
+        kind="poly_yes_kalshi_no",
+        event=EventId("e"),
+        legs=((MarketId("A"), Outcome.YES),),
+        payout=Price(10_000),
+        approval="approved",
+        terms="verified",
+    )
+    intent = Intent(
+        strategy="cross_venue",
+        basket=basket,
+        event=EventId("e"),
+        purpose="open",
+        wants=(Want(market=MarketId("A"), outcome=Outcome.YES, action=Action.BUY, limit=Price(4200), size=Size(1_500_000)),),
+        edge=Money(30_000),
+        worst_edge=Money(20_000),
+        quotes=(Quote(MarketId("A"), Price(4200), Size(2_000_000), 3, MonoNs(0), MonoNs(0)),),
+        expires=MonoNs(0),
+        reason="3c",
+    )
+    return Refused(intent=intent, code="feed_unproven", detail="A was proven 4 s ago")
+
+
+async def test_a_refusal_is_kept_with_prices_and_reason(tmp_path: Path) -> None:
+    """B-165: one JSON line with schema, prices as exact decimals and the reason."""
+    records = Records(tmp_path, ManualClock(), InlineOffload(), lambda market: None)
+    records.decided(refused())
+    await records.flush()
+    row = json.loads((tmp_path / "decisions.jsonl").read_text())
+
+    assert (row["schema"], row["kind"], row["code"]) == (1, "refused", "feed_unproven")
+    assert row["legs"][0]["limit"] == "0.4200"
+    assert row["legs"][0]["size"] == "1.5"
+
+
+async def test_an_unwritable_directory_costs_rows_not_the_process(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("a file where a directory should be")
+    records = Records(tmp_path / "state", ManualClock(), InlineOffload(), lambda market: None)
+    records.decided(refused())
+
+    await records.flush()
+    assert (tmp_path / "state").is_file()
