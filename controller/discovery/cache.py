@@ -1,0 +1,115 @@
+"""What discovery found, kept between starts in one JSON file (B-105 to B-108).
+
+Every league and type carries its own age, so a refresh of a few leagues merges and never shrinks the others. The file is
+replaced in one step; one that cannot be read or has another schema is rebuilt, with a notice and without an error.
+"""
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+import msgspec
+
+from controller.discovery.pairs import KIND, ApprovalMode
+from controller.model import Basket, Pair
+from trading.market import Market, MarketId
+from trading.units import WallNs
+
+__all__ = ["SCHEMA", "TTL_NS", "Cached", "DiscoveryCache"]
+
+SCHEMA = 1
+TTL_NS = 7_200 * 1_000_000_000
+"""B-401's default."""
+
+
+class Cached(msgspec.Struct, frozen=True, kw_only=True):
+    """The file. scope maps "league:type" to the moment it was last read from both venues; created is the last write."""
+
+    schema: int = SCHEMA
+    created: WallNs = WallNs(0)
+    mode: ApprovalMode = "auto"
+    scope: dict[str, WallNs] = {}
+    pairs: tuple[Pair, ...] = ()
+    markets: tuple[Market, ...] = ()
+    event_baskets: tuple[Basket, ...] = ()
+
+    def age_ns(self, league: str, now: WallNs) -> int | None:
+        """How old a league's answer is; None when it was never read or is from the future."""
+        read = self.scope.get(_scope(league))
+        return now - read if read is not None and read <= now else None
+
+    def of(self, leagues: Collection[str]) -> "Cached":
+        """Only what belongs to these leagues."""
+        pairs = tuple(pair for pair in self.pairs if pair.league in leagues)
+        baskets = tuple(basket for basket in self.event_baskets if basket.league in leagues)
+        used = _markets_of(pairs, baskets)
+        markets = tuple(market for market in self.markets if market.id in used)
+        scope = {league: read for league, read in self.scope.items() if league.partition(":")[0] in leagues}
+        return msgspec.structs.replace(self, pairs=pairs, event_baskets=baskets, markets=markets, scope=scope)
+
+
+class DiscoveryCache:
+    """The file at a path. Reading never raises on content; writing raises OSError when the disk refuses."""
+
+    def __init__(self, path: Path, *, ttl_ns: int = TTL_NS) -> None:
+        self.path = path
+        self.ttl_ns = ttl_ns
+
+    def load(self) -> tuple[Cached, str | None]:
+        """What the file holds and a notice for the operator when it had to be ignored."""
+        try:
+            raw = self.path.read_bytes()
+        except FileNotFoundError:
+            return Cached(), None
+        except OSError as error:
+            return Cached(), f"discovery cache {self.path} cannot be read ({error}); finding pairs anew"
+        try:
+            schema = msgspec.json.decode(raw, type=_Head).schema
+            if schema != SCHEMA:
+                return Cached(), f"discovery cache {self.path} has schema {schema}, not {SCHEMA}; finding pairs anew"
+            return msgspec.json.decode(raw, type=Cached), None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return Cached(), f"discovery cache {self.path} is corrupt ({error}); finding pairs anew"
+
+    def merge(self, fresh: Cached, leagues: Collection[str], *, now: WallNs, base: Cached) -> Cached:
+        """Replace what base knows of these leagues by what fresh knows, keep the rest, write the file, return its content."""
+        others = base.of({key.partition(":")[0] for key in base.scope} - set(leagues))
+        if others.mode != fresh.mode:
+            # Found under another approval setting: kept, but read again before the next use (C-11).
+            others = msgspec.structs.replace(others, scope=dict.fromkeys(others.scope, WallNs(0)))
+        merged = Cached(
+            created=now,
+            mode=fresh.mode,
+            scope={**others.scope, **{_scope(league): now for league in leagues}},
+            pairs=(*others.pairs, *fresh.pairs),
+            markets=tuple({market.id: market for market in (*others.markets, *fresh.markets)}.values()),
+            event_baskets=(*others.event_baskets, *fresh.event_baskets),
+        )
+        self.save(merged)
+        return merged
+
+    def save(self, content: Cached) -> None:
+        """Write beside the file, flush to disk, then replace it in one step."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
+        try:
+            with beside.open("wb") as file:
+                file.write(msgspec.json.encode(content))
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(self.path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+class _Head(msgspec.Struct):
+    schema: int
+
+
+def _scope(league: str) -> str:
+    return f"{league}:{KIND}"
+
+
+def _markets_of(pairs: Collection[Pair], baskets: Collection[Basket]) -> set[MarketId]:
+    used = {market for pair in pairs for market in (pair.first, pair.second)}
+    return used | {market for basket in baskets for market, _ in basket.legs}

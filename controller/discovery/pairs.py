@@ -1,0 +1,94 @@
+"""Turn matches into what the controller trades: pairs with their approval and terms, and the baskets within one venue's event.
+
+A structural match (both starts known, every name given by the venue) may trade by itself under REQUIRE_PAIR_APPROVAL=auto
+(C-11); everything else waits for a person, whatever the setting. Prices are never a proof, but prices far apart are a doubt
+(matching.md 3.4): such a pair waits too.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from controller.discovery.game import Row
+from controller.discovery.matching import MatchedPair
+from controller.discovery.rules import compare
+from controller.model import Basket, EventId, Pair, PairState, Terms
+from trading.market import Market, Outcome
+from trading.units import CENT, ONE, Price, complement, parse_price
+
+__all__ = ["KIND", "MAX_GAP", "ApprovalMode", "to_event_basket", "to_pair"]
+
+ApprovalMode = Literal["auto", "all", "none"]
+KIND = "game_winner"
+MAX_GAP = Price(15 * CENT)
+"""Mid prices further apart than this are a doubt about the pair, not an opportunity."""
+_MAX_SPREAD = Price(10 * CENT)
+
+
+def to_pair(
+    found: MatchedPair, kalshi: Market, polymarket: Market, *, mode: ApprovalMode, rows: tuple[Row, Row] | None = None
+) -> Pair:
+    """Build the pair. rows are both raw markets, for the price check; without them it is skipped."""
+    terms, notes = compare(kalshi.rules, polymarket.rules, found.key)
+    doubts = list(notes) if terms == "conflict" else []
+    gap = _gap(rows[0], rows[1], found.outcome_index) if rows else None
+    if gap is not None and gap > MAX_GAP:
+        doubts.append(f"mid prices are {gap / CENT:g} cents apart")
+    state: PairState = "approved" if found.structural and not doubts and mode != "all" else "proposed"
+    return Pair(
+        id=f"{kalshi.id}:{polymarket.id}",
+        event=EventId(found.event),
+        league=found.key.league,
+        kind=KIND,
+        description=f"{kalshi.question} {found.side} = {polymarket.outcomes[found.outcome_index]} ({polymarket.question})",
+        first=kalshi.id,
+        second=polymarket.id,
+        outcome_index=found.outcome_index,
+        state=state,
+        terms=terms,
+        starts_at=found.starts_at,
+        evidence=(*found.evidence, *notes, *(f"doubt: {doubt}" for doubt in doubts if doubt not in notes)),
+    )
+
+
+def to_event_basket(event: str, league: str, markets: Sequence[Market], *, mode: ApprovalMode) -> Basket | None:
+    """NO of every open market of one mutually exclusive event: at most one pays YES, so n legs pay at least n - 1 dollars.
+
+    None when the venue does not call the event exclusive or fewer than two markets are open. YES + YES is no basket: exclusive
+    means at most one YES, not exactly one (kalshi.md 5.1, B-160).
+    """
+    legs = [market for market in markets if market.status == "open"]
+    if len(legs) < 2 or not all(market.mutually_exclusive for market in legs):
+        return None
+    read = all(market.rules and "||" not in market.rules for market in legs)
+    terms: Terms = "verified" if read else "unverified"
+    return Basket(
+        id=f"{legs[0].event_id}:kalshi_only",
+        kind="kalshi_only",
+        event=EventId(event),
+        legs=tuple((market.id, Outcome.NO) for market in sorted(legs, key=lambda market: market.id)),
+        payout=Price((len(legs) - 1) * ONE),
+        approval="proposed" if mode == "all" else "approved",
+        terms=terms,
+        league=league,
+    )
+
+
+def _gap(kalshi: Row, polymarket: Row, index: Outcome) -> Price | None:
+    """How far the mids of both markets are apart, None unless both venues show a two-sided price of at most 10 cents spread."""
+    ours = _mid(kalshi.get("yes_bid_dollars"), kalshi.get("yes_ask_dollars"))
+    theirs = _mid(polymarket.get("bestBid"), polymarket.get("bestAsk"))
+    if ours is None or theirs is None:
+        return None
+    if index is Outcome.NO:
+        theirs = complement(theirs)
+    return Price(abs(ours - theirs))
+
+
+def _mid(bid: object, ask: object) -> Price | None:
+    try:
+        low, high = parse_price(str(bid)), parse_price(str(ask))
+    except ValueError:
+        return None
+    if not 0 < low < high < ONE or high - low > _MAX_SPREAD:
+        return None
+    return Price((low + high) // 2)
