@@ -37,7 +37,7 @@ class FakeVenue:
         self.calls = calls
         self.answer: Callable[[Prepared], LegResult] = lambda order: filled(order.leg)
         self.fault: BaseException | None = None
-        self.found: list[LegResult | None | Exception] = []
+        self.found: list[LegResult | Exception | None] = []
         self.prepare_fault: Exception | None = None
         self.sign_fault: Exception | None = None
         self.signing: Callable[[], None] = lambda: None

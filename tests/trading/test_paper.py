@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.book import Book
-from trading.clock import MS, SECOND, ManualClock
+from trading.clock import SECOND, ManualClock
 from trading.errors import Misuse, Rejected
 from trading.execute import execute_leg, resolve_leg
 from trading.fees import KalshiOrderFees, fee_of_fill
@@ -400,8 +400,3 @@ def test_money_and_contracts_add_up(orders, polymarket):
         assert taken <= 3 * 75_000_000 and sets >= 0
 
     asyncio.run(play())
-
-
-def test_latency_is_a_constructor_argument():
-    """Latency is the way to the engine; 100 ms unless told."""
-    assert MS * 100 == Desk(K_MARKET).client._latency_ns
