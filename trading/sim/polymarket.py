@@ -1,0 +1,282 @@
+"""The simulated Polymarket: CLOB, Gamma, Data API and both streams behind one VenueCore, without I/O (design.md 4).
+
+Built for strangers too: real signatures, real error bodies, holds, ghosts, restarts and limits, so a client that trades here
+meets what it would meet there. Its knobs stand in settings; its faults are methods; account_view is the venue's own record.
+"""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+
+from trading.clock import Clock
+from trading.sim.core import Arrival, Refusal, Request, Response, Session
+from trading.sim.exchange import Fill, LevelChange, MatchingBook, Order, Side
+from trading.sim.polymarket_books import reply
+from trading.sim.polymarket_data import (
+    Json,
+    PolymarketAccount,
+    PolymarketCatalogue,
+    PolymarketSettings,
+    SimMarket,
+    parse_market,
+)
+from trading.sim.polymarket_gamma import Gamma
+from trading.sim.polymarket_gate import FAULTS, Gate, Mode
+from trading.sim.polymarket_orders import OrderDesk
+from trading.sim.polymarket_rest import Rest, is_engine_path
+from trading.sim.polymarket_state import SimState, Wallet
+from trading.sim.polymarket_trades import TradeDesk, Walk
+from trading.sim.polymarket_view import AccountView
+from trading.sim.polymarket_ws import Streams
+from trading.units import Money, MonoNs, Price, Size, WallNs
+
+__all__ = ["AccountView", "PolymarketSim"]
+
+Latency = Callable[[random.Random], tuple[int, int]]
+
+
+class PolymarketSim:
+    """One venue. Everything it does follows from the clock, the seed in rng and the calls made."""
+
+    name = "polymarket"
+
+    def __init__(
+        self,
+        clock: Clock,
+        rng: random.Random,
+        catalogue: PolymarketCatalogue,
+        accounts: Sequence[PolymarketAccount],
+        chain_id: int = 137,
+        latency: Latency | None = None,
+    ) -> None:
+        self._state = SimState(clock, rng, accounts, chain_id)
+        self._latency = latency
+        self._catalogue = catalogue
+        self._streams = Streams(self._state)
+        self._trades = TradeDesk(self._state, self._streams)
+        self._desk = OrderDesk(self._state, self._trades, self._streams)
+        self._gate = Gate(self._state)
+        self._rest = Rest(self._state, self._desk, self._gate, Gamma(self._state, catalogue))
+        self._customers = count(1)
+        self._customer_orders: dict[str, str] = {}
+        for event in catalogue.events:
+            for raw in event.get("markets") or ():
+                self._list(event, raw)
+
+    # --- VenueCore ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def books(self) -> Mapping[str, MatchingBook]:
+        """The YES book of each market by condition id."""
+        return self._state.books
+
+    @property
+    def arrival(self) -> Arrival | None:
+        return self._desk.arrival
+
+    @arrival.setter
+    def arrival(self, call: Arrival | None) -> None:
+        self._desk.arrival = call
+
+    def latency(self, request: Request) -> tuple[int, int]:
+        if self._latency is None or not is_engine_path(request):
+            return 0, 0
+        return self._latency(self._state.rng)
+
+    def handle(self, request: Request) -> Response:
+        self.advance()
+        return self._rest.handle(request)
+
+    def connect(self, request: Request) -> Session | Refusal:
+        if request.path not in ("/ws/market", "/ws/user"):
+            return Refusal(reply({"error": "not found"}, 404))
+        return self._streams.open(request.path)
+
+    def on_frame(self, session: Session, text: str) -> None:
+        self._streams.frame(session, text)
+
+    def on_close(self, session: Session) -> None:
+        self._streams.close(session)
+
+    def advance(self) -> None:
+        self._state.agenda.run()
+
+    def next_due(self) -> MonoNs | None:
+        return self._state.agenda.next_due()
+
+    def customer_rest(self, market: str, side: Side, price: Price, size: Size, owner: str = "flow") -> str:
+        """Rest an order of another customer; what crosses takes first, as on the real book. Returns its id."""
+        order = self._customer(side, price, size, owner)
+        left = Size(size - self._take(market, order))
+        if left > 0:
+            order.remaining, order.owner = left, owner
+            self._state.books[market].rest(order)
+            self._customer_orders[order.id] = market
+        return order.id
+
+    def customer_cancel(self, order_id: str) -> None:
+        market = self._customer_orders.pop(order_id, None)
+        if market is not None:
+            self._state.books[market].cancel(order_id)
+
+    def customer_take(self, market: str, side: Side, limit: Price, size: Size, owner: str = "flow") -> Size:
+        return self._take(market, self._customer(side, limit, size, owner))
+
+    def drop_sessions(self, code: int = 1006) -> int:
+        return self._streams.drop(code)
+
+    def _customer(self, side: Side, price: Price, size: Size, owner: str) -> Order:
+        # "flow" stands for many people: its takers must be able to meet its makers, so a taker has an owner of its own.
+        order_id = "0x" + f"{next(self._customers):064x}"
+        return Order(order_id, f"{owner}#taking", side, price, size, size, self._state.clock.wall_ns())
+
+    def _take(self, market_id: str, order: Order) -> Size:
+        market = self._state.markets[market_id]
+        fills: dict[Price, list[Fill]] = {}
+        for fill in market.book.match(order):
+            fills.setdefault(fill.price, []).append(fill)
+        for price, at_price in fills.items():
+            trade = self._trades.book(market, order.id, None, 0, order.side == "bid", price, at_price)
+            self._desk.after_fills([part.order for part in trade.makers if part.order is not None])
+        return Size(sum(fill.size for at_price in fills.values() for fill in at_price))
+
+    # --- markets -----------------------------------------------------------------------------------------------------------
+
+    def _list(self, event: Json, raw: Json) -> SimMarket | None:
+        condition = raw.get("conditionId")
+        if not isinstance(condition, str) or condition in self._state.markets:
+            return None
+        market = parse_market(event, raw, MatchingBook(condition, self._level_changed))
+        if market is None:
+            return None
+        self._state.add_market(market)
+        self._watch_start(market)
+        return market
+
+    def _level_changed(self, market_id: str, change: LevelChange) -> None:
+        self._streams.level(self._state.markets[market_id], change)
+
+    def _watch_start(self, market: SimMarket) -> None:
+        starts_at = market.starts_at
+        if starts_at is None or not market.clear_on_start or self._state.until(starts_at) < 0:
+            return
+
+        def wipe() -> None:
+            if market.starts_at == starts_at and market.payout is None:
+                self._desk.wipe(market, "CANCELED")
+
+        self._state.agenda.after(self._state.until(starts_at), wipe)
+
+    def markets(self) -> Mapping[str, SimMarket]:
+        """Every market with a book, by condition id."""
+        return self._state.markets
+
+    def add_event(self, event: Json) -> None:
+        """List a new event: Gamma shows it, its markets get books, custom-flag sockets hear new_market."""
+        self._catalogue.events.append(event)
+        for raw in event.get("markets") or ():
+            market = self._list(event, raw)
+            if market is not None:
+                self._streams.new_market(market)
+
+    def set_game_start(self, market: str, starts_at: WallNs) -> None:
+        """Move the official start (earlier, too); a book with clearBookOnStart is wiped then."""
+        found = self._state.markets[market]
+        found.starts_at = starts_at
+        if self._state.until(starts_at) <= 0 and found.clear_on_start:
+            self._desk.wipe(found, "CANCELED")
+        else:
+            self._watch_start(found)
+
+    def set_tick(self, market: str, tick: Price) -> None:
+        """Change the price grid: tick_size_change, twice, then books."""
+        self._streams.change_tick(self._state.markets[market], tick)
+
+    def set_hold(self, market: str, hold_ns: int | None) -> None:
+        """Change the taker hold; None means itode."""
+        self._state.markets[market].hold_ns = hold_ns
+
+    def set_accepting(self, market: str, accepting: bool) -> None:
+        self._state.markets[market].accepting = accepting
+
+    def resolve(self, market: str, yes: Price) -> None:
+        """Resolve: yes is what outcome 0 pays (ONE, 0 or ONE/2). Every order ends; positions become redeemable."""
+        found = self._state.markets[market]
+        found.payout = yes
+        found.accepting = False
+        self._desk.drop_held(found)
+        self._desk.wipe(found, "CANCELED_MARKET_RESOLVED")
+        self._streams.resolved(found)
+
+    def redeem(self, user: str, market: str) -> Money:
+        """Burn a wallet's tokens of a resolved market for pUSD; user is owner or funder. Returns what was paid."""
+        return self._trades.redeem(self._wallet(user), self._state.markets[market])
+
+    def merge(self, user: str, market: str, size: Size) -> Money:
+        """Merge size settled shares of both outcomes into pUSD; 0 when there are not enough."""
+        return self._trades.merge(self._wallet(user), self._state.markets[market], size)
+
+    # --- modes and faults --------------------------------------------------------------------------------------------------
+
+    @property
+    def settings(self) -> PolymarketSettings:
+        return self._state.settings
+
+    @property
+    def limits_enabled(self) -> bool:
+        return self._state.settings.limits_enabled
+
+    @limits_enabled.setter
+    def limits_enabled(self, on: bool) -> None:
+        self._state.settings.limits_enabled = on
+
+    @property
+    def mode(self) -> Mode:
+        return self._gate.mode
+
+    def restart(self) -> None:
+        """The matching engine restarts: 425, then two minutes of post-only mode, then normal. Held orders are lost."""
+        self._desk.drop_held()
+        self._gate.set_mode("restarting")
+
+    def set_mode(self, mode: Mode, for_ns: int | None = None) -> None:
+        """Set a mode by hand: cancel_only and disabled last for_ns, or until the next call."""
+        if mode == "restarting":
+            self._desk.drop_held()
+        self._gate.set_mode(mode, for_ns)
+
+    def freeze_streams(self, frozen: bool) -> None:
+        """Silent staleness: PONG goes on, data stops."""
+        self._streams.freeze(frozen)
+
+    def fail_next(self, kind: str) -> None:
+        """Fail the next POST of orders: drop_after_accept, 500_after_accept (both took it in), 429, 425. Raises ValueError."""
+        if kind not in FAULTS:
+            raise ValueError(f"{kind!r} is none of {sorted(FAULTS)}")
+        self._gate.faults.append(kind)
+
+    def fail_next_trade(self, walk: Walk = "ghost") -> None:
+        """Script the settlement of the next trade of an account: ghost ends FAILED, retry is MINED late, ok as usual."""
+        self._trades.next_walks.append(walk)
+
+    def stale_cache(self, owner: str, balance: Money = Money(0), allowance: Money = Money(0)) -> None:
+        """Order checks see these until /balance-allowance/update is called with the right signature type."""
+        self._wallet(owner).cached = (balance, allowance)
+
+    def deposit(self, owner: str, amount: Money) -> None:
+        wallet = self._wallet(owner)
+        wallet.cash = Money(wallet.cash + amount)
+
+    def restrict(self, owner: str, *, banned: bool = False, closed_only: bool = False) -> None:
+        wallet = self._wallet(owner)
+        wallet.banned, wallet.closed_only = banned, closed_only
+
+    def _wallet(self, user: str) -> Wallet:
+        wallet = self._state.wallet_of(user)
+        if wallet is None:
+            raise KeyError(f"no account of {user}")
+        return wallet
+
+    def account_view(self, owner: str) -> AccountView:
+        """The venue's own record of an account. Raises KeyError for a stranger."""
+        return AccountView.of(self._wallet(owner))

@@ -1,0 +1,123 @@
+"""Orders and trades as rows of the wire: REST reads and user stream events share them (polymarket.md 7.1 and 12)."""
+
+from trading.clock import MS, SECOND
+from trading.sim.polymarket_data import Json, decimal, price_text
+from trading.sim.polymarket_state import ClobOrder, Trade, Wallet
+
+__all__ = ["market_trade_row", "order_event", "order_row", "placed_row", "trade_row"]
+
+OTHER_OWNER = "00000000-0000-0000-0000-000000000000"
+OTHER_ADDRESS = "0x000000000000000000000000000000000000dEaD"
+
+
+def placed_row(order: ClobOrder) -> Json:
+    """The answer to POST /order: what was given and what was taken, as decimals and before fees."""
+    if order.held:
+        status = "delayed"
+    else:
+        status = "matched" if order.matched else "live"
+    given, taken = (order.paid, order.matched) if order.buy else (order.matched, order.paid)
+    return {
+        "success": True,
+        "errorMsg": "",
+        "orderID": order.id,
+        "status": status,
+        "makingAmount": decimal(given) if order.matched else "",
+        "takingAmount": decimal(taken) if order.matched else "",
+        "tradeIDs": list(order.trades),
+        "transactionsHashes": [],
+    }
+
+
+def order_row(order: ClobOrder, *, prefix: str = "") -> Json:
+    """An open order; created_at in seconds."""
+    return {
+        "id": order.id,
+        "status": prefix + order.status,
+        "owner": order.api_key,
+        "maker_address": order.wallet.account.funder,
+        "market": order.market.id,
+        "asset_id": order.token,
+        "side": "BUY" if order.buy else "SELL",
+        "original_size": decimal(order.shares),
+        "size_matched": decimal(order.matched),
+        "price": price_text(order.price),
+        "outcome": order.market.outcomes[order.outcome],
+        "order_type": order.type,
+        "expiration": str(order.expiration),
+        "created_at": order.created_at // SECOND,
+        "associate_trades": list(order.trades),
+    }
+
+
+def order_event(order: ClobOrder, kind: str, status: str, timestamp: str, *, sparse: bool) -> Json:
+    """A user stream event. sparse leaves size_matched (when nothing matched), created_at and outcome empty."""
+    row = order_row(order)
+    row.update(
+        event_type="order",
+        type=kind,
+        status=status,
+        order_owner=order.api_key,
+        created_at=str(order.created_at // MS),
+        associate_trades=list(order.trades) or None,
+        timestamp=timestamp,
+    )
+    if sparse:
+        row.update(created_at="", outcome="", size_matched=decimal(order.matched) if order.matched else "")
+    return row
+
+
+def trade_row(trade: Trade, wallet: Wallet, *, prefix: str = "") -> Json:
+    """A trade as one of its accounts sees it: the top level is the taker's, an account's maker part stands in maker_orders."""
+    market = trade.market
+    taker = trade.taker
+    mine = taker is not None and taker.wallet is wallet
+    return {
+        "id": trade.id,
+        "taker_order_id": trade.taker_id,
+        "market": market.id,
+        "asset_id": market.tokens[trade.outcome],
+        "side": "BUY" if trade.buy else "SELL",
+        "size": decimal(trade.size),
+        "price": price_text(trade.price),
+        "fee_rate_bps": "0",
+        "status": prefix + trade.status,
+        "match_time": str(trade.matched_at // SECOND),
+        "last_update": str(trade.updated_at // SECOND),
+        "outcome": market.outcomes[trade.outcome],
+        "bucket_index": trade.bucket,
+        "owner": OTHER_OWNER if taker is None else taker.api_key,
+        "maker_address": OTHER_ADDRESS if taker is None else taker.wallet.account.funder,
+        "transaction_hash": trade.hash,
+        "trader_side": "TAKER" if mine else "MAKER",
+        "err_msg": trade.error,
+        "maker_orders": [
+            {
+                "order_id": part.order_id,
+                "owner": OTHER_OWNER if part.order is None else part.order.api_key,
+                "maker_address": OTHER_ADDRESS if part.order is None else part.order.wallet.account.funder,
+                "matched_amount": decimal(part.size),
+                "price": price_text(part.price),
+                "fee_rate_bps": "0",
+                "asset_id": market.tokens[part.outcome],
+                "outcome": market.outcomes[part.outcome],
+                "side": "BUY" if part.buy else "SELL",
+            }
+            for part in trade.makers
+        ],
+    }
+
+
+def market_trade_row(trade: Trade, timestamp: str) -> Json:
+    """last_trade_price of the market stream; its fee_rate_bps means nothing (section 9)."""
+    return {
+        "event_type": "last_trade_price",
+        "market": trade.market.id,
+        "asset_id": trade.market.tokens[trade.outcome],
+        "price": price_text(trade.price),
+        "size": decimal(trade.size),
+        "side": "BUY" if trade.buy else "SELL",
+        "fee_rate_bps": "0",
+        "timestamp": timestamp,
+        "transaction_hash": "",
+    }

@@ -1,0 +1,263 @@
+"""The memory of the simulated Polymarket: agenda, wallets, orders, trades, markets. Values and sums only, no rules.
+
+Everything that will happen later (holds, settlement, expiry, restarts) is one entry of one agenda, so the venue is a function
+of its clock and its seed.
+"""
+
+import heapq
+import random
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from trading.clock import MS, SECOND, Clock
+from trading.sim.exchange import MatchingBook, Order
+from trading.sim.polymarket_data import PolymarketAccount, PolymarketSettings, SimMarket, book_side, yes_price
+from trading.units import Money, MonoNs, Price, Size, WallNs, cost_of
+
+__all__ = ["Agenda", "ApiKey", "ClobOrder", "Effect", "MakerFill", "SimState", "Trade", "Wallet"]
+
+
+class Agenda:
+    """What is due when, in order of time, then of entry."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._entries: list[tuple[int, int, Callable[[], None]]] = []
+        self._count = 0
+
+    def after(self, ns: int, do: Callable[[], None]) -> None:
+        """Do something ns from now, at the earliest."""
+        self._count += 1
+        heapq.heappush(self._entries, (self._clock.mono_ns() + max(0, ns), self._count, do))
+
+    def run(self) -> None:
+        """Do everything due by now, things entered meanwhile included."""
+        while self._entries and self._entries[0][0] <= self._clock.mono_ns():
+            heapq.heappop(self._entries)[2]()
+
+    def next_due(self) -> MonoNs | None:
+        return MonoNs(self._entries[0][0]) if self._entries else None
+
+
+@dataclass(slots=True, eq=False)
+class ApiKey:
+    """Credentials of one owner; nonce tells several apart. secret is base64url."""
+
+    key: str
+    secret: str
+    passphrase: str
+    wallet: "Wallet"
+    nonce: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class ClobOrder:
+    """An order as the venue keeps it. price and sizes are of its own token; budget is the pUSD of a FAK/FOK BUY, else 0."""
+
+    id: str
+    wallet: "Wallet"
+    api_key: str
+    market: SimMarket
+    outcome: int
+    buy: bool
+    type: str
+    price: Price
+    shares: Size
+    budget: Money
+    post_only: bool
+    expiration: int
+    created_at: WallNs
+    status: str = "NEW"
+    matched: Size = Size(0)
+    paid: Money = Money(0)
+    """pUSD that changed hands in its fills, before fees."""
+    reserved: Money = Money(0)
+    """Cash set aside during a hold."""
+    trades: list[str] = field(default_factory=list)
+
+    @property
+    def token(self) -> str:
+        return self.market.tokens[self.outcome]
+
+    @property
+    def remaining(self) -> Size:
+        return Size(self.shares - self.matched)
+
+    @property
+    def open(self) -> bool:
+        return self.status in ("LIVE", "DELAYED", "UNMATCHED")
+
+    @property
+    def held(self) -> bool:
+        return self.status == "DELAYED"
+
+    def resting(self, remaining: Size) -> Order:
+        """This order as the matching core sees it."""
+        return Order(
+            id=self.id,
+            owner=self.wallet.account.owner,
+            side=book_side(self.outcome, self.buy),
+            price=yes_price(self.outcome, self.price),
+            size=self.shares,
+            remaining=remaining,
+            placed_at=self.created_at,
+            data={"order": self},
+        )
+
+    def cash_reserved(self) -> Money:
+        if not self.buy or not self.open:
+            return Money(0)
+        return self.reserved if self.held else cost_of(self.price, self.remaining)
+
+    def shares_reserved(self) -> Size:
+        return self.remaining if self.open and not self.buy else Size(0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Effect:
+    """What a trade (None: redemption or merge) did to a wallet: signed shares of token, signed cash, fee inside that cash."""
+
+    trade: "Trade | None"
+    token: str
+    shares: int
+    cash: int
+    fee: int
+
+
+@dataclass(slots=True, eq=False)
+class Wallet:
+    """One account's money. tokens counts all shares owned; pending those of buys not yet MINED, which cannot be sold."""
+
+    account: PolymarketAccount
+    cash: Money
+    allowance: Money
+    fees: Money = Money(0)
+    tokens: dict[str, int] = field(default_factory=dict)
+    pending: dict[str, int] = field(default_factory=dict)
+    orders: dict[str, ClobOrder] = field(default_factory=dict)
+    """Open orders only."""
+    effects: list[Effect] = field(default_factory=list)
+    cached: tuple[Money, Money] | None = None
+    """A stale server cache of (balance, allowance) that order checks see instead of the truth."""
+    indexed: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    """The Data API's lagging view: token -> (shares, cost before fees, entry fees)."""
+    closed_only: bool = False
+    banned: bool = False
+
+    def visible(self) -> tuple[Money, Money]:
+        """(balance, allowance) as the order checks see them."""
+        return (self.cash, self.allowance) if self.cached is None else self.cached
+
+    def cash_reserved(self) -> int:
+        return sum(order.cash_reserved() for order in self.orders.values())
+
+    def settled(self, token: str) -> int:
+        """Shares visible on chain."""
+        return self.tokens.get(token, 0) - self.pending.get(token, 0)
+
+    def free_shares(self, token: str) -> int:
+        """Settled shares not promised to an open SELL."""
+        promised = sum(order.shares_reserved() for order in self.orders.values() if order.token == token)
+        return self.settled(token) - promised
+
+    def apply(self, effect: Effect, *, sign: int = 1) -> None:
+        """Book an effect (sign -1 takes it back); bought shares start pending while a trade stands behind them."""
+        self.cash = Money(self.cash + sign * effect.cash)
+        self.fees = Money(self.fees + sign * effect.fee)
+        self.tokens[effect.token] = self.tokens.get(effect.token, 0) + sign * effect.shares
+        if effect.trade is not None and effect.shares > 0:
+            self.pending[effect.token] = self.pending.get(effect.token, 0) + sign * effect.shares
+
+
+@dataclass(frozen=True, slots=True)
+class MakerFill:
+    """One resting order's part of a trade; order is None for the venue's other customers. price is in its own token."""
+
+    order_id: str
+    order: ClobOrder | None
+    outcome: int
+    buy: bool
+    price: Price
+    size: Size
+
+
+@dataclass(slots=True, eq=False)
+class Trade:
+    """A taker's match at one price against one or more makers. taker None: another customer took. price is in its own token."""
+
+    id: str
+    market: SimMarket
+    taker_id: str
+    taker: ClobOrder | None
+    outcome: int
+    buy: bool
+    price: Price
+    size: Size
+    makers: list[MakerFill]
+    matched_at: WallNs
+    updated_at: WallNs
+    bucket: int
+    status: str = "MATCHED"
+    hash: str = ""
+    error: str = ""
+    effects: list[tuple[Wallet, Effect]] = field(default_factory=list)
+
+    def wallets(self) -> list[Wallet]:
+        """Accounts that took part, each once, taker first."""
+        found = [self.taker.wallet] if self.taker is not None else []
+        for maker in self.makers:
+            if maker.order is not None and maker.order.wallet not in found:
+                found.append(maker.order.wallet)
+        return found
+
+
+class SimState:
+    """Everything the parts of the venue share."""
+
+    def __init__(self, clock: Clock, rng: random.Random, accounts: Sequence[PolymarketAccount], chain_id: int) -> None:
+        self.clock = clock
+        self.rng = rng
+        self.chain_id = chain_id
+        self.settings = PolymarketSettings()
+        self.agenda = Agenda(clock)
+        self.markets: dict[str, SimMarket] = {}
+        self.by_token: dict[str, SimMarket] = {}
+        self.books: dict[str, MatchingBook] = {}
+        self.wallets: dict[str, Wallet] = {}
+        """By lower-case owner address."""
+        self.keys: dict[str, ApiKey] = {}
+        self.orders: dict[str, ClobOrder] = {}
+        """Every accepted order by id."""
+        self.trades: dict[str, Trade] = {}
+        for account in accounts:
+            wallet = Wallet(account, account.balance, account.allowance)
+            self.wallets[account.owner.lower()] = wallet
+            self.keys[account.api_key] = ApiKey(account.api_key, account.api_secret, account.api_passphrase, wallet)
+
+    def seconds(self) -> int:
+        return self.clock.wall_ns() // SECOND
+
+    def millis(self) -> int:
+        return self.clock.wall_ns() // MS
+
+    def uuid(self) -> str:
+        return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
+
+    def until(self, wall: WallNs) -> int:
+        """Nanoseconds from now to a wall-clock moment."""
+        return wall - self.clock.wall_ns()
+
+    def add_market(self, market: SimMarket) -> None:
+        self.markets[market.id] = market
+        self.books[market.id] = market.book
+        for token in market.tokens:
+            self.by_token[token] = market
+
+    def wallet_of(self, address: str) -> Wallet | None:
+        """Find an account by its owner or funder address."""
+        wanted = address.lower()
+        found = self.wallets.get(wanted)
+        if found is not None:
+            return found
+        return next((w for w in self.wallets.values() if w.account.funder.lower() == wanted), None)
