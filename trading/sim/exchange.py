@@ -17,7 +17,7 @@ __all__ = ["Fill", "LevelChange", "MatchingBook", "Order", "Side"]
 Side = Literal["bid", "ask"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Order:
     """A resting or arriving order. owner names the account ("flow" and friends are the venue's other customers)."""
 
@@ -85,6 +85,11 @@ class MatchingBook:
                 found += order.remaining
         return Size(found)
 
+    def against(self, side: Side, limit: Price) -> Iterator[Order]:
+        """Resting orders that an order of side would meet up to limit, in the order of their priority."""
+        for _, order in self._resting_against(side, limit):
+            yield order
+
     def _resting_against(self, side: Side, limit: Price) -> Iterator[tuple[Price, Order]]:
         other: Side = "ask" if side == "bid" else "bid"
         prices = sorted(self._levels[other], reverse=other == "bid")
@@ -105,6 +110,8 @@ class MatchingBook:
         for price, maker in self._resting_against(taker.side, taker.price):
             if left <= 0:
                 break
+            if maker.id not in self.orders:
+                continue  # an on_self or a listener took it off meanwhile
             if maker.owner == taker.owner:
                 if on_self is None:
                     continue
