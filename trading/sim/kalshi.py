@@ -1,0 +1,265 @@
+"""The simulated Kalshi: one venue core without I/O, put together from its parts, with the switches for faults and scripts.
+
+    request ─► kalshi_rest ─► kalshi_orders ─► exchange.MatchingBook        kalshi_ws ─► Session
+                   └─► kalshi_public, kalshi_portfolio     └──── what happened ────┘
+    kalshi_life moves markets, kalshi_money keeps accounts, kalshi_timers holds what is due later
+
+A shell or a virtual-time loop carries it (core.py). The same seed, clock and requests give the same answers to the byte.
+"""
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+from trading.clock import MS, Clock
+from trading.sim.core import Arrival, Refusal, Request, Response, Session
+from trading.sim.exchange import LevelChange, MatchingBook, Side
+from trading.sim.kalshi_auth import Gatekeeper
+from trading.sim.kalshi_data import ApiError, FailKind, KalshiAccount, KalshiAccountView, KalshiCatalogue, KalshiRules
+from trading.sim.kalshi_frames import delta_msg, fill_msg, position_msg, ticker_msg, trade_msg, user_order_msg
+from trading.sim.kalshi_life import Lifecycle
+from trading.sim.kalshi_limits import RateLimits
+from trading.sim.kalshi_markets import MarketTable, SimEvent, SimMarket
+from trading.sim.kalshi_money import Account, FillRow, OrderRecord, PositionRow
+from trading.sim.kalshi_orders import OrderDesk
+from trading.sim.kalshi_portfolio import Portfolio
+from trading.sim.kalshi_public import PublicData
+from trading.sim.kalshi_rest import RestApi
+from trading.sim.kalshi_timers import Timers
+from trading.sim.kalshi_ws import StreamHub
+from trading.units import MonoNs, Price, Size, WallNs
+
+__all__ = ["KalshiSim", "order_latency"]
+
+_WS_PATH = "/trade-api/ws/v2"
+
+
+def order_latency(rng: random.Random) -> tuple[int, int]:
+    """(before, after) of an order write in ns: 42 % around 91 ms, 58 % around 250 ms in all (execution.md 7)."""
+    total = rng.gauss(91, 3) if rng.random() < 0.42 else rng.gauss(250, 11)
+    half = int(max(total, 1.0) * MS) // 2
+    return half, half
+
+
+class KalshiSim:
+    """core.VenueCore of Kalshi. rules may be changed while it runs; every market's book is in books.
+
+    Raises ValueError on a duplicate ticker or a key that is neither RSA nor Ed25519.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        rng: random.Random,
+        catalogue: KalshiCatalogue,
+        accounts: Sequence[KalshiAccount],
+        latency: Callable[[random.Random], tuple[int, int]] | None = None,
+        *,
+        rules: KalshiRules | None = None,
+    ) -> None:
+        self.name = "kalshi"
+        self.rules = rules or KalshiRules()
+        self._clock = clock
+        self._rng = rng
+        self._latency = latency or order_latency
+        self._private_floor = 0
+        self._table = MarketTable(catalogue, self._on_level)
+        self.books: Mapping[str, MatchingBook] = self._table.books
+        self.accounts: Mapping[str, Account] = {row.user_id: Account(row) for row in accounts}
+        self._timers = Timers(clock)
+        self._gate = Gatekeeper(accounts, clock, self.rules)
+        self._hub = StreamHub(clock, self._table, self.rules)
+        self._portfolio = Portfolio(clock, rng, self._table, self.rules)
+        self._desk = OrderDesk(clock, rng, self._table, self.accounts, self._timers, self.rules, self)
+        self.public = PublicData(clock, self._table, self._desk.paused_trading, self._desk.paused_exchange)
+        limits = RateLimits(clock, self.rules, self._table.shards)
+        self._rest = RestApi(self._gate, limits, self.rules, self.accounts, self.public, self._portfolio, self._desk)
+        self._life = Lifecycle(clock, self._table, self._desk, self.accounts, self._timers, self._announce)
+
+    # ── core.VenueCore ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def arrival(self) -> Arrival | None:
+        """Called with (ticker, order) just before an account's order meets the book."""
+        return self._desk.arrival
+
+    @arrival.setter
+    def arrival(self, value: Arrival | None) -> None:
+        self._desk.arrival = value
+
+    def latency(self, request: Request) -> tuple[int, int]:
+        """Order writes take the venue's time, reads none."""
+        return (0, 0) if request.method == "GET" else self._latency(self._rng)
+
+    def handle(self, request: Request) -> Response:
+        self.advance()
+        return self._rest.handle(request)
+
+    def connect(self, request: Request) -> Session | Refusal:
+        self.advance()
+        try:
+            if request.path != _WS_PATH:
+                raise ApiError(404, "not_found", details=request.path)
+            caller = self._gate.caller(request)
+            caller.require("read")
+        except ApiError as exc:
+            return Refusal(exc.response())
+        return self._hub.open(caller.user_id)
+
+    def on_frame(self, session: Session, text: str) -> None:
+        self.advance()
+        self._hub.on_frame(session, text)
+
+    def on_close(self, session: Session) -> None:
+        self._hub.close(session)
+
+    def advance(self) -> None:
+        self._timers.run_due()
+
+    def next_due(self) -> MonoNs | None:
+        return self._timers.next_due()
+
+    def customer_rest(self, market: str, side: Side, price: Price, size: Size, owner: str = "flow") -> str:
+        """Rest an order of another customer; what crosses trades first. "" when the market is not active."""
+        return self._desk.customer_rest(market, side, price, size, owner)
+
+    def customer_cancel(self, order_id: str) -> None:
+        self._desk.customer_cancel(order_id)
+
+    def customer_take(self, market: str, side: Side, limit: Price, size: Size, owner: str = "flow") -> Size:
+        return self._desk.customer_take(market, side, limit, size, owner)
+
+    def drop_sessions(self, code: int = 1006) -> int:
+        return self._hub.drop(code)
+
+    # ── switches for faults and scripts ──────────────────────────────────────────────────────────────────────────────
+
+    def freeze_streams(self, frozen: bool) -> None:
+        """Streams stay open and silent; what happened meanwhile is lost and shows as a gap afterwards."""
+        self._hub.freeze(frozen)
+
+    def skip_seq(self, frames: int = 1) -> None:
+        """Lose the next data frames of every sequenced subscription: their numbers are spent, nothing is sent."""
+        for sub in self._hub.sequenced():
+            sub.lose += frames
+
+    def repeat_seq(self, frames: int = 1) -> None:
+        """Send the next data frames of every sequenced subscription twice, with the same number."""
+        for sub in self._hub.sequenced():
+            sub.repeat += frames
+
+    def reset_seq(self) -> None:
+        """Start every subscription's numbers again at 1."""
+        for sub in self._hub.sequenced():
+            sub.seq = 0
+
+    def fail_next(self, kind: FailKind, times: int = 1) -> None:
+        """Fail the next order writes: 429 and 503 before they act, the other two after a write was accepted."""
+        self._rest.faults.extend([kind] * times)
+
+    def pause_trading(self, paused: bool, shard: int | None = None) -> None:
+        """Place and amend refused, cancel allowed (kalshi.md 4); one shard or all."""
+        self._life.pause_trading(paused, shard)
+
+    def pause_exchange(self, paused: bool, shard: int | None = None) -> None:
+        """Cancels refused too."""
+        self._life.pause_exchange(paused, shard)
+
+    def close_market(self, ticker: str, *, reopen_until: WallNs | None = None) -> None:
+        """Close now, or move the close time to reopen_until."""
+        self._life.close(ticker, reopen_until=reopen_until)
+
+    def activate(self, ticker: str) -> None:
+        self._life.activate(ticker)
+
+    def deactivate(self, ticker: str) -> None:
+        self._life.deactivate(ticker)
+
+    def determine(self, ticker: str, result: Literal["yes", "no", "scalar"], value: Price | None = None) -> None:
+        """Fix the result (closing the market when it still trades); settlement follows after the market's timer."""
+        self._life.determine(ticker, result, value)
+
+    def dispute(self, ticker: str) -> None:
+        self._life.dispute(ticker)
+
+    def settle(self, ticker: str) -> None:
+        """Pay every position now and finalize."""
+        self._life.settle(ticker)
+
+    def set_grid(self, ticker: str, ranges: Sequence[Mapping[str, str]], label: str = "") -> None:
+        """Change a market's price_ranges; label is one of the AsyncAPI's price structures ("" = unknown)."""
+        self._life.set_grid(ticker, ranges, label)
+
+    def set_event_fees(self, event_ticker: str, fee_type: str | None, multiplier: float | None) -> None:
+        self._life.set_event_fees(event_ticker, fee_type, multiplier)
+
+    def create_event(self, raw: Mapping[str, Any]) -> SimEvent:
+        """List a new event while running; lifecycle frames announce it."""
+        return self._life.create(raw)
+
+    def account_view(self, user_id: str) -> KalshiAccountView:
+        """The venue's own record of an account, without any lag."""
+        return self.accounts[user_id].view()
+
+    # ── what happened, to those who show it ──────────────────────────────────────────────────────────────────────────
+
+    def _on_level(self, ticker: str, change: LevelChange) -> None:
+        market = self._table.markets[ticker]
+        market.clock += 1
+        at = self._clock.wall_ns()
+        for sub in self._hub.subscribers("orderbook_delta"):
+            if sub.wants(ticker):
+                msg = delta_msg(market, change, at, yes_price=sub.yes_price, user_id=sub.user_id)
+                self._hub.publish(sub, "orderbook_delta", msg)
+        best = market.book.best(change.side)
+        if best is None or change.price == best or (change.price > best) == (change.side == "bid"):
+            self._show_ticker(market, at)
+
+    def _show_ticker(self, market: SimMarket, at: WallNs) -> None:
+        subs = [sub for sub in self._hub.subscribers("ticker") if sub.wants(market.ticker)]
+        if subs:
+            msg = ticker_msg(market, at)
+            for sub in subs:
+                self._hub.publish(sub, "ticker", msg)
+
+    def _announce(self, kind: str, msg: dict[str, Any]) -> None:
+        for sub in self._hub.subscribers("market_lifecycle_v2"):
+            self._hub.publish(sub, kind, msg)
+
+    def on_trade(self, market: SimMarket, trade_id: str, taker: Side, price: Price, size: Size, at: WallNs) -> None:
+        self.public.note_trade(market, trade_id, taker, price, size, at)
+        subs = [sub for sub in self._hub.subscribers("trade") if sub.wants(market.ticker)]
+        if subs:
+            msg = trade_msg(market, trade_id, taker, price, size, at)
+            for sub in subs:
+                self._hub.publish(sub, "trade", msg)
+        self._show_ticker(market, at)
+
+    def on_fill(self, account: Account, fill: FillRow) -> None:
+        self._portfolio.note_fill(account, fill)
+        self._tell(account, "fill", "fill", fill.record.ticker, fill_msg(fill))
+
+    def on_order(self, account: Account, record: OrderRecord) -> None:
+        self._portfolio.note_order(account, record)
+        self._tell(account, "user_orders", "user_order", record.ticker, user_order_msg(account, record))
+
+    def on_position(self, account: Account, row: PositionRow) -> None:
+        self._tell(account, "market_positions", "market_position", row.ticker, position_msg(account, row))
+
+    def _tell(self, account: Account, channel: str, kind: str, ticker: str, msg: dict[str, Any]) -> None:
+        """Send a private frame now or a while later: it races the REST answer (kalshi.md 14.7); frames keep their order."""
+        now = self._clock.mono_ns()
+        late = self._rng.random() < self.rules.private_late
+        lag = self._rng.randint(*self.rules.private_lag_ns) if late else 0
+        due = max(self._private_floor, now + lag)
+        self._private_floor = due
+
+        def send() -> None:
+            for sub in self._hub.subscribers(channel):
+                if sub.user_id == account.member.user_id and sub.wants(ticker):
+                    self._hub.publish(sub, kind, msg)
+
+        if due <= now:
+            send()
+        else:
+            self._timers.at(MonoNs(due), send)
