@@ -35,7 +35,7 @@ def dump(value: Any) -> str:
 
 def reply(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON answer."""
-    return Response(status, dump(value).encode(), {"content-type": "application/json", **(headers or {})})
+    return Response(status, dump(value).encode(errors="replace"), {"content-type": "application/json", **(headers or {})})
 
 
 def levels(market: SimMarket, outcome: int) -> tuple[list[tuple[Price, Size]], list[tuple[Price, Size]]]:

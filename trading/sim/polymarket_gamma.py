@@ -73,7 +73,7 @@ class Gamma:
         if query.one("offset") is not None:
             return reply({"error": "offset is not supported on keyset pagination, use after_cursor"}, 422)
         try:
-            start = int(base64.urlsafe_b64decode(query.one("after_cursor") or "MA=="))
+            start = max(0, int(base64.urlsafe_b64decode(query.one("after_cursor") or "MA==")))
         except ValueError:
             return reply({"error": "invalid after_cursor"}, 422)
         body: Json = {head: rows[start : start + size]}
@@ -239,7 +239,7 @@ class _Query:
 
     def number(self, name: str, default: int) -> int:
         value = self.one(name)
-        return int(value) if value is not None and value.isdecimal() else default
+        return int(value) if value is not None and value.isdecimal() and len(value) < 12 else default
 
     def limit(self, most: int) -> int:
         return max(1, min(most, self.number("limit", min(most, _DEFAULT))))

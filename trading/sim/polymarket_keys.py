@@ -54,7 +54,7 @@ class Keys:
         return key
 
     def _fresh(self, stamp: str) -> bool:
-        if not (stamp.isascii() and stamp.isdecimal()):
+        if not (len(stamp) <= 12 and stamp.isascii() and stamp.isdecimal()):
             return False
         return abs(int(stamp) - self._state.seconds()) <= self._state.settings.auth_skew_s
 

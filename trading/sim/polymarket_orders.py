@@ -93,6 +93,8 @@ class OrderDesk:
             order.status = "MATCHED"
             self._news.order(order, "UPDATE", "MATCHED")
             return
+        for mine in self._own_crossing(order):
+            self.end_resting(mine)
         order.status = "LIVE"
         order.wallet.orders[order.id] = order
         order.market.book.rest(order.resting(order.remaining))
@@ -146,7 +148,7 @@ class OrderDesk:
     def _judge(self, order: ClobOrder) -> tuple[list[tuple[Price, Size]], Money]:
         """What the order would take now (YES prices), and the cash it needs. Raises OrderRefused when it may not go."""
         plan, complete = self._plan(order)
-        if order.post_only and plan:
+        if order.post_only and (plan or self._own_crossing(order)):
             raise OrderRefused("invalid post-only order: order crosses book")
         if order.type == "FAK" and not plan:
             raise OrderRefused(FAK_NONE)
@@ -156,6 +158,18 @@ class OrderDesk:
         if order.buy and plan and notional < DOLLAR:
             raise OrderRefused(f"invalid amount for a marketable BUY order (${decimal(notional)}), min size: $1")
         return plan, self._check_money(order, plan, notional)
+
+    def _own_crossing(self, order: ClobOrder) -> list[ClobOrder]:
+        """The account's own resting orders that this one crosses, on either token."""
+        up = book_side(order.outcome, order.buy) == "bid"
+        limit = yes_price(order.outcome, order.price)
+        found = []
+        for mine in order.wallet.orders.values():
+            if mine.market is order.market and not mine.held and (book_side(mine.outcome, mine.buy) == "ask") == up:
+                at = yes_price(mine.outcome, mine.price)
+                if (at <= limit) if up else (at >= limit):
+                    found.append(mine)
+        return found
 
     def _plan(self, order: ClobOrder) -> tuple[list[tuple[Price, Size]], bool]:
         """Levels and sizes the order would take, and whether they fill it. A budget buys more when prices are better (6.4)."""

@@ -151,7 +151,8 @@ class PublicReads:
             rows = self._positions(user, (query_one(request, "status") or "OPEN").upper())
             wanted = [value for name, value in request.query if name in ("condition_id", "market")]
             rows = [row for row in rows if not wanted or row["condition_id"] in ",".join(wanted).split(",")]
-            size = max(1, min(int(query_one(request, "limit") or 100), 500))
+            limit = query_one(request, "limit") or ""
+            size = max(1, min(int(limit), 500)) if limit.isdecimal() and len(limit) < 9 else 100
             block = page(rows, query_one(request, "cursor"), size)
             more = block["next_cursor"] != END_CURSOR
             pages = {"has_more": more, "next_cursor": block["next_cursor"] if more else None}

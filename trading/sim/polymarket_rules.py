@@ -35,7 +35,7 @@ def _uint(value: Any) -> int:
     """A whole number as the wire has it: a number, or a string of digits."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise _bad_payload()
-    if isinstance(value, str) and not (value.isascii() and value.isdecimal()):
+    if isinstance(value, str) and not (len(value) <= 78 and value.isascii() and value.isdecimal()):
         raise _bad_payload()
     number = int(value)
     if not 0 <= number < 1 << 256:

@@ -92,7 +92,7 @@ class Streams:
             self._market_frame(reader, message)
 
     def _market_frame(self, reader: _Reader, message: Json) -> None:
-        assets = [str(asset) for asset in message.get("assets_ids") or message.get("asset_ids") or ()]
+        assets = _names(message.get("assets_ids"))
         if message.get("operation") == "unsubscribe":
             reader.assets.difference_update(assets)
             return
@@ -107,7 +107,7 @@ class Streams:
             self._emit(reader, books)
 
     def _user_frame(self, reader: _Reader, message: Json) -> None:
-        named = {str(market) for market in message.get("markets") or ()}
+        named = set(_names(message.get("markets")))
         if message.get("operation") == "unsubscribe":
             reader.markets = (reader.markets or set(self._state.markets)) - named
         elif message.get("operation") == "subscribe":
@@ -299,6 +299,10 @@ class Streams:
                 row: dict[str, Any] = trade_row(trade, wallet)
                 row.update(event_type="trade", type="TRADE", trade_owner=row["owner"], timestamp=self._mixed_stamp())
                 self._emit(reader, [row])
+
+
+def _names(value: object) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else []
 
 
 def _best(outcome: int, price: Price | None, *, empty: str) -> str:

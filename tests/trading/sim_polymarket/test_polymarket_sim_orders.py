@@ -275,6 +275,10 @@ def test_own_orders_never_trade_with_each_other(venue: Any) -> None:
 
     assert (answer["status"], answer["takingAmount"]) == ("matched", "10")
     assert venue.sim.account_view(venue.wallet.owner).open_orders == (answer["orderID"],)
+    other = venue.place(venue.wallet, "BUY", "12", "0.60", "10")["orderID"]
+    assert venue.sim.account_view(venue.wallet.owner).open_orders == (other,)
+    post_only = venue.limit(venue.wallet, "BUY", "11", "0.50", "10", post_only=True)
+    assert venue.refused(venue.wallet, post_only) == "invalid post-only order: order crosses book"
 
 
 def test_price_time_priority_among_customers_and_accounts(venue: Any) -> None:
