@@ -74,8 +74,10 @@ class VenueCore(Protocol):
     """A simulated venue. Markets are named by Kalshi ticker or Polymarket condition id; prices are YES-leg (outcome 0)."""
 
     name: str
-    books: Mapping[str, MatchingBook]
     arrival: Arrival | None
+
+    @property
+    def books(self) -> Mapping[str, MatchingBook]: ...
 
     def latency(self, request: Request) -> tuple[int, int]:
         """(before, after) the matching engine in ns; (0, 0) for reads is fine."""
