@@ -7,9 +7,10 @@ meets what it would meet there. Its knobs stand in settings; its faults are meth
 import random
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
+from typing import TYPE_CHECKING
 
 from trading.clock import Clock
-from trading.sim.core import Arrival, Refusal, Request, Response, Session
+from trading.sim.core import Arrival, Refusal, Request, Response, Session, VenueCore
 from trading.sim.exchange import Fill, LevelChange, MatchingBook, Order, Side
 from trading.sim.polymarket_books import reply
 from trading.sim.polymarket_data import (
@@ -50,6 +51,8 @@ class PolymarketSim:
         latency: Latency | None = None,
     ) -> None:
         self._state = SimState(clock, rng, accounts, chain_id)
+        self.books: Mapping[str, MatchingBook] = self._state.books
+        """The YES book of each market by condition id."""
         self._latency = latency
         self._catalogue = catalogue
         self._streams = Streams(self._state)
@@ -64,11 +67,6 @@ class PolymarketSim:
                 self._list(event, raw)
 
     # --- VenueCore ---------------------------------------------------------------------------------------------------------
-
-    @property
-    def books(self) -> Mapping[str, MatchingBook]:
-        """The YES book of each market by condition id."""
-        return self._state.books
 
     @property
     def arrival(self) -> Arrival | None:
@@ -280,3 +278,7 @@ class PolymarketSim:
     def account_view(self, owner: str) -> AccountView:
         """The venue's own record of an account. Raises KeyError for a stranger."""
         return AccountView.of(self._wallet(owner))
+
+
+if TYPE_CHECKING:
+    _SEAM: type[VenueCore] = PolymarketSim

@@ -47,6 +47,14 @@ class OrderDesk:
 
     def place(self, order: ClobOrder) -> None:
         """Take a draft in: afterwards its status says LIVE, MATCHED or DELAYED. Raises OrderRefused."""
+        try:
+            self._place(order)
+        except OrderRefused as refused:
+            if refused.text in (FOK_KILLED, FAK_NONE):  # the user stream hears of a kill as a cancellation (section 12)
+                self._news.order(order, "CANCELLATION", f"CANCELED_{refused.text}")
+            raise
+
+    def _place(self, order: ClobOrder) -> None:
         market = order.market
         plan, need = self._judge(order)
         hold = market.hold(self._state.settings, self._state.clock.wall_ns())

@@ -22,6 +22,7 @@ from trading.units import ONE, Price, complement
 
 __all__ = ["Streams"]
 
+_DUPLICATES = 0.1  # share of books after a trade that come twice, as seen
 _EVENT_FIELDS = ("id", "ticker", "slug", "title", "description")
 
 
@@ -198,7 +199,10 @@ class Streams:
         for reader in self._watching(market):
             if market.tokens[trade.outcome] in reader.assets:
                 self._emit(reader, [market_trade_row(trade, self._stamp())])
-            self._emit(reader, [self._book_frame(token) for token in market.tokens if token in reader.assets])
+            books = [self._book_frame(token) for token in market.tokens if token in reader.assets]
+            self._emit(reader, books)
+            if self._state.rng.random() < _DUPLICATES:
+                self._emit(reader, books)
         settings = self._state.settings
         fine = trade.price > 9600 or trade.price < 400
         if settings.fine_ticks and fine and market.tick == 100:

@@ -168,6 +168,16 @@ def test_fok_is_all_or_nothing(venue: Any) -> None:
     assert venue.post(venue.wallet, body)[1]["takingAmount"] == "40"
 
 
+def test_kill_is_told_on_the_user_stream(venue: Any, events: Any) -> None:
+    """Section 12: a FOK kill is a CANCELLATION whose status carries the text."""
+    session = venue.listen(venue.wallet)
+    venue.post(venue.wallet, venue.body(venue.wallet, "BUY", "11", 20_000_000, 40_000_000, "FOK"))
+
+    (event,) = events(session)
+    assert event["type"] == "CANCELLATION"
+    assert event["status"] == "CANCELED_order couldn't be fully filled. FOK orders are fully filled or killed."
+
+
 def test_fak_amounts_have_two_decimals(venue: Any) -> None:
     """Section 6.2: pUSD beyond cents in a market BUY is refused."""
     text = venue.refused(venue.wallet, venue.body(venue.wallet, "BUY", "11", 20_005_000, 40_010_000, "FAK"))
