@@ -6,18 +6,19 @@ matching runs where the caller says (Offload), because a refresh while trading m
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
 from controller.discovery.cache import Cached, DiscoveryCache
-from controller.discovery.game import Row
+from controller.discovery.game import Abstain, Keyed, Row, conflicting_starts
+from controller.discovery.kalshi_keys import kalshi_key
 from controller.discovery.matching import KalshiRow, Matches, PolymarketRow, match
 from controller.discovery.names import Names, load
 from controller.discovery.pairs import ApprovalMode, to_event_basket, to_pair
 from controller.discovery.reading import GammaEvents, KalshiCatalogue, KalshiRead, Progress, markets_of, read_venues, silent
 from controller.model import Basket, Pair
-from trading.clock import Clock
+from trading.clock import SECOND, Clock
 from trading.errors import BadAnswer
 from trading.kalshi import wire as kalshi_wire
 from trading.market import Market, MarketId
@@ -26,6 +27,9 @@ from trading.polymarket import wire as polymarket_wire
 from trading.units import WallNs
 
 __all__ = ["Discovery", "GammaEvents", "KalshiCatalogue", "LeagueReport", "Progress", "discover"]
+
+
+_DAY_NS = 86_400 * SECOND
 
 
 class LeagueReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +91,7 @@ async def discover(
         notices.extend([notice] if notice else [])
     now = clock.wall_ns()
     stale = {name: league for name, league in wanted.items() if force or not _fresh(base, name, now, mode, cache)}
-    kept = base.of(wanted.keys() - stale.keys())
+    kept = _current(base.of(wanted.keys() - stale.keys()), now)
     if not stale:
         say(1, 1, "pairs taken from the discovery cache")
         return _result(kept, [_cached_report(kept, name, None) for name in wanted], {}, [], notices, base.created)
@@ -100,12 +104,12 @@ async def discover(
 
     def build() -> tuple[Cached, list[LeagueReport], Mapping[str, int]]:
         if sweep is None:
-            return _renew(base.of(good), ours, good, mode, read_at)
+            return _renew(base.of(good), ours, good, mode, read_at, table)
         return _match(ours, sweep if isinstance(sweep, list) else [], good, mode, read_at, table)
 
     say(0, None, "matching")
     fresh, reports, abstained = await offload.run(build) if offload is not None else build()
-    fallback = _demote(base.of(failed.keys()), mode)
+    fallback = _current(_demote(base.of(failed.keys()), mode), now)
     if cache is not None and good:
         try:
             cache.merge(fresh, good, now=read_at, base=base)
@@ -122,10 +126,7 @@ def _match(
     ours: KalshiRead, sweep: list[Row], good: Sequence[str], mode: ApprovalMode, read_at: WallNs, names: Names
 ) -> tuple[Cached, list[LeagueReport], Mapping[str, int]]:
     first: list[KalshiRow] = [
-        (event, market, ours.milestones.get(str(event.get("event_ticker"))))
-        for name in good
-        for event in ours.events[name]
-        for market in event.get("markets") or ()
+        (event, market, ours.milestones.get(str(event.get("event_ticker")))) for _, event, market in _rows(ours, good)
     ]
     second: list[PolymarketRow] = [(event, market) for event in sweep for market in event.get("markets") or ()]
     matches = match(first, second, names=names)
@@ -163,14 +164,18 @@ def _match(
 
 
 def _renew(
-    known: Cached, ours: KalshiRead, good: Sequence[str], mode: ApprovalMode, read_at: WallNs
+    known: Cached, ours: KalshiRead, good: Sequence[str], mode: ApprovalMode, read_at: WallNs, names: Names
 ) -> tuple[Cached, list[LeagueReport], Mapping[str, int]]:
-    """Known pairs whose Kalshi market is still open, with Kalshi's current terms; the rest is dropped (B-106)."""
+    """Known pairs whose Kalshi market is open and starts as before, with current terms; the rest is dropped (B-106)."""
     problems: Counter[str] = Counter()
     kalshi = _kalshi_markets(ours, good, read_at, problems)
     before = {market.id: market for market in known.markets}
     still = {ticker for ticker, market in kalshi.items() if market.status not in ("closed", "settled")}
-    pairs = tuple(pair for pair in known.pairs if pair.first in still)
+    keys = {
+        str(row.get("ticker")): kalshi_key(event, row, ours.milestones.get(str(event.get("event_ticker"))), names=names)
+        for _, event, row in _rows(ours, good)
+    }
+    pairs = tuple(pair for pair in known.pairs if pair.first in still and _starts_as(pair, keys.get(pair.first)))
     baskets = tuple(basket for basket in known.event_baskets if all(leg in still for leg, _ in basket.legs))
     markets: dict[MarketId, Market] = {}
     for pair in pairs:
@@ -185,17 +190,24 @@ def _renew(
 
 def _kalshi_markets(ours: KalshiRead, good: Sequence[str], read_at: WallNs, problems: Counter[str]) -> dict[MarketId, Market]:
     built: dict[MarketId, Market] = {}
-    for name in good:
-        for event in ours.events[name]:
-            series = ours.series.get(str(event.get("series_ticker") or str(event.get("event_ticker")).partition("-")[0]))
-            for row in event.get("markets") or ():
-                try:
-                    market = kalshi_wire.market_from(event, row, series, read_at=read_at, wall=read_at)
-                except BadAnswer as error:
-                    problems[f"{name} kalshi.{error.code}"] += 1
-                    continue
-                built[market.id] = market
+    for name, event, row in _rows(ours, good):
+        series = ours.series.get(str(event.get("series_ticker") or str(event.get("event_ticker")).partition("-")[0]))
+        try:
+            market = kalshi_wire.market_from(event, row, series, read_at=read_at, wall=read_at)
+        except BadAnswer as error:
+            problems[f"{name} kalshi.{error.code}"] += 1
+            continue
+        built[market.id] = market
     return built
+
+
+def _rows(ours: KalshiRead, good: Sequence[str]) -> Iterator[tuple[str, Row, Row]]:
+    """(league, event, market) of every market read."""
+    return ((name, event, row) for name in good for event in ours.events[name] for row in event.get("markets") or ())
+
+
+def _starts_as(pair: Pair, key: Keyed | Abstain | None) -> bool:
+    return isinstance(key, Keyed) and not conflicting_starts(key.key.start, pair.starts_at)
 
 
 def _baskets(
@@ -267,6 +279,14 @@ def _join(first: Cached, second: Cached) -> Cached:
         markets=(*first.markets, *second.markets),
         event_baskets=(*first.event_baskets, *second.event_baskets),
     )
+
+
+def _current(cached: Cached, now: WallNs) -> Cached:
+    """Without games that began more than a day ago and baskets with a market past its close."""
+    closed = {market.id for market in cached.markets if market.closes_at is not None and market.closes_at <= now}
+    pairs = tuple(pair for pair in cached.pairs if pair.starts_at is None or pair.starts_at > now - _DAY_NS)
+    baskets = tuple(basket for basket in cached.event_baskets if not any(leg in closed for leg, _ in basket.legs))
+    return msgspec.structs.replace(cached, pairs=pairs, event_baskets=baskets)
 
 
 def _demote(cached: Cached, mode: ApprovalMode) -> Cached:

@@ -101,6 +101,8 @@ def _not_full_game(event: Row, market: Row, question: str, title: str) -> Abstai
         return Abstain("not_a_game_winner", question)  # companion events and prefixed questions need their type stated
     event_slug, slug = str(event.get("slug") or ""), str(market.get("slug") or "")
     base = _SLUG.fullmatch(event_slug)
+    if base is None and _SLUG.match(event_slug):
+        return Abstain("companion_event", event_slug)  # "-more-markets", "-halftime-result" (polymarket.md 2.3)
     if base is not None and slug and slug != event_slug:
         rest = slug.removeprefix(event_slug + "-")
         if rest == slug or "-" in rest:
@@ -203,7 +205,7 @@ def _two_way(names: Names, league: League, market: Row, question: str, title: st
 def _three_way(names: Names, league: League, market: Row, question: str, title: str) -> _Sides | Abstain:
     """One Yes/No market per team and one for the draw."""
     pair = _versus(title)
-    if len(pair) != 2:
+    if len(pair) != 2 or " - " in title:
         return Abstain("title_form", title)
     first, second = (names.team(league, name) for name in pair)
     if first is None or second is None:
