@@ -39,7 +39,7 @@ LEVELS = {
     1: {"market", "settings", "http", "stream", "offload"},
     2: {"book", "fees", "order", "journal", "venue"},
     3: {"kalshi", "polymarket", "paper"},
-    4: {"execute"},
+    4: {"execute", "connect"},
 }
 LEVEL_OF = {name: level for level, names in LEVELS.items() for name in names}
 PURE = ("controller/engine.py", "controller/state.py", "controller/strategy", "controller/risk", "controller/model.py")

@@ -17,6 +17,7 @@ __all__ = ["AiohttpHttp", "Http", "HttpStatistics", "Response"]
 
 _KEEP_ALIVE_S = 600.0
 _MAX_BODY = 64 * 1024 * 1024
+_SMALL = 1024 * 1024
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -79,7 +80,7 @@ class AiohttpHttp:
                 timeout=aiohttp.ClientTimeout(total=timeout_s),
                 trace_request_ctx=method,
             ) as answer:
-                data = await answer.content.read(_MAX_BODY)
+                data = await self._body(answer)
                 return Response(answer.status, {k.lower(): v for k, v in answer.headers.items()}, data)
         except aiohttp.ClientConnectorError as exc:
             raise Unreachable(self._name, "unreachable", f"{method} {url}: {exc}") from exc
@@ -87,6 +88,18 @@ class AiohttpHttp:
             raise UnknownOutcome(self._name, "timeout", f"{method} {url}: no answer in {timeout_s:g} s") from exc
         except (aiohttp.ClientError, OSError) as exc:
             raise UnknownOutcome(self._name, "no_answer", f"{method} {url}: {type(exc).__name__}: {exc}") from exc
+
+    async def _body(self, answer: aiohttp.ClientResponse) -> bytes:
+        """The whole body, at most _MAX_BODY: a runaway answer must not take the memory."""
+        if answer.content_length is not None and answer.content_length <= _SMALL:
+            return await answer.read()
+        data = bytearray()
+        async for chunk in answer.content.iter_any():
+            data += chunk
+            if len(data) > _MAX_BODY:
+                answer.close()
+                raise UnknownOutcome(self._name, "too_large", f"{answer.url} answered more than {_MAX_BODY} bytes")
+        return bytes(data)
 
     def statistics(self) -> HttpStatistics:
         return HttpStatistics(requests=self._requests, opened=self._opened, cold_writes=self._cold_writes)

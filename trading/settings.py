@@ -73,7 +73,9 @@ class VenueSettings(SettingsModel):
     polymarket_clob_url: str = Field("https://clob.polymarket.com", description="Polymarket order books and orders")
     polymarket_gamma_url: str = Field("https://gamma-api.polymarket.com", description="Polymarket discovery")
     polymarket_data_url: str = Field("https://data-api.polymarket.com", description="Polymarket positions")
-    polymarket_ws_url: str = Field("wss://ws-subscriptions-clob.polymarket.com", description="Polymarket streams")
+    polymarket_ws_url: str = Field(
+        "wss://ws-subscriptions-clob.polymarket.com/ws", description="Polymarket streams, without /market or /user"
+    )
     polymarket_geoblock_url: str = Field("https://polymarket.com/api/geoblock", description="asked before live trading (B-427)")
     dry_run: bool = Field(True, description="1 = paper, no order leaves the process; 0 = orders are sent")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level shown and kept")

@@ -169,7 +169,9 @@ class Feed(Protocol):
     """Keeps the books of one venue over WebSocket and tells its Sink of every change."""
 
     venue: Venue
-    books: Mapping[MarketId, Book]
+
+    @property
+    def books(self) -> Mapping[MarketId, Book]: ...
 
     def watch(self, markets: Sequence[Market]) -> None:
         """Add markets; running streams are not dropped (B-109)."""

@@ -1,0 +1,265 @@
+"""The composition root: the one file that knows everybody.
+
+build(settings, ports) -> App wires clients, feeds, engine, gate and executors with plain constructor arguments. Production hands
+in real ports, tests virtual ones; nothing below this file knows which.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+from trading.polymarket.feed import PolymarketFeed
+
+from controller.engine import Engine
+from controller.execution.arb import ArbRunner, ArbSettings
+from controller.execution.hybrid import HybridExecutor
+from controller.execution.local import LocalExecutor
+from controller.ledger.memory import MemoryLedger
+from controller.numbers import exit_settings, risk_settings
+from controller.records import Records
+from controller.risk.gate import Gate
+from controller.runtime import Runtime
+from controller.settings import ControllerSettings
+from controller.state import State
+from controller.strategy.cross_venue import CrossVenue
+from controller.strategy.event_basket import EventBasket
+from controller.strategy.synthetic import Synthetic
+from trading.clock import SECOND, Clock, SystemClock
+from trading.connect import Connections, connect
+from trading.errors import SettingsError
+from trading.http import AiohttpHttp, Http
+from trading.ids import Ids, SystemIds
+from trading.journal import Journal, MemoryJournal
+from trading.kalshi.feed import KalshiFeed
+from trading.kalshi.poll import PolledFeed
+from trading.log import get_logger
+from trading.market import KALSHI, POLYMARKET, Venue
+from trading.offload import Offload, ThreadOffload
+from trading.order import LegRequest
+from trading.paper import PaperClient
+from trading.polymarket.gamma import Gamma
+from trading.stream import Dialer, Recorder, RecordingDialer, WebsocketsDialer
+from trading.units import DOLLAR, Money
+from trading.venue import Feed, VenueClient
+
+__all__ = ["App", "Ports", "build", "production_ports"]
+
+log = get_logger(__name__)
+_SHARDS = range(8)
+
+
+class Ports(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that touches the world outside. http and dialer are called once per venue or stream name."""
+
+    clock: Clock
+    ids: Ids
+    http: Callable[[Venue], Http]
+    dialer: Callable[[str], Dialer]
+    journal: Journal
+    offload: Offload
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    close: Callable[[], Awaitable[None]] | None = None
+    """Ends what the ports opened."""
+
+
+def production_ports(*, record: Path | None = None) -> Ports:
+    """The real clock, sockets and threads; record taps every raw frame into that directory. Call inside the running loop."""
+    clock = SystemClock()
+    recorder = Recorder(record, clock) if record is not None else None
+    opened: list[AiohttpHttp] = []
+
+    def http(venue: Venue) -> Http:
+        opened.append(AiohttpHttp(venue))
+        return opened[-1]
+
+    def dialer(name: str) -> Dialer:
+        plain = WebsocketsDialer(name)
+        return RecordingDialer(plain, recorder, name) if recorder is not None else plain
+
+    async def close() -> None:
+        for one in opened:
+            await one.close()
+        if recorder is not None:
+            recorder.close()
+
+    return Ports(
+        clock=clock,
+        ids=SystemIds(clock),
+        http=http,
+        dialer=dialer,
+        journal=MemoryJournal(),
+        offload=ThreadOffload(),
+        close=close,
+    )
+
+
+class App(msgspec.Struct, frozen=True, kw_only=True):
+    """The wired system. runtime runs it; the rest is for reading, tests and commands."""
+
+    settings: ControllerSettings
+    ports: Ports
+    connections: Connections
+    gamma: Gamma
+    feeds: Mapping[Venue, Feed]
+    clients: Mapping[Venue, VenueClient]
+    """Whoever executes and accounts here: the real clients, or paper ones around them."""
+    state: State
+    engine: Engine
+    executor: HybridExecutor
+    ledger: MemoryLedger
+    records: Records
+    runtime: Runtime
+
+    async def close(self) -> None:
+        for client in self.connections.clients.values():
+            await client.close()
+        if self.ports.close is not None:
+            await self.ports.close()
+
+
+def build(
+    settings: ControllerSettings,
+    ports: Ports,
+    *,
+    allow_live_test_arb: bool = False,
+    notice: Callable[[str], None] = lambda line: None,
+) -> App:
+    """Wire the system. Raises SettingsError for keys and hosts that cannot be used."""
+    world = settings.world()
+    _check_live(settings, world, ports.journal)
+    connections = connect(settings, http=ports.http, dialer=ports.dialer, clock=ports.clock, ids=ports.ids, notice=notice)
+    numbers = risk_settings(settings, allow_live_test_arb=allow_live_test_arb)
+    state = State(numbers)
+    clients = _clients(settings, ports, connections, state, paper=world == "paper")
+    local = {
+        venue: LocalExecutor(
+            client,
+            ports.journal,
+            ports.clock,
+            ports.ids,
+            name="paper" if world == "paper" else "local",
+            market_of=state.markets.get,
+            sleep=ports.sleep,
+        )
+        for venue, client in clients.items()
+        if world == "paper" or (venue in settings.platforms and connections.can_trade(venue))
+    }
+    for venue in settings.platforms:
+        if venue not in local:
+            raise SettingsError(f"CONTROLLER_PLATFORMS lists {venue}, but its keys for trading are not set")
+    executor = HybridExecutor(
+        local, {}, settings.platforms, settings.prefer_remote, dry_run_local=world == "paper" and settings.dry_run
+    )
+
+    def routes(legs: Sequence[LegRequest]) -> str | None:
+        return executor.refuses(legs)
+
+    gate = Gate(state, numbers, routes, ports.ids, world)
+    strategies = (CrossVenue(numbers), EventBasket(numbers), Synthetic(settings.test_arb_type))
+    engine = Engine(state, strategies, gate)
+    ledger = MemoryLedger()
+    records = Records(Path(settings.state_dir), ports.clock, ports.offload, state.markets.get)
+    runtime = Runtime(
+        settings=settings,
+        engine=engine,
+        state=state,
+        executor=executor,
+        ledger=ledger,
+        records=records,
+        journal=ports.journal,
+        connections=connections,
+        clients=clients,
+        clock=ports.clock,
+        offload=ports.offload,
+        sleep=ports.sleep,
+    )
+    exits = exit_settings(settings)
+    runner = ArbRunner(
+        executor,
+        gate,
+        state,
+        ports.clock,
+        runtime.on_report,
+        ArbSettings(exits=exits, execution_timeout_ns=int(settings.execution_timeout_secs * SECOND)),
+        ports.sleep,
+        down=lambda: frozenset(venue for venue in clients if state.mode(venue) != "normal"),
+    )
+    feeds = _feeds(settings, ports, connections, runtime)
+    gamma = Gamma(ports.http(POLYMARKET), settings.polymarket_gamma_url)
+    runtime.attach(runner, feeds, gamma)
+    return App(
+        settings=settings,
+        ports=ports,
+        connections=connections,
+        gamma=gamma,
+        feeds=feeds,
+        clients=clients,
+        state=state,
+        engine=engine,
+        executor=executor,
+        ledger=ledger,
+        records=records,
+        runtime=runtime,
+    )
+
+
+def _check_live(settings: ControllerSettings, world: str, journal: Journal) -> None:
+    if world != "live":
+        return
+    if not journal.durable:
+        raise SettingsError(
+            "DRY_RUN=0 needs a durable journal for real venues and this build keeps its journal in memory; "
+            "run with DRY_RUN=1, or point every host at loopback"
+        )
+    if settings.require_live_confirm and settings.live_confirm != "I_UNDERSTAND":
+        raise SettingsError("REQUIRE_LIVE_CONFIRM=1: set LIVE_CONFIRM=I_UNDERSTAND to trade live (B-057)")
+
+
+def _clients(
+    settings: ControllerSettings, ports: Ports, connections: Connections, state: State, *, paper: bool
+) -> dict[Venue, VenueClient]:
+    if not paper:
+        return dict(connections.clients)
+    cash = Money(int(settings.paper_starting_balance * DOLLAR))
+    made: dict[Venue, VenueClient] = {}
+    for venue, reads in connections.clients.items():
+        kalshi = venue == KALSHI
+        made[venue] = PaperClient(
+            venue,
+            reads=reads,
+            book_of=state.books.get,
+            clock=ports.clock,
+            cash=dict.fromkeys(_SHARDS, cash) if kalshi else {0: cash},
+            sizing="contracts" if kalshi else "cash",
+            nets=kalshi,
+            sleep=ports.sleep,
+        )
+    return made
+
+
+def _feeds(settings: ControllerSettings, ports: Ports, connections: Connections, runtime: Runtime) -> dict[Venue, Feed]:
+    """One feed per venue; without a Kalshi key its books are polled, shown and never traded (B-122)."""
+    kalshi: Feed
+    if connections.signer is not None:
+        kalshi = KalshiFeed(
+            ports.dialer("kalshi"), settings.kalshi_ws_url, connections.signer, ports.clock, ports.ids, runtime.on_event
+        )
+    else:
+        kalshi = PolledFeed(
+            ports.http(KALSHI),
+            settings.kalshi_api_base,
+            ports.clock,
+            runtime.on_event,
+            interval_s=settings.price_fetch_interval,
+        )
+    polymarket = PolymarketFeed(
+        ports.dialer("polymarket"),
+        settings.polymarket_ws_url.rstrip("/") + "/market",
+        ports.http(POLYMARKET),
+        settings.polymarket_clob_url,
+        ports.clock,
+        ports.ids,
+        runtime.on_event,
+    )
+    return {KALSHI: kalshi, POLYMARKET: polymarket}

@@ -1,0 +1,249 @@
+"""`controller`: run, discover, demo, doctor. Every flag mirrors a variable; flags win (B-015, B-076, B-077).
+
+stdout carries what was asked for (with --json nothing but JSON); progress and logs go to stderr. Exit 2 = a setting is wrong.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from controller.app import App, build, production_ports
+from controller.model import Command
+from controller.progress import ProgressReport
+from controller.settings import ControllerSettings
+from controller.show import show_discovery
+from trading.errors import SettingsError, TandemError
+from trading.log import get_logger, setup_logging
+from trading.settings import load, redacted
+
+__all__ = ["app", "main"]
+
+log = get_logger(__name__)
+
+app = typer.Typer(
+    invoke_without_command=True,
+    add_completion=False,
+    no_args_is_help=False,
+    help="Tandem's controller. Without a command it runs the arbitrage system; paper trading is the default (DRY_RUN=1).",
+)
+
+DryRun = Annotated[
+    bool | None, typer.Option("--dry-run/--live", help="DRY_RUN: paper, or really send orders", show_default=False)
+]
+Platforms = Annotated[
+    str | None, typer.Option("--controller-platforms", help="CONTROLLER_PLATFORMS: legs executed here", show_default=False)
+]
+Leagues = Annotated[str | None, typer.Option("--leagues", help="ENABLED_LEAGUES: comma separated", show_default=False)]
+Config = Annotated[Path | None, typer.Option("--config", help="a config.toml elsewhere", show_default=False)]
+Force = Annotated[
+    bool | None,
+    typer.Option("--force-discovery/--no-force-discovery", help="FORCE_DISCOVERY: ignore the cache", show_default=False),
+]
+DiscoveryOnly = Annotated[
+    bool | None,
+    typer.Option("--discovery-only/--no-discovery-only", help="DISCOVERY_ONLY: print pairs, exit", show_default=False),
+]
+StateDir = Annotated[str | None, typer.Option("--state-dir", help="STATE_DIR: decisions and records", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON on stdout and nothing else")]
+Record = Annotated[Path | None, typer.Option("--record", help="tap raw frames into this directory", show_default=False)]
+LiveTest = Annotated[bool, typer.Option("--allow-live-test-arb", help="let TEST_ARB place real orders (B-072)")]
+
+
+def _settings(flags: dict[str, object], config: Path | None) -> ControllerSettings:
+    return load(
+        ControllerSettings,
+        flags=flags,
+        environ=os.environ,
+        directory=Path.cwd(),
+        config=config,
+        notice=lambda line: log.warning("setting", note=line),
+    )
+
+
+def _run(work: Callable[[], Coroutine[Any, Any, int]]) -> None:
+    """Run a command to its exit code; every failure is one line and no trace."""
+    try:
+        code = asyncio.run(work())
+    except SettingsError as exc:
+        typer.echo(f"error: {exc}", err=True)
+        raise typer.Exit(2) from None
+    except TandemError as exc:
+        typer.echo(f"error: {exc}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        code = 130
+    raise typer.Exit(code)
+
+
+def _prepared(flags: dict[str, object], config: Path | None) -> ControllerSettings:
+    """Settings with logging set up. Exits 2 on a malformed one."""
+    try:
+        settings = _settings(flags, config)
+        setup_logging(settings.log_level, Path(settings.log_file) if settings.log_file else None)
+    except SettingsError as exc:
+        typer.echo(f"error: {exc}", err=True)
+        raise typer.Exit(2) from None
+    return settings
+
+
+@app.callback()
+def _default(
+    context: typer.Context,
+    dry_run: DryRun = None,
+    platforms: Platforms = None,
+    leagues: Leagues = None,
+    config: Config = None,
+    force: Force = None,
+    discovery_only: DiscoveryOnly = None,
+    state_dir: StateDir = None,
+    record: Record = None,
+    as_json: AsJson = False,
+    allow_live_test_arb: LiveTest = False,
+) -> None:
+    """Run the arbitrage system when no command is given (B-068)."""
+    if context.invoked_subcommand is None:
+        run(dry_run, platforms, leagues, config, force, discovery_only, state_dir, record, as_json, allow_live_test_arb)
+
+
+@app.command()
+def run(
+    dry_run: DryRun = None,
+    platforms: Platforms = None,
+    leagues: Leagues = None,
+    config: Config = None,
+    force: Force = None,
+    discovery_only: DiscoveryOnly = None,
+    state_dir: StateDir = None,
+    record: Record = None,
+    as_json: AsJson = False,
+    allow_live_test_arb: LiveTest = False,
+) -> None:
+    """Find pairs, stream both venues and trade. Ctrl-C stops new arbs, lets running ones end, then closes."""
+    settings = _prepared(
+        {
+            "dry_run": dry_run,
+            "controller_platforms": platforms,
+            "enabled_leagues": leagues,
+            "force_discovery": force,
+            "discovery_only": discovery_only,
+            "state_dir": state_dir,
+        },
+        config,
+    )
+    if settings.discovery_only:
+        _run(lambda: _discover(settings, as_json=as_json))
+    _run(lambda: _trade(settings, record=record, allow_live_test_arb=allow_live_test_arb, as_json=as_json))
+
+
+@app.command(name="discover")
+def discover_command(
+    leagues: Leagues = None,
+    config: Config = None,
+    force: Force = None,
+    as_json: AsJson = False,
+) -> None:
+    """Match both venues' markets, print the pairs per league with the reasons of misses, and exit (B-071). Needs no keys."""
+    settings = _prepared({"enabled_leagues": leagues, "force_discovery": force}, config)
+    _run(lambda: _discover(settings, as_json=as_json))
+
+
+@app.command()
+def doctor(config: Config = None, platforms: Platforms = None, as_json: AsJson = False) -> None:
+    """Check settings, keys, clock, venues and fees without trading; one line each with the next step (B-078)."""
+    from controller.doctor import examine
+
+    settings = _prepared({"controller_platforms": platforms}, config)
+    _run(lambda: examine(settings, as_json=as_json))
+
+
+@app.command()
+def demo(
+    seed: Annotated[int, typer.Option(help="chance of the simulated venues")] = 1,
+    speed: Annotated[float, typer.Option(help="how fast the scripted minute runs", min=0.2, max=3)] = 1.0,
+    headless: Annotated[bool, typer.Option("--headless", help="no table at the end")] = False,
+    as_json: AsJson = False,
+    state_dir: StateDir = None,
+) -> None:
+    """Run the whole system offline against both simulated venues for a scripted minute (needs no keys, no network)."""
+    from controller.demo import run_demo
+
+    directory = Path(state_dir) if state_dir else Path(tempfile.mkdtemp(prefix="tandem-demo-"))
+    setup_logging("WARNING" if as_json or headless else "INFO", directory / "demo.log")
+    _run(lambda: run_demo(directory, seed=seed, speed=speed, headless=headless, as_json=as_json))
+
+
+async def _discover(settings: ControllerSettings, *, as_json: bool) -> int:
+    ports = production_ports()
+    try:
+        system = build(settings, ports)
+        with ProgressReport("discovery", quiet=as_json and not sys.stderr.isatty()) as progress:
+            found = await system.runtime.discover(progress=progress, force=settings.force_discovery)
+        show_discovery(found, as_json=as_json)
+        return 1 if found.failures else 0
+    finally:
+        if ports.close is not None:
+            await ports.close()
+
+
+async def _trade(settings: ControllerSettings, *, record: Path | None, allow_live_test_arb: bool, as_json: bool) -> int:
+    ports = production_ports(record=record)
+    try:
+        system = build(
+            settings, ports, allow_live_test_arb=allow_live_test_arb, notice=lambda line: log.warning("key_file", note=line)
+        )
+        log.info("settings", **{name.lower(): value for name, value in redacted(settings).items()})
+        _banner(system)
+        with ProgressReport("start") as progress:
+            found = await system.runtime.discover(progress=progress, force=settings.force_discovery)
+            await system.runtime.adopt(found, progress=progress)
+        if found.failures and not found.pairs:
+            raise TandemError(f"no pairs: {'; '.join(found.failures)}; see `controller doctor`")
+        loop = asyncio.get_running_loop()
+        for one in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(one, system.runtime.stop)
+        waiting = loop.create_task(_test_arb(system)) if settings.test_arb else None
+        await system.runtime.run()
+        if waiting is not None:
+            waiting.cancel()
+        if as_json:
+            typer.echo(json.dumps(system.runtime.summary()))
+        return 0
+    finally:
+        if ports.close is not None:
+            await ports.close()
+
+
+async def _test_arb(system: App) -> None:
+    if await system.runtime.wait_ready(60):
+        system.runtime.on_event(Command("test_arb"))
+    else:
+        log.warning("test_arb_not_injected", why="books did not become ready within 60 s")
+
+
+def _banner(system: App) -> None:
+    settings = system.settings
+    world = settings.world()
+    log.warning(
+        "starting",
+        world=world,
+        orders="none leave this process" if world == "paper" else "WILL BE SENT",
+        platforms=",".join(sorted(settings.platforms)) or "none",
+        max_trade_usd=settings.max_trade_size,
+        daily_loss_cents=settings.cb_max_daily_loss,
+    )
+    if world != "paper" and not settings.platforms:
+        log.warning("no_platforms", note="CONTROLLER_PLATFORMS is empty: this process places no order itself (B-083)")
+    if system.connections.signer is None:
+        log.warning("kalshi_watch_only", note="no Kalshi key: its books are polled and shown, never traded")
+
+
+def main() -> None:
+    app()

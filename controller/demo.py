@@ -1,0 +1,229 @@
+"""The scripted minute: both simulated venues in a process of their own, the real controller trading on them over loopback.
+
+At the end every leg is asked about until the venues' own amounts are known, and cash, fees and positions by our arithmetic are
+held against each venue's record through its own API: any difference is printed and makes the command fail.
+"""
+
+import asyncio
+import contextlib
+import json
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from controller.app import App, build, production_ports
+from controller.ledger.memory import Difference, compare
+from controller.progress import ProgressReport
+from controller.settings import ControllerSettings
+from trading.errors import TandemError
+from trading.log import get_logger
+from trading.market import KALSHI, POLYMARKET, Outcome, Venue
+from trading.settings import load
+from trading.venue import AccountQuery
+
+__all__ = ["run_demo"]
+
+log = get_logger(__name__)
+
+_START_S = 30.0
+_READY_S = 30.0
+_SCRIPT_S = 90.0
+_SETTLE_S = 30.0
+_PLATFORMS = "kalshi,polymarket"
+
+
+async def run_demo(directory: Path, *, seed: int, speed: float, headless: bool, as_json: bool) -> int:
+    """Run it and print the result; 0 when nothing is unhedged and no figure differs from the venues', else 1."""
+    began = time.monotonic()
+    async with _venues(directory, seed=seed, speed=speed) as card:
+        settings = load(
+            ControllerSettings,
+            flags={
+                "dry_run": False,
+                "controller_platforms": _PLATFORMS,
+                "state_dir": str(directory),
+                "discovery_cache_path": str(directory / "discovery_cache.json"),
+                "discovery_interval_mins": 0,
+                "cb_max_total_position": 10_000,  # a minute of demo trades more than a careful first day
+                "cb_max_position_per_market": 1_000,
+            },
+            environ=_environment(card),
+            directory=directory,
+        )
+        ports = production_ports()
+        system = build(settings, ports)
+        try:
+            result, differences = await _trade(system, card, quiet=as_json)
+        finally:
+            await system.close()
+    result["venue_differences"] = len(differences)
+    result["duration_s"] = round(time.monotonic() - began, 1)
+    for one in differences:
+        typer.echo(f"difference on {one.venue}: {one.what}: ours {one.ours}, venue {one.theirs}", err=True)
+    if not headless and not as_json:
+        _show(result)
+    typer.echo(json.dumps(result))
+    return 1 if differences or result["unhedged_contracts"] != "0" else 0
+
+
+def _environment(card: Mapping[str, Any]) -> dict[str, str]:
+    """The simulator's ready .env, with its faster Ed25519 key."""
+    lines = Path(card["env_file"]).read_text(encoding="utf-8").splitlines()
+    found = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    found["KALSHI_API_KEY_ID"] = card["kalshi_ed25519_key_id"]
+    found["KALSHI_PRIVATE_KEY_PATH"] = card["kalshi_ed25519_private_key_path"]
+    return {name: value.strip('"') for name, value in found.items()}
+
+
+@contextlib.asynccontextmanager
+async def _venues(directory: Path, *, seed: int, speed: float) -> AsyncIterator[dict[str, Any]]:
+    """Start `python -m trading.sim` and end it afterwards, whatever happens."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "trading.sim",
+        *("--kalshi-port", "0", "--polymarket-port", "0", "--script", "demo"),
+        *("--seed", str(seed), "--speed", str(speed), "--state", str(directory / "venues")),
+        stdout=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), _START_S)
+        if not line:
+            raise TandemError("the simulated venues did not start; run `python -m trading.sim` to see why")
+        yield json.loads(line)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), 10)
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+
+async def _trade(system: App, card: Mapping[str, Any], *, quiet: bool) -> tuple[dict[str, Any], tuple[Difference, ...]]:
+    runtime = system.runtime
+    with ProgressReport("demo", quiet=quiet) as progress:
+        found = await runtime.discover(progress=progress)
+        await runtime.adopt(found, progress=progress)
+        before = await _record(system)
+        running = asyncio.get_running_loop().create_task(runtime.run())
+        try:
+            if not await runtime.wait_ready(_READY_S):
+                raise TandemError(f"books did not become ready within {_READY_S:g} s; see the log")
+            await _until_script_done(system, card["control"], running, progress)
+        finally:
+            runtime.stop()
+            await running
+    left = await runtime.settle(_SETTLE_S)
+    if left:
+        log.warning("legs_without_final_amounts", count=left)
+    result: dict[str, Any] = dict(runtime.summary())
+    result["markets"] = len(runtime.counts.markets)
+    result["reconnects"] = {venue: feed.statistics().reconnects for venue, feed in system.feeds.items()}
+    return result, await _differences(system, before)
+
+
+async def _until_script_done(system: App, control: str, running: asyncio.Task[None], progress: ProgressReport) -> None:
+    """Watch the script's clock and show how far the minute is; ends when it is over and no arb is under way."""
+    ends = time.monotonic() + _SCRIPT_S * 3
+    async with aiohttp.ClientSession() as session:
+        while time.monotonic() < ends:
+            if running.done():
+                running.result()
+                raise TandemError("the controller stopped before the script was over; see the log")
+            async with session.get(f"{control}/stats") as answer:
+                stats = await answer.json()
+            counts = system.runtime.counts
+            text = f"{counts.executions} executions, {counts.matched / 1_000_000:.0f} contracts matched"
+            progress(int(float(stats.get("script_seconds", 0))), None, text)
+            if stats.get("script_done") and not system.runtime.running:
+                return
+            await asyncio.sleep(0.25)
+    raise TandemError("the script did not end in time")
+
+
+Record = dict[Venue, dict[str, int]]
+
+
+async def _record(system: App) -> Record:
+    """Each venue's own figures through its own API: cash per shard, fees paid, contracts per outcome."""
+    return {KALSHI: await _kalshi_record(system), POLYMARKET: await _polymarket_record(system)}
+
+
+async def _kalshi_record(system: App) -> dict[str, int]:
+    client, found = system.connections.kalshi, {}
+    for row in (await client.account(AccountQuery(what="balances"))).balances:
+        found[f"cash shard {row.shard}"] = int(row.cash)
+    cursor = ""
+    while True:
+        page = await client.account(AccountQuery(what="positions", cursor=cursor))
+        for position in page.positions:
+            if position.size:
+                outcome = Outcome.YES if position.size > 0 else Outcome.NO
+                found[f"{position.market} {outcome.name}"] = abs(position.size)
+        cursor = page.cursor
+        if not cursor:
+            break
+    found["fees"] = await _fees(system, KALSHI)
+    return found
+
+
+async def _polymarket_record(system: App) -> dict[str, int]:
+    client, found = system.connections.polymarket, {}
+    for row in (await client.account(AccountQuery(what="balances"))).balances:
+        found["cash shard 0"] = int(row.cash)
+    traded = {holding.market for holding in system.ledger.totals().positions if holding.venue == POLYMARKET}
+    for market in sorted(traded):
+        for position in (await client.account(AccountQuery(what="positions", market=market))).positions:
+            if position.size:
+                outcome = Outcome.YES if position.size > 0 else Outcome.NO
+                found[f"{position.market} {outcome.name}"] = abs(position.size)
+    found["fees"] = await _fees(system, POLYMARKET)
+    return found
+
+
+async def _fees(system: App, venue: Venue) -> int:
+    """Fees of every fill the venue lists."""
+    paid, cursor = 0, ""
+    while True:
+        page = await system.connections.clients[venue].account(AccountQuery(what="fills", cursor=cursor))
+        paid += sum(row.fill.fee for row in page.fills)
+        cursor = page.cursor
+        if not cursor:
+            return paid
+
+
+async def _differences(system: App, before: Record) -> tuple[Difference, ...]:
+    """Our totals against what changed in the venues' records since the start."""
+    after, totals = await _record(system), system.ledger.totals()
+    found: list[Difference] = []
+    for venue in (KALSHI, POLYMARKET):
+        theirs = {key: after[venue].get(key, 0) - before[venue].get(key, 0) for key in {*after[venue], *before[venue]}}
+        ours: dict[str, int] = {"fees": totals.fees.get(venue, 0)}
+        for (where, shard), cash in totals.cash.items():
+            if where == venue:
+                ours[f"cash shard {shard}"] = cash
+        for holding, size in totals.positions.items():
+            if holding.venue == venue:
+                ours[f"{holding.market} {holding.outcome.name}"] = size
+        found += compare(ours, theirs, venue)
+    return tuple(found)
+
+
+def _show(result: Mapping[str, Any]) -> None:
+    table = Table("figure", "value", title="The scripted minute")
+    for name, value in result.items():
+        if name == "refusals":
+            value = ", ".join(f"{reason} {count}" for reason, count in value.items())
+        table.add_row(name, str(value))
+    Console(stderr=True).print(table)

@@ -1,0 +1,416 @@
+"""The system in motion: feeds, discovery, balances, modes, ticks and the tasks of running arbs.
+
+Feeds call on_event synchronously: engine.process() runs in that call, and every approval becomes a task of its own (B-006). The
+loops beside it only refresh what the engine knows. Stopping means: no new arbs, let running ones end, then close (B-010).
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from controller.discovery.cache import DiscoveryCache
+from controller.discovery.catalogue import Discovery, Progress, discover
+from controller.engine import Engine
+from controller.execution.arb import ArbRunner
+from controller.execution.hybrid import HybridExecutor
+from controller.ledger.memory import MemoryLedger
+from controller.model import ArbClosed, Balances, Command, Event, PairChanged, Tick
+from controller.numbers import exit_settings
+from controller.records import Records
+from controller.risk.decision import Approved, Refused
+from controller.settings import ControllerSettings
+from controller.state import State
+from trading.clock import SECOND, Clock
+from trading.connect import Connections
+from trading.errors import AuthFailed, VenueError
+from trading.journal import Journal
+from trading.log import get_logger
+from trading.market import POLYMARKET, Market, MarketId, Venue
+from trading.offload import Offload
+from trading.order import LegResult
+from trading.polymarket.gamma import Gamma
+from trading.units import Money, Size, to_dollars
+from trading.venue import AccountQuery, Feed, VenueClient, VenueMode
+
+__all__ = ["Counts", "Runtime"]
+
+log = get_logger(__name__)
+
+_TICK_S = 0.25
+_MODE_S = 2.0
+_BALANCE_S = 5.0
+_WARM_S = 5.0
+_STATUS_S = 30.0
+_READS_AT_ONCE = 8
+_STOP_S = 45.0
+
+
+class Counts(msgspec.Struct):
+    """What happened since the start."""
+
+    opportunities: int = 0
+    executions: int = 0
+    misses: int = 0
+    one_sided: int = 0
+    unwinds: int = 0
+    matched: Size = Size(0)
+    unhedged: Size = Size(0)
+    dust: Size = Size(0)
+    profit: Money = Money(0)
+    refusals: Counter[str] = msgspec.field(default_factory=Counter)
+    markets: set[MarketId] = msgspec.field(default_factory=set)
+    """Markets in which an execution matched."""
+
+
+class Runtime:
+    """Runs a wired controller. attach() completes it; run() lives until stop() is called."""
+
+    def __init__(
+        self,
+        *,
+        settings: ControllerSettings,
+        engine: Engine,
+        state: State,
+        executor: HybridExecutor,
+        ledger: MemoryLedger,
+        records: Records,
+        journal: Journal,
+        connections: Connections,
+        clients: Mapping[Venue, VenueClient],
+        clock: Clock,
+        offload: Offload,
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._settings = settings
+        self._dust = exit_settings(settings).hedge_dust
+        self._engine = engine
+        self._state = state
+        self._executor = executor
+        self._ledger = ledger
+        self._records = records
+        self._journal = journal
+        self._connections = connections
+        self._clients = clients
+        self._clock = clock
+        self._offload = offload
+        self._sleep = sleep
+        self._arbs: set[asyncio.Task[ArbClosed]] = set()
+        self._stop = asyncio.Event()
+        self._troubles: dict[str, str] = {}
+        self.counts = Counts()
+        self.pairs = 0
+
+    def attach(self, runner: ArbRunner, feeds: Mapping[Venue, Feed], gamma: Gamma) -> None:
+        """Complete the circle: the runner reports here and the feeds deliver here."""
+        self._runner = runner
+        self._feeds = feeds
+        self._gamma = gamma
+
+    # --- the one synchronous path -------------------------------------------------------------------------------------
+
+    def on_event(self, event: Event) -> None:
+        """Feed one event through the engine and act on its decisions. Called by feeds inside their read loop."""
+        for decision in self._engine.process(event, self._clock.mono_ns()):
+            if isinstance(decision, Approved):
+                self.counts.opportunities += 1
+                self._records.decided(decision)
+                task = asyncio.get_running_loop().create_task(self._runner.run(decision), name=f"arb {decision.arb_id.hex()}")
+                self._arbs.add(task)
+                task.add_done_callback(self._arbs.discard)
+            elif isinstance(decision, Refused):
+                self.counts.opportunities += 1
+                self.counts.refusals[decision.code] += 1
+                self._records.decided(decision)
+            else:
+                asyncio.get_running_loop().create_task(self._executor.cancel(decision.leg_id))
+
+    def on_report(self, event: Event) -> None:
+        """What a running arb tells: results go to the ledger, the end to the counters, both to the engine."""
+        if isinstance(event, LegResult):
+            self._book(event)
+        elif isinstance(event, ArbClosed):
+            self._count(event)
+            self._records.closed(event)
+        self.on_event(event)
+
+    def _book(self, result: LegResult) -> None:
+        stored = self._journal.stored(result.leg_id)
+        if stored is None:
+            return  # refused before any promise: nothing was traded
+        leg = stored[0]
+        market = self._state.markets.get(leg.want.market)
+        if market is not None:
+            self._ledger.apply(leg, market, result)
+
+    def _count(self, closed: ArbClosed) -> None:
+        counts = self.counts
+        counts.executions += 1
+        counts.matched = Size(counts.matched + closed.matched)
+        if closed.unhedged <= self._dust and closed.outcome not in ("unknown", "exposed"):
+            counts.dust = Size(counts.dust + closed.unhedged)  # too small to trade: carried and counted apart
+        else:
+            counts.unhedged = Size(counts.unhedged + closed.unhedged)
+        counts.profit = Money(counts.profit + closed.profit)
+        purposes = [stored[0].purpose for r in closed.results if (stored := self._journal.stored(r.leg_id)) and r.filled]
+        unwound = any(purpose in ("unwind", "complete") for purpose in purposes)
+        counts.misses += closed.outcome == "miss"
+        counts.unwinds += "unwind" in purposes
+        counts.one_sided += unwound or closed.outcome in ("one_sided", "unwound", "exposed")
+        if closed.matched:
+            basket = self._state.baskets.get(closed.basket)
+            counts.markets.update(leg[0] for leg in basket.legs) if basket is not None else None
+        log.info(
+            "arb_closed",
+            arb=closed.arb_id,
+            basket=closed.basket,
+            outcome=closed.outcome,
+            matched=closed.matched / 1_000_000,
+            unhedged=closed.unhedged / 1_000_000,
+            profit=f"{closed.profit / 1_000_000:.4f}",
+        )
+
+    # --- discovery ----------------------------------------------------------------------------------------------------
+
+    async def discover(self, *, progress: Progress, force: bool = False) -> Discovery:
+        """Find pairs (B-097). A venue that cannot be reached leaves cached pairs in use and stands in the report."""
+        ttl_ns = self._settings.discovery_cache_ttl_secs * SECOND
+        found = await discover(
+            self._connections.kalshi,
+            self._gamma,
+            clock=self._clock,
+            leagues=self._settings.enabled_leagues,
+            progress=progress,
+            cache=DiscoveryCache(Path(self._settings.discovery_cache_path), ttl_ns=ttl_ns),
+            force=force,
+            mode=self._settings.require_pair_approval,
+            offload=self._offload,
+        )
+        for note in (*found.notices, *found.failures):
+            log.warning("discovery", note=note)
+        return found
+
+    async def adopt(self, found: Discovery, *, progress: Progress) -> None:
+        """Take pairs into use: current terms from both venues, books subscribed, running streams kept (B-109)."""
+        known = self._state.pairs
+        fresh = [pair for pair in found.pairs if known.get(pair.id) != pair]
+        gate = asyncio.Semaphore(_READS_AT_ONCE)
+        done = 0
+
+        async def terms(market_id: MarketId) -> Market:
+            nonlocal done
+            market = found.markets[market_id]
+            async with gate:
+                try:
+                    market = _current(market, await self._clients[market.venue].market(market_id))
+                except VenueError as exc:
+                    # terms that could not be read are no terms: shown, never traded (design.md 6)
+                    log.warning("terms_unread", market=market_id, error=str(exc), next_step="it is watched, not traded")
+                    market = msgspec.structs.replace(market, tradable=False)
+                done += 1
+                progress(done, len(ids), "reading terms")
+                return market
+
+        ids = list(dict.fromkeys(side for pair in fresh for side in (pair.first, pair.second)))
+        self._connections.polymarket.remember([m for one in ids if (m := found.markets[one]).venue == POLYMARKET])
+        read = dict(zip(ids, await asyncio.gather(*(terms(one) for one in ids)), strict=True))
+        for pair in fresh:
+            first, second = read[pair.first], read[pair.second]
+            self.on_event(PairChanged(pair, (first, second)))
+        for venue, feed in self._feeds.items():
+            feed.watch([market for market in read.values() if market.venue == venue])
+        self.pairs = len(self._state.pairs)
+
+    # --- loops --------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Run feeds and refreshers until stop(); then halt, let arbs end, close what is left."""
+        self._tick()
+        async with asyncio.TaskGroup() as group:
+            loops = [group.create_task(feed.run(), name=f"feed {venue}") for venue, feed in self._feeds.items()]
+            for every, work in (
+                (_TICK_S, self._tick_now),
+                (_BALANCE_S, self.read_balances),
+                (_MODE_S, self._read_modes),
+                (_WARM_S, self._warm),
+                (_STATUS_S, self._status),
+            ):
+                loops.append(group.create_task(self._every(every, work)))
+            for executor in self._executor.executors():
+                loops.append(group.create_task(self._follow(executor.updates())))
+            loops.append(group.create_task(self._records.run()))
+            if self._settings.discovery_interval_mins:
+                pause = 60.0 * self._settings.discovery_interval_mins
+                loops.append(group.create_task(self._every(pause, self._rediscover, wait_first=True)))
+            await self._stop.wait()
+            await self._finish()
+            for loop in loops:
+                loop.cancel()
+
+    def stop(self) -> None:
+        """End run(): no new arbs from now on."""
+        self._stop.set()
+
+    async def _finish(self) -> None:
+        self.on_event(Command("halt", "stopping"))
+        if self._arbs:
+            log.info("waiting_for_arbs", count=len(self._arbs))
+            await asyncio.wait(self._arbs, timeout=_STOP_S)
+        for task in tuple(self._arbs):
+            log.error("arb_abandoned", arb=task.get_name(), next_step="its orders are looked up at the next start")
+            task.cancel()
+        await asyncio.gather(*self._arbs, return_exceptions=True)
+        await self._executor.cancel_all("stopping")
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]], *, wait_first: bool = False) -> None:
+        if wait_first:
+            await self._sleep(seconds)
+        while True:
+            await work()
+            await self._sleep(seconds)
+
+    def _tick(self) -> None:
+        self.on_event(Tick(self._clock.wall_ns()))
+
+    async def _tick_now(self) -> None:
+        self._tick()
+
+    async def read_balances(self) -> None:
+        """Ask each venue we trade for its own free cash."""
+        for venue, client in self._clients.items():
+            if self._settings.dry_run or (venue in self._settings.platforms and self._connections.can_trade(venue)):
+                try:
+                    page = await client.account(AccountQuery(what="balances"))
+                except VenueError as exc:
+                    self._trouble(f"balances {venue}", exc)
+                    continue
+                self._clear(f"balances {venue}")
+                self.on_event(Balances(venue, page.balances))
+
+    async def _read_modes(self) -> None:
+        for venue, client in self._clients.items():
+            try:
+                mode = await client.mode()
+            except VenueError as exc:
+                self._trouble(f"mode {venue}", exc)
+                mode = VenueMode(venue=venue, mode="unreachable", detail=str(exc))
+            else:
+                self._clear(f"mode {venue}")
+            if self._state.mode(venue) != mode.mode:
+                log.info("venue_mode", venue=venue, mode=mode.mode, detail=mode.detail)
+            self.on_event(mode)
+
+    async def _warm(self) -> None:
+        """A cheap read on each venue keeps a connection open, so that no order leaves on a cold socket."""
+        for client in self._connections.clients.values():
+            try:
+                await client.warm()
+            except VenueError:
+                continue  # the mode loop says it
+
+    async def _follow(self, updates: AsyncIterator[LegResult]) -> None:
+        """Later truths about our legs: hints that make waiting shorter (B-429)."""
+        try:
+            async for result in updates:
+                self._book(result)
+                self.on_event(result)
+        except VenueError as exc:
+            self._trouble("private stream", exc)
+
+    async def _rediscover(self) -> None:
+        try:
+            found = await self.discover(progress=lambda *_: None)
+            await self.adopt(found, progress=lambda *_: None)
+        except VenueError as exc:
+            self._trouble("discovery", exc)
+
+    async def _status(self) -> None:
+        """One line a while: what is watched and what stands in the way (B-316)."""
+        stale = [
+            f"{venue}: {stats.ready}/{stats.markets} books ready"
+            for venue, feed in self._feeds.items()
+            if (stats := feed.statistics()).ready < stats.markets
+        ]
+        log.info(
+            "status",
+            pairs=self.pairs,
+            opportunities=self.counts.opportunities,
+            executions=self.counts.executions,
+            refusals=dict(self.counts.refusals.most_common(5)),
+            not_ready="; ".join(stale),
+        )
+
+    def _trouble(self, what: str, exc: VenueError) -> None:
+        """Log a trouble when it begins, not at each repetition."""
+        if self._troubles.get(what) != exc.code:
+            self._troubles[what] = exc.code
+            step = "check key and clock with `controller doctor`" if isinstance(exc, AuthFailed) else "it is retried"
+            log.warning("read_failed", what=what, error=str(exc), next_step=step)
+
+    def _clear(self, what: str) -> None:
+        if self._troubles.pop(what, None) is not None:
+            log.info("read_works_again", what=what)
+
+    @property
+    def running(self) -> int:
+        """Arbs under way."""
+        return len(self._arbs)
+
+    async def wait_ready(self, timeout_s: float) -> bool:
+        """Wait until every watched book is ready; False when the time is up."""
+        ends = self._clock.mono_ns() + int(timeout_s * SECOND)
+        while self._clock.mono_ns() < ends:
+            stats = [feed.statistics() for feed in self._feeds.values()]
+            if all(one.ready == one.markets and one.markets for one in stats):
+                return True
+            await self._sleep(0.05)
+        return False
+
+    async def settle(self, timeout_s: float) -> int:
+        """Ask until every filled leg has the venue's own amounts; returns how many still lack them."""
+        ends = self._clock.mono_ns() + int(timeout_s * SECOND)
+        while (open_legs := self._ledger.unsettled()) and self._clock.mono_ns() < ends:
+            for leg in open_legs:
+                self.on_report(await self._executor.resolve(leg.leg_id))
+            await self._sleep(0.1)
+        return len(self._ledger.unsettled())
+
+    def summary(self) -> dict[str, object]:
+        """Counters as the command line prints them: dollars and contracts as exact decimals."""
+        counts, routed = self.counts, self._executor.statistics()
+        return {
+            "schema": 1,
+            "pairs": self.pairs,
+            "opportunities": counts.opportunities,
+            "executions": counts.executions,
+            "matched_contracts": to_dollars(counts.matched),
+            "misses": counts.misses,
+            "one_sided": counts.one_sided,
+            "unwinds": counts.unwinds,
+            "unhedged_contracts": to_dollars(counts.unhedged),
+            "dust_contracts": to_dollars(counts.dust),
+            "refusals": dict(sorted(counts.refusals.items())),
+            "net_pnl_dollars": to_dollars(counts.profit),
+            "legs_local": routed.legs_local,
+            "legs_remote": routed.legs_remote,
+        }
+
+
+def _current(known: Market, read: Market) -> Market:
+    """Today's terms on what discovery knows. A market whose tokens changed is another market: watched, never traded."""
+    return msgspec.structs.replace(
+        read,
+        event_id=known.event_id,
+        question=known.question,
+        outcomes=known.outcomes,
+        starts_at=known.starts_at or read.starts_at,
+        closes_at=read.closes_at or known.closes_at,
+        settles_at=read.settles_at or known.settles_at,
+        rules=known.rules,
+        rules_hash=known.rules_hash,
+        mutually_exclusive=known.mutually_exclusive,
+        version=read.version or known.version,
+        tradable=read.tradable and known.tradable and read.tokens == known.tokens,
+    )
