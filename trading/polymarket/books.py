@@ -1,0 +1,442 @@
+"""The market channel without I/O: frames in, one YES book per market, proof and doubt out (polymarket.md 11).
+
+The two tokens of a market are exact mirrors, so each change is applied once, in token 0's prices; token 1's entries stand in when
+token 0's are missing. There are no sequence numbers: each change carries the best prices after it, and these are the check.
+
+    change agrees ─► proved, ready        disagrees or crosses ─► in doubt: not ready, still applied
+    in doubt ─► agrees again ─► ready     (frames of one burst arrive one by one, with the bests of the burst's end)
+             ─► for 1 s, or a crossed snapshot, or two REST samples against it ─► lost, resync
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from trading.book import Book, BookChanged, BookLost, MarketChanged, Sink
+from trading.clock import MS, SECOND
+from trading.errors import BadAnswer
+from trading.market import Market, MarketId, Outcome
+from trading.polymarket.wire import grid_of, parse_tick, yes_levels
+from trading.units import ONE, MonoNs, Price, Size, WallNs, complement, parse_price, parse_size
+
+__all__ = ["DOUBT_NS", "PolymarketBooks", "Sample"]
+
+DOUBT_NS = 1 * SECOND
+STRIKES = 2
+
+
+class _Level(msgspec.Struct, gc=False):
+    price: str
+    size: str
+
+
+class _Change(msgspec.Struct, gc=False):
+    asset_id: str
+    price: str
+    size: str
+    side: str
+    best_bid: str | None = None
+    best_ask: str | None = None
+
+
+class _PriceChange(msgspec.Struct, tag_field="event_type", tag="price_change"):
+    market: str
+    price_changes: list[_Change]
+    timestamp: str | int = ""
+
+
+class _BookFrame(msgspec.Struct, tag_field="event_type", tag="book"):
+    market: str
+    asset_id: str
+    bids: list[_Level]
+    asks: list[_Level]
+    timestamp: str | int = ""
+
+
+class _BestBidAsk(msgspec.Struct, tag_field="event_type", tag="best_bid_ask"):
+    market: str
+    asset_id: str
+    best_bid: str | None = None
+    best_ask: str | None = None
+    timestamp: str | int = ""
+
+
+class _TickSize(msgspec.Struct, tag_field="event_type", tag="tick_size_change"):
+    market: str
+    new_tick_size: str | float
+
+
+class _Resolved(msgspec.Struct, tag_field="event_type", tag="market_resolved"):
+    market: str
+
+
+class _LastTrade(msgspec.Struct, tag_field="event_type", tag="last_trade_price"):
+    """Read past: its direction is not reliable (polymarket.md 14)."""
+
+
+class _NewMarket(msgspec.Struct, tag_field="event_type", tag="new_market"):
+    """Read past: pushed for all markets, discovery reads Gamma."""
+
+
+_Event = _PriceChange | _BookFrame | _BestBidAsk | _TickSize | _Resolved | _LastTrade | _NewMarket
+_FRAME = msgspec.json.Decoder(_Event | list[_Event])
+_KNOWN = frozenset({"price_change", "book", "best_bid_ask", "tick_size_change", "market_resolved"})
+_GARBLED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class Sample(msgspec.Struct):
+    """One book of POST /books."""
+
+    asset_id: str
+    bids: list[_Level]
+    asks: list[_Level]
+    timestamp: str | int = ""
+
+
+class _Watched:
+    """A market, its book and what is known about the book's truth. stamp is the venue's ms of the last frame applied."""
+
+    __slots__ = ("book", "closed", "doubt_since", "market", "no", "stamp", "strikes", "synced", "touched_at", "yes")
+
+    def __init__(self, market: Market) -> None:
+        self.market = market
+        self.yes, self.no = market.tokens
+        self.book = Book(market.id)
+        self.synced = False
+        """A snapshot was applied and nothing has broken it since."""
+        self.closed = False
+        self.doubt_since = MonoNs(0)
+        self.strikes = 0
+        self.stamp = 0
+        self.touched_at = MonoNs(0)
+
+
+class PolymarketBooks:
+    """Books of many markets. sink hears every change synchronously; wanted holds the markets that need a fresh book, and why."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._watched: dict[str, _Watched] = {}
+        self._by_token: dict[str, _Watched] = {}
+        self._doubtful: set[MarketId] = set()
+        self.books: dict[MarketId, Book] = {}
+        self.wanted: dict[MarketId, str] = {}
+        self.frames = 0
+        self.bad_frames = 0
+        self.resyncs = 0
+        self.latency_ms: float | None = None
+        """Venue stamp to applied, smoothed; the clocks' offset is in it."""
+
+    # ---- membership ----------------------------------------------------------------------------------------------------
+
+    def add(self, market: Market) -> bool:
+        """Start keeping a market's book; False when it was kept already (its terms are renewed) or has no token ids."""
+        known = self._watched.get(market.id)
+        if known is not None:
+            known.market = market
+            return False
+        if not all(market.tokens):
+            return False
+        watched = self._watched[market.id] = _Watched(market)
+        self._by_token[watched.yes] = self._by_token[watched.no] = watched
+        self.books[market.id] = watched.book
+        return True
+
+    def remove(self, market: MarketId) -> None:
+        """Forget a market; its book is lost to whoever still holds it."""
+        watched = self._watched.pop(market, None)
+        if watched is not None:
+            self._by_token.pop(watched.yes, None)
+            self._by_token.pop(watched.no, None)
+            self._lose(watched, "unwatched")
+            self.books.pop(market, None)
+            self.wanted.pop(market, None)
+
+    def synced(self, market: MarketId) -> bool:
+        """Whether a snapshot stands; a resolved market counts, because no other will come."""
+        watched = self._watched.get(market)
+        return watched is None or watched.synced or watched.closed
+
+    # ---- frames --------------------------------------------------------------------------------------------------------
+
+    def apply(self, data: bytes, now: MonoNs, wall: WallNs) -> None:
+        """Apply one frame: an object or an array of objects. Never raises on what the venue sends."""
+        self.frames += 1
+        try:
+            frame = _FRAME.decode(data)
+        except _GARBLED:
+            self._apply_odd(data, now, wall)
+            return
+        if isinstance(frame, list):
+            for event in frame:
+                self._apply_event(event, now, wall)
+        else:
+            self._apply_event(frame, now, wall)
+
+    def _apply_odd(self, data: bytes, now: MonoNs, wall: WallNs) -> None:
+        """A frame the strict decoder refused: its readable events are applied, the book of a broken one is rebuilt."""
+        self.bad_frames += 1
+        try:
+            frame: Any = msgspec.json.decode(data)
+        except _GARBLED:
+            return  # no market can be read from it; best prices and samples find what it may have taken away
+        for row in frame if isinstance(frame, list) else (frame,):
+            if not isinstance(row, dict):
+                continue
+            try:
+                event = msgspec.convert(row, _Event)
+            except (msgspec.ValidationError, RecursionError):
+                name = row.get("market")
+                watched = self._watched.get(name) if isinstance(name, str) else None
+                if watched is not None and row.get("event_type") in _KNOWN:
+                    self._want(watched, "unreadable frame")
+            else:
+                self._apply_event(event, now, wall)
+
+    def _apply_event(self, event: _Event, now: MonoNs, wall: WallNs) -> None:
+        if isinstance(event, _LastTrade | _NewMarket):
+            return
+        watched = self._watched.get(event.market)
+        if watched is None or watched.closed:
+            return
+        try:
+            if isinstance(event, _PriceChange):
+                self._apply_changes(watched, event, now, wall)
+            elif isinstance(event, _BookFrame):
+                self._apply_book(watched, event, now, wall)
+            elif isinstance(event, _BestBidAsk):
+                self._apply_best(watched, event, now, wall)
+            elif isinstance(event, _TickSize):
+                self._apply_tick(watched, event.new_tick_size)
+            else:
+                self._apply_resolved(watched)
+        except ValueError as exc:
+            self.bad_frames += 1
+            self._want(watched, f"bad number: {exc}")
+
+    def _apply_changes(self, watched: _Watched, event: _PriceChange, now: MonoNs, wall: WallNs) -> None:
+        if not watched.synced:
+            return  # its snapshot is still to come and holds this change
+        book, token = watched.book, watched.yes
+        last: _Change | None = None
+        for change in event.price_changes:
+            if change.asset_id == token:
+                last = change
+                _apply_level(book, change.side == "BUY", change, parse_price(change.price), now)
+        mirrored = last is None
+        if mirrored:
+            token = watched.no
+            for change in event.price_changes:
+                if change.asset_id == token:
+                    last = change
+                    _apply_level(book, change.side != "BUY", change, complement(parse_price(change.price)), now)
+        if last is None:
+            return
+        self._stamp(watched, event.timestamp, now, wall)
+        self._judge(watched, last.best_bid, last.best_ask, mirrored, now)
+        if watched.synced:
+            self._sink(BookChanged(book))
+
+    def _apply_best(self, watched: _Watched, event: _BestBidAsk, now: MonoNs, wall: WallNs) -> None:
+        if not watched.synced or event.asset_id not in (watched.yes, watched.no):
+            return
+        before = watched.book.ready
+        self._stamp(watched, event.timestamp, now, wall)
+        self._judge(watched, event.best_bid, event.best_ask, event.asset_id == watched.no, now)
+        if watched.synced and watched.book.ready is not before:
+            self._sink(BookChanged(watched.book))
+
+    def _apply_book(self, watched: _Watched, event: _BookFrame, now: MonoNs, wall: WallNs) -> None:
+        if event.asset_id not in (watched.yes, watched.no):
+            return
+        outcome = Outcome.YES if event.asset_id == watched.yes else Outcome.NO
+        stamp = _milliseconds(event.timestamp)
+        if watched.synced and stamp and (stamp < watched.stamp or (outcome is Outcome.NO and stamp == watched.stamp)):
+            return  # older than what stands here, or the mirror of it
+        bids, asks = yes_levels(_levels(event.bids), _levels(event.asks), outcome)
+        if bids and asks and max(bids) >= min(asks):
+            self._want(watched, "crossed snapshot")
+            return
+        book = watched.book
+        same = watched.synced and bids == book.bids and asks == book.asks
+        watched.synced, watched.doubt_since, watched.strikes = True, MonoNs(0), 0
+        self._doubtful.discard(book.market)
+        self.wanted.pop(book.market, None)
+        watched.stamp = max(watched.stamp, stamp)
+        self._stamp(watched, event.timestamp, now, wall)
+        book.proof.at = now
+        if same:  # duplicates are usual; the plan made on this book is still good
+            told = book.ready
+            book.ready = True
+            if not told:
+                self._sink(BookChanged(book))
+            return
+        book.apply_snapshot(bids, asks, now)
+        self._sink(BookChanged(book))
+
+    def _apply_tick(self, watched: _Watched, text: str | float) -> None:
+        """A new grid is a new epoch: no trading until the next snapshot (polymarket.md 11). Often sent twice."""
+        tick = parse_tick(text)
+        grid = grid_of(tick) if tick is not None else ()
+        if grid == watched.market.grid:
+            return
+        watched.market = msgspec.structs.replace(watched.market, grid=grid, tradable=watched.market.tradable and bool(grid))
+        self._want(watched, "tick size changed")
+        self._sink(MarketChanged(watched.market))
+
+    def _apply_resolved(self, watched: _Watched) -> None:
+        watched.market = msgspec.structs.replace(watched.market, status="closed")
+        watched.closed = True
+        self._lose(watched, "market resolved")
+        self.wanted.pop(watched.market.id, None)
+        self._sink(MarketChanged(watched.market))
+
+    # ---- proof and doubt -----------------------------------------------------------------------------------------------
+
+    def _stamp(self, watched: _Watched, text: str | int, now: MonoNs, wall: WallNs) -> None:
+        watched.touched_at = now
+        stamp = _milliseconds(text)
+        if stamp:
+            watched.stamp = stamp if stamp > watched.stamp else watched.stamp
+            late = wall / MS - stamp
+            self.latency_ms = late if self.latency_ms is None else self.latency_ms + (late - self.latency_ms) * 0.1
+
+    def _judge(self, watched: _Watched, bid_text: str | None, ask_text: str | None, mirrored: bool, now: MonoNs) -> None:
+        """Hold the book's top against the one the venue states; "" and None state nothing."""
+        book = watched.book
+        if mirrored:
+            bid_text, ask_text = ask_text, bid_text
+        agrees = book.bid < book.ask
+        if bid_text:
+            bid = parse_price(bid_text)
+            agrees = agrees and book.bid == (complement(bid) % ONE if mirrored else bid % ONE)
+        if ask_text:
+            ask = parse_price(ask_text)
+            ask = complement(ask) if mirrored else ask
+            agrees = agrees and book.ask == (ask or ONE)
+        if agrees:
+            book.proof.at = now
+            watched.strikes = 0
+            self._clear(watched)
+        elif not watched.doubt_since:
+            watched.doubt_since = now
+            book.ready = False
+            self._doubtful.add(book.market)
+        elif now - watched.doubt_since >= DOUBT_NS:
+            self._want(watched, "best prices disagree")
+
+    def _clear(self, watched: _Watched) -> None:
+        watched.book.ready = True
+        if watched.doubt_since:
+            watched.doubt_since = MonoNs(0)
+            self._doubtful.discard(watched.book.market)
+
+    def check(self, now: MonoNs) -> None:
+        """Give up books whose doubt outlasted its second without another frame."""
+        for name in list(self._doubtful):
+            watched = self._watched.get(name)
+            if watched is None:
+                self._doubtful.discard(name)
+            elif now - watched.doubt_since >= DOUBT_NS:
+                self._want(watched, "best prices disagree")
+
+    def unproved(self, now: MonoNs, age_ns: int, limit: int) -> list[str]:
+        """Outcome 0 tokens of the standing books whose proof is at least age_ns old, oldest first."""
+        old = [w for w in self._watched.values() if w.synced and not w.closed and now - w.book.proof.at >= age_ns]
+        old.sort(key=lambda w: w.book.proof.at)
+        return [w.yes for w in old[:limit]]
+
+    def apply_sample(self, sample: Sample, asked_at: MonoNs) -> None:
+        """Hold a book against a REST sample asked for at asked_at: agreement proves it as of then, two strikes lose it (B-428).
+
+        A sample that crossed with a frame of its market says nothing: the frame is the newer proof.
+        """
+        watched = self._by_token.get(sample.asset_id)
+        if watched is None or not watched.synced or watched.closed or watched.touched_at >= asked_at:
+            return
+        try:
+            outcome = Outcome.YES if sample.asset_id == watched.yes else Outcome.NO
+            bids, asks = yes_levels(_levels(sample.bids), _levels(sample.asks), outcome)
+        except (ValueError, BadAnswer):
+            self.bad_frames += 1
+            return
+        book = watched.book
+        if max(bids, default=Price(0)) == book.bid and min(asks, default=ONE) == book.ask and book.bid < book.ask:
+            watched.strikes = 0
+            book.proof.at = max(book.proof.at, asked_at)
+            if not book.ready:
+                self._clear(watched)
+                self._sink(BookChanged(book))
+            return
+        watched.strikes += 1
+        if watched.strikes >= STRIKES:
+            self._want(watched, "REST samples disagree")
+
+    # ---- loss ----------------------------------------------------------------------------------------------------------
+
+    def resync(self, market: MarketId, reason: str) -> None:
+        """Give a book up and ask for a fresh one."""
+        watched = self._watched.get(market)
+        if watched is not None and not watched.closed:
+            self._want(watched, reason)
+
+    def lose_all(self, markets: Iterable[MarketId], reason: str) -> None:
+        """The stream of these markets ended; they are subscribed again with the next one."""
+        for market in markets:
+            watched = self._watched.get(market)
+            if watched is not None:
+                self._lose(watched, reason)
+                watched.stamp = 0
+                self.wanted.pop(market, None)
+
+    def _want(self, watched: _Watched, reason: str) -> None:
+        if watched.book.market not in self.wanted:
+            self.resyncs += 1
+            self.wanted[watched.book.market] = reason
+        self._lose(watched, reason)
+
+    def _lose(self, watched: _Watched, reason: str) -> None:
+        was = watched.synced
+        watched.synced, watched.doubt_since, watched.strikes = False, MonoNs(0), 0
+        self._doubtful.discard(watched.book.market)
+        watched.book.lose()
+        if was:
+            self._sink(BookLost(watched.book, reason))
+
+
+def _apply_level(book: Book, bid: bool, change: _Change, price: Price, now: MonoNs) -> None:
+    if change.side not in ("BUY", "SELL"):
+        raise ValueError(f"side {change.side!r}")
+    size = _size(change.size)
+    if 0 < price < ONE:
+        book.apply_level("bid" if bid else "ask", price, size, now)
+    elif size:
+        raise ValueError(f"level at {change.price!r}")
+
+
+def _size(text: str) -> Size:
+    size = parse_size(text)
+    if size < 0:
+        raise ValueError(f"size {text!r}")
+    return size
+
+
+def _levels(rows: Sequence[_Level]) -> dict[Price, Size]:
+    found: dict[Price, Size] = {}
+    for row in rows:
+        price, size = parse_price(row.price), _size(row.size)
+        if not 0 < price < ONE:
+            raise ValueError(f"level at {row.price!r}")
+        if size:
+            found[price] = size
+    return found
+
+
+def _milliseconds(value: str | int) -> int:
+    """A venue stamp, seconds or milliseconds (from 1e11 on), as milliseconds; 0 when it states none."""
+    try:
+        number = int(value or 0)
+    except ValueError:
+        return 0
+    return number if number >= 100_000_000_000 else max(0, number) * 1000

@@ -1,0 +1,360 @@
+"""Polymarket as a venue: orders, look-ups, account reads and the private stream behind venue.VenueClient.
+
+prepare, answers and joins are pure (orders.py, trades.py); here is what talks. An order is sent once; doubt about it is resolved
+by its id, which is known before sending. The client remembers the venue's mode from refusals and keeps one connection warm.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from trading.book import Book
+from trading.clock import MS, SECOND, Clock
+from trading.errors import AuthFailed, Misuse, ModeClosed, Rejected, UnknownOutcome, Unreachable, VenueError
+from trading.http import Http
+from trading.ids import Ids
+from trading.market import POLYMARKET, Market, MarketId, Venue
+from trading.order import LegRequest, LegResult
+from trading.polymarket.account import base_units, data_rows, held_shares, listed, open_orders, own_fills, payouts, reserved
+from trading.polymarket.mode import ModeMemory
+from trading.polymarket.orders import answered, body_of, leg_result, prepare
+from trading.polymarket.rest import PolymarketRest, Query, Sleep, error_for, patiently, read_json, segment
+from trading.polymarket.sign import Account, ApiCredentials, RequestSigner
+from trading.polymarket.trades import OrderState, found
+from trading.polymarket.user import OwnOrders, UserStream
+from trading.polymarket.wire import bad, book_from, decode, market_from, refreshed
+from trading.secrets import Secret
+from trading.stream import Dialer
+from trading.units import Money, MonoNs, Size
+from trading.venue import (
+    AccountPage,
+    AccountQuery,
+    Balance,
+    OpenOrder,
+    Position,
+    Prepared,
+    SignedOrder,
+    VenueMode,
+)
+
+__all__ = ["Geoblock", "PolymarketClient"]
+
+_SALT_BITS = 53
+_FIND_TIMEOUT_PAGES = 10
+_LOOKBACK_S = 120
+"""Trades are asked for from this long before the order's own stamp: clocks differ."""
+_LEAST_WAIT_S = 0.05
+_CANCEL_WAIT_S = 5.0
+
+
+class Geoblock(msgspec.Struct, frozen=True):
+    """Whether orders are refused from this machine's address (B-427)."""
+
+    blocked: bool
+    country: str = ""
+    region: str = ""
+    ip: str = ""
+
+
+class PolymarketClient:
+    """One account on the CLOB. account None: public reads only. ws is (dialer, user channel URL)."""
+
+    venue: Venue = POLYMARKET
+
+    def __init__(
+        self,
+        http: Http,
+        clob_url: str,
+        data_url: str,
+        account: Account | None,
+        credentials: ApiCredentials | None,
+        clock: Clock,
+        ids: Ids,
+        *,
+        ws: tuple[Dialer, str] | None = None,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self._http = http
+        self._data_url = data_url.rstrip("/")
+        self._account = account
+        self._credentials = credentials
+        self._clock = clock
+        self._ids = ids
+        self._ws = ws
+        self._sleep = sleep
+        self._rest = PolymarketRest(http, clob_url, clock, sleep=sleep)
+        self._markets: dict[MarketId, Market] = {}
+        self._orders = OwnOrders()
+        self._mode = ModeMemory(clock)
+        if credentials is not None:
+            self._use(credentials)
+
+    def _use(self, credentials: ApiCredentials) -> None:
+        self._credentials = credentials
+        self._rest.signer = RequestSigner(credentials, self._owner.address)
+
+    @property
+    def _owner(self) -> Account:
+        if self._account is None:
+            raise AuthFailed(POLYMARKET, "no_account", "no signing key; set the Polymarket key and wallet to trade")
+        return self._account
+
+    # ---- credentials, clock, place -------------------------------------------------------------------------------------
+
+    async def derive_credentials(self, *, nonce: int = 0) -> ApiCredentials:
+        """Read the API key of this wallet and nonce, or create it, and use it from now on (polymarket.md 4.1)."""
+        try:
+            row = await self._login("GET", "/auth/derive-api-key", nonce)
+        except AuthFailed:
+            raise  # a wrong signature or clock is not "no key yet"
+        except Rejected:
+            row = await self._login("POST", "/auth/api-key", nonce)
+        try:
+            made = ApiCredentials(str(row["apiKey"]), Secret(str(row["secret"])), Secret(str(row["passphrase"])))
+        except (KeyError, TypeError) as exc:
+            raise bad("bad_credentials", "the answer holds no apiKey, secret and passphrase") from exc
+        self._use(made)
+        return made
+
+    async def _login(self, method: str, path: str, nonce: int) -> Any:
+        headers = self._owner.login_headers(timestamp=self._rest.server_seconds(), nonce=nonce)
+        return await read_json(self._http, method, self._rest.base + path, headers, None)
+
+    async def server_skew_s(self) -> float:
+        """Server clock minus ours in seconds, from GET /time (whole seconds); signed stamps follow it from now on."""
+        before = self._clock.wall_ns()
+        seconds = await self._rest.read("/time", patient=False)
+        if not isinstance(seconds, int) or isinstance(seconds, bool) or seconds <= 0:
+            raise bad("bad_time", f"GET /time answered {seconds!r}")
+        here = (before + self._clock.wall_ns()) / 2 / SECOND
+        skew = seconds + 0.5 - here
+        self._rest.set_skew(skew)
+        return skew
+
+    async def geoblock(self, url: str) -> Geoblock:
+        """Ask whether orders are refused from here. Raises when the answer is not a plain yes or no: fail closed (B-427)."""
+        row = await read_json(self._http, "GET", url, {}, None)
+        if not isinstance(row, Mapping) or not isinstance(row.get("blocked"), bool):
+            raise bad("bad_geoblock", f"{url} gave no blocked flag; treat this place as blocked")
+        return Geoblock(row["blocked"], *(str(row.get(key) or "") for key in ("country", "region", "ip")))
+
+    # ---- orders --------------------------------------------------------------------------------------------------------
+
+    def prepare(self, leg: LegRequest, market: Market, ids: Ids, clock: Clock) -> Prepared:
+        """Fix salt (below 2^53), amounts and order id. Raises Rejected naming market, value and rule."""
+        salt = int.from_bytes(ids.random(7)) & (2**_SALT_BITS - 1)
+        return prepare(leg, market, self._owner, salt=salt, timestamp_ms=clock.wall_ns() // MS)
+
+    async def sign(self, order: Prepared) -> SignedOrder:
+        """Sign order and request; the body is the exact bytes the request signature covers."""
+        if self._credentials is None:
+            raise AuthFailed(POLYMARKET, "no_credentials", "no API credentials; set them or let the client derive them")
+        body = body_of(order, self._owner, self._credentials.key)
+        return SignedOrder(prepared=order, body=body, headers=self._rest.signed_headers("POST", "/order", body))
+
+    async def send(self, order: SignedOrder, *, deadline: MonoNs) -> LegResult:
+        """POST /order once. The wait lasts to the deadline plus the market's hold, which the answer may sit out (8)."""
+        prepared = order.prepared
+        left = (deadline - self._clock.mono_ns()) / SECOND
+        if left <= 0:
+            raise Unreachable(POLYMARKET, "deadline", f"{prepared.leg.want.market}: the deadline passed before the send")
+        self._orders.apply_signed(prepared)
+        wait = max(_LEAST_WAIT_S, left) + prepared.fields["hold_ns"] / SECOND
+        answer = await self._rest.write("POST", "/order", order.body, order.headers, timeout_s=wait)
+        result = answered(prepared, answer.status, answer.headers, answer.body, now=self._clock.wall_ns())
+        self._mode.apply_answer(result, answer.status, answer.headers, answer.body)
+        self._orders.apply_answer(prepared, result)
+        return result
+
+    async def find(self, order: Prepared) -> LegResult | None:
+        """The order's state, then its trades, joined; None when the venue knows nothing of it so far."""
+        name = self._orders.order_id(order)
+        state = await self._order_state(name)
+        after = order.fields["timestamp"] // 1000 - _LOOKBACK_S
+        trades = await self._trades((("market", order.leg.want.market), ("after", str(after))))
+        return found(order, state, trades, self._orders.said(order), order_id=name)
+
+    async def _order_state(self, name: str) -> OrderState | None:
+        try:
+            row = await self._rest.read(f"/data/order/{segment(name)}", signed=True, patient=False)
+        except Rejected as exc:
+            if exc.code == "not_found":  # finished orders are not kept there
+                return None
+            raise
+        if isinstance(row, Mapping) and isinstance(row.get("order"), Mapping):
+            row = row["order"]
+        return OrderState.of(row) if isinstance(row, Mapping) and row.get("id") else None
+
+    async def _trades(self, query: Query) -> list[Mapping[str, Any]]:
+        rows: list[Mapping[str, Any]] = []
+        cursor = ""
+        for _ in range(_FIND_TIMEOUT_PAGES):
+            paged = (*query, ("next_cursor", cursor)) if cursor else query
+            page, following = listed(await self._rest.read("/data/trades", paged, signed=True, patient=False))
+            rows += page
+            if not following or following == cursor:
+                return rows
+            cursor = following
+        raise bad("too_many_pages", f"more than {_FIND_TIMEOUT_PAGES} pages of trades; narrow the question")
+
+    async def cancel(self, order: Prepared) -> LegResult:
+        """DELETE /order, then what is known of it. "unknown" while the venue will neither cancel nor explain it (7.1)."""
+        name = self._orders.order_id(order)
+        body = msgspec.json.encode({"orderID": name})
+        headers = self._rest.signed_headers("DELETE", "/order", body)
+        answer = await self._rest.write("DELETE", "/order", body, headers, timeout_s=_CANCEL_WAIT_S)
+        error = error_for(answer)
+        if isinstance(error, Unreachable):  # a 5xx: the cancel may have been done
+            raise UnknownOutcome(POLYMARKET, error.code, error.detail)
+        if error is not None:
+            raise error
+        row = decode(answer.body)
+        gone = isinstance(row, Mapping) and any(str(n).lower() == name.lower() for n in row.get("canceled") or ())
+        kept = row.get("not_canceled") if isinstance(row, Mapping) else None
+        reason = str(next(iter(kept.values()), "")) if isinstance(kept, Mapping) else ""
+        result = await self.find(order)
+        if result is not None:
+            return result
+        if gone:
+            return leg_result(order, "none", "canceled", "cancelled before any fill")
+        return leg_result(order, "unknown", "not_canceled", reason or "the venue did not confirm the cancel")
+
+    # ---- reads ---------------------------------------------------------------------------------------------------------
+
+    def remember(self, markets: Sequence[Market]) -> None:
+        """Markets read from Gamma: market() keeps their outcome order and texts and renews the parameters."""
+        for market in markets:
+            self._markets[market.id] = market
+
+    async def market(self, market: MarketId) -> Market:
+        """GET /clob-markets: grid, holds, fees and status as the CLOB has them now."""
+        params = await self._rest.read(f"/clob-markets/{segment(market)}")
+        if not isinstance(params, Mapping) or not isinstance(params.get("t"), list):
+            raise bad("bad_market", f"/clob-markets/{market} holds no tokens")
+        if str(params.get("c") or market).lower() != market.lower():
+            raise bad("wrong_market", f"asked for {market}, got {params.get('c')}")
+        fresh = market_from({}, {}, {**params, "c": market}, read_at=self._clock.wall_ns())
+        known = self._markets.get(market)
+        result = refreshed(known, fresh) if known is not None else fresh
+        self._markets[market] = result
+        return result
+
+    async def _market(self, market: MarketId) -> Market:
+        return self._markets.get(market) or await self.market(market)
+
+    async def book(self, market: MarketId) -> Book:
+        """GET /book of outcome 0; it carries the other token's liquidity too (polymarket.md 3)."""
+        known = await self._market(market)
+        asked = self._clock.mono_ns()
+        row = await self._rest.read("/book", (("token_id", known.tokens[0]),))
+        return book_from(row, known, asked)
+
+    async def account(self, what: AccountQuery) -> AccountPage:
+        """Balances (less what open buys hold back), positions per token, open orders, fills, payouts waiting for redemption.
+
+        Positions of one market are exact; all positions come from an index that lags the chain by seconds.
+        """
+        if what.what == "balances":
+            return AccountPage(balances=(Balance(shard=0, cash=await self._free_cash()),))
+        if what.what == "positions" and what.market is not None:
+            return AccountPage(positions=await self._exact_positions(what.market))
+        if what.what in ("positions", "settlements"):
+            status = "OPEN" if what.what == "positions" else "REDEEMABLE"
+            rows, cursor = await self._data_positions(status, what.cursor)
+            if what.what == "positions":
+                return AccountPage(positions=held_shares(rows), cursor=cursor)
+            return AccountPage(settlements=payouts(rows, at=self._clock.wall_ns()), cursor=cursor)
+        query = [("market", str(what.market))] if what.market is not None else []
+        query += [("next_cursor", what.cursor)] if what.cursor else []
+        path = "/data/orders" if what.what == "orders" else "/data/trades"
+        rows, cursor = listed(await self._rest.read(path, query, signed=True))
+        if what.what == "orders":
+            return AccountPage(orders=open_orders(rows), cursor=cursor)
+        fills = []
+        for row in rows:
+            terms = (await self._market(MarketId(str(row.get("market"))))).fees
+            if terms is None or self._credentials is None:
+                raise Misuse(f"market {row.get('market')} states no fees that could be booked")
+            fills += own_fills(row, api_key=self._credentials.key, wallet=self._owner.maker, terms=terms)
+        return AccountPage(fills=tuple(fills), cursor=cursor)
+
+    async def _balance(self, asset: str, token: str = "") -> int:
+        query = [("asset_type", asset), *([("token_id", token)] if token else [])]
+        query.append(("signature_type", str(self._owner.signature_type)))
+        return base_units(await self._rest.read("/balance-allowance", query, signed=True))
+
+    async def _free_cash(self) -> Money:
+        held, cursor = 0, ""
+        while True:
+            query = (("next_cursor", cursor),) if cursor else ()
+            rows, following = listed(await self._rest.read("/data/orders", query, signed=True))
+            held += reserved(rows)
+            if not following or following == cursor:
+                break
+            cursor = following
+        return Money(max(0, await self._balance("COLLATERAL") - held))
+
+    async def _exact_positions(self, market: MarketId) -> tuple[Position, ...]:
+        known = await self._market(market)
+        asset = "CONDITIONAL-V2" if known.version == "v2" else "CONDITIONAL"
+        yes, no = [await self._balance(asset, token) for token in known.tokens]
+        rows = (Position(market=market, size=Size(yes)), Position(market=market, size=Size(-no)))
+        return tuple(row for row in rows if row.size)
+
+    async def _data_positions(self, status: str, cursor: str) -> tuple[list[Mapping[str, Any]], str]:
+        url = f"{self._data_url}/v2/positions?user={self._owner.maker}&status={status}&limit=100"
+        url += f"&cursor={segment(cursor)}" if cursor else ""
+        return data_rows(await patiently(lambda: read_json(self._http, "GET", url, {}, None), self._sleep))
+
+    async def refresh_balances(self, tokens: Sequence[str] = ()) -> None:
+        """Tell the venue's balance cache to look again: once after funding or approving (polymarket.md 7.1, 14)."""
+        kind = ("signature_type", str(self._owner.signature_type))
+        await self._rest.read("/balance-allowance/update", (("asset_type", "COLLATERAL"), kind), signed=True)
+        for token in tokens:
+            query = (("asset_type", "CONDITIONAL"), ("token_id", token), kind)
+            await self._rest.read("/balance-allowance/update", query, signed=True)
+
+    async def orders(self) -> tuple[OpenOrder, ...]:
+        """All resting orders of this API key."""
+        found_orders: list[OpenOrder] = []
+        cursor = ""
+        while True:
+            page = await self.account(AccountQuery(what="orders", cursor=cursor))
+            found_orders += page.orders
+            if not page.cursor or page.cursor == cursor:
+                return tuple(found_orders)
+            cursor = page.cursor
+
+    async def mode(self) -> VenueMode:
+        """What the venue lets us do, as its last refusals said (B-426); else whether it answers at all."""
+        closed = self._mode.current()
+        if closed is not None:
+            return closed
+        try:
+            await self._rest.read("/time", patient=False)
+        except ModeClosed as exc:
+            return self._mode.closed_by(exc)
+        except VenueError as exc:
+            return VenueMode(venue=POLYMARKET, mode="unreachable", detail=str(exc))
+        return VenueMode(venue=POLYMARKET, mode="normal")
+
+    async def warm(self) -> None:
+        """A cheap read that keeps the connection open and the clock offset fresh."""
+        await self.server_skew_s()
+
+    async def updates(self) -> AsyncIterator[LegResult]:
+        """Hints from the user channel about orders sent by this client; ends at once without a channel or credentials."""
+        if self._ws is None or self._credentials is None:
+            return
+        stream = UserStream(*self._ws, self._credentials, self._clock, self._ids, self._orders, self.find)
+        hints = stream.results()
+        try:
+            async for result in hints:
+                yield result
+        finally:
+            await hints.aclose()
+
+    async def close(self) -> None:
+        """Nothing of its own to close: http and dialer belong to whoever made them."""

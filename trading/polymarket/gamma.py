@@ -1,0 +1,118 @@
+"""Gamma, the catalogue of events, markets and teams (polymarket.md 2): discovery reads, rate-limited ones repeated by B-210.
+
+Pages are followed by next_cursor, never by their length, and a cursor that comes back a second time ends the walk with an error
+instead of a loop. Rows are handed on as they are; wire.market_from makes Markets of them.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from trading.errors import Rejected
+from trading.http import Http
+from trading.market import POLYMARKET, Venue
+from trading.polymarket.rest import Sleep, patiently, read_json, segment
+from trading.polymarket.wire import bad
+
+__all__ = ["Gamma"]
+
+_PAGE = 100
+"""Larger values are silently clamped."""
+_MOST_PAGES = 2_000
+
+
+class Gamma:
+    """Reads of one Gamma host."""
+
+    venue: Venue = POLYMARKET
+
+    def __init__(self, http: Http, url: str, *, sleep: Sleep = asyncio.sleep, filters: Mapping[str, Any] | None = None) -> None:
+        """filters narrow pages(), the venue-neutral catalogue seam; default: open events."""
+        self._http = http
+        self._base = url.rstrip("/")
+        self._sleep = sleep
+        self._filters = dict(filters or {"closed": False})
+
+    async def event_pages(self, **filters: Any) -> AsyncIterator[list[dict[str, Any]]]:
+        """Pages of events with their markets. Filters as in polymarket.md 2.1; a sequence repeats its key.
+
+        Raises BadAnswer when the venue repeats a cursor or sends something else than events.
+        """
+        async for page in self._walk("/events/keyset", "events", filters):
+            yield page
+
+    async def market_pages(self, **filters: Any) -> AsyncIterator[list[dict[str, Any]]]:
+        """Pages of markets, for instance by condition_ids (up to 100)."""
+        async for page in self._walk("/markets/keyset", "markets", filters):
+            yield page
+
+    async def pages(self) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
+        """The events of the configured filters, page by page."""
+        async for page in self.event_pages(**self._filters):
+            yield page
+
+    async def market(self, market_id: str) -> dict[str, Any] | None:
+        """One market by Gamma id or condition id; None when Gamma does not know it."""
+        if market_id.startswith("0x"):
+            async for page in self.market_pages(condition_ids=[market_id]):
+                for row in page:
+                    if str(row.get("conditionId", "")).lower() == market_id.lower():
+                        return row
+            return None
+        return await self._one(f"/markets/{segment(market_id)}")
+
+    async def event(self, slug: str) -> dict[str, Any] | None:
+        """One event with its markets by slug; None when there is none."""
+        return await self._one(f"/events/slug/{segment(slug)}")
+
+    async def teams(self, league: str) -> list[dict[str, Any]]:
+        """Teams of a league (offset pages of up to 100)."""
+        found: list[dict[str, Any]] = []
+        for page in range(_MOST_PAGES):
+            rows = await self._read("/teams", {"league": league, "limit": _PAGE, "offset": page * _PAGE})
+            if not isinstance(rows, list):
+                raise bad("bad_page", f"/teams of {league!r} is no list")
+            known = {str(row.get("id")) for row in found}
+            fresh = [row for row in rows if isinstance(row, dict) and str(row.get("id")) not in known]
+            found += fresh
+            if len(rows) < _PAGE or not fresh:
+                break
+        return found
+
+    async def _one(self, path: str) -> dict[str, Any] | None:
+        try:
+            row = await self._read(path, {})
+        except Rejected as exc:
+            if exc.code == "not_found":
+                return None
+            raise
+        if not isinstance(row, dict):
+            raise bad("bad_row", f"{path} is no object")
+        return row
+
+    async def _walk(self, path: str, key: str, filters: Mapping[str, Any]) -> AsyncIterator[list[dict[str, Any]]]:
+        cursor, seen = "", set[str]()
+        for _ in range(_MOST_PAGES):
+            query = {**filters, "limit": _PAGE} | ({"after_cursor": cursor} if cursor else {})
+            answer = await self._read(path, query)
+            rows = answer.get(key) if isinstance(answer, Mapping) else None
+            if not isinstance(rows, list) or not isinstance(answer, Mapping):
+                raise bad("bad_page", f"{path} has no list {key!r}")
+            yield [row for row in rows if isinstance(row, dict)]
+            cursor = str(answer.get("next_cursor") or "")
+            if not cursor:
+                return
+            if cursor in seen:
+                raise bad("cursor_loop", f"{path} repeats cursor {cursor!r}; read it again later")
+            seen.add(cursor)
+        raise bad("too_many_pages", f"{path} has more than {_MOST_PAGES} pages; narrow the filters")
+
+    async def _read(self, path: str, query: Mapping[str, Any]) -> Any:
+        pairs: list[tuple[str, str]] = []
+        for name, value in query.items():
+            for item in value if isinstance(value, list | tuple) else (value,):
+                if item is not None:
+                    pairs.append((name, str(item).lower() if isinstance(item, bool) else str(item)))
+        url = f"{self._base}{path}" + (f"?{urlencode(pairs)}" if pairs else "")
+        return await patiently(lambda: read_json(self._http, "GET", url, {}, None), self._sleep)

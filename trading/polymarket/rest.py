@@ -1,0 +1,143 @@
+"""Requests to Polymarket's HTTP services, its errors as ours, and one policy for rate-limited reads.
+
+Patient reads wait 4, 8, 16, 32, 64 s on 429, or what Retry-After says (B-210); look-ups of orders do not wait, because their
+caller has a schedule of its own. An unanswered read is Unreachable: repeating it harms nothing. Signed paths carry no query.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
+
+from trading.clock import SECOND, Clock
+from trading.errors import AuthFailed, ModeClosed, Rejected, Throttled, UnknownOutcome, Unreachable, VenueError
+from trading.http import Http, Response
+from trading.market import POLYMARKET
+from trading.polymarket.orders import refusal_code, retry_after
+from trading.polymarket.sign import RequestSigner
+from trading.polymarket.wire import bad, decode
+
+__all__ = ["LAST_CURSOR", "PolymarketRest", "Query", "Sleep", "error_for", "patiently", "read_json", "segment"]
+
+Query = Sequence[tuple[str, str]]
+Sleep = Callable[[float], Awaitable[None]]
+
+LAST_CURSOR = "LTE="
+"""next_cursor of the last page of the CLOB's lists."""
+_READ_TIMEOUT_S = 10.0
+_ATTEMPTS = 6  # the first try and five retries
+_SKEW_APPLIED_S = 2.0
+"""GET /time has whole seconds: less than this is its rounding, not our clock."""
+
+
+def segment(text: str) -> str:
+    """An id as one path segment."""
+    return quote(text, safe="")
+
+
+def error_for(response: Response) -> VenueError | None:
+    """The error an answer to a read or cancel stands for, None when it is a success."""
+    status = response.status
+    if 200 <= status < 300:
+        return None
+    try:
+        said = decode(response.body)
+    except VenueError:
+        said = None
+    row: Mapping[str, Any] = said if isinstance(said, Mapping) else {}
+    text = str(row.get("error") or row.get("error_msg") or response.body[:200].decode(errors="replace"))
+    code, wait = refusal_code(f"{text} {row.get('code', '')}"), retry_after(response.headers, row)
+    if status == 429:
+        return Throttled(POLYMARKET, "throttled", text, retry_after=wait)
+    if status in (401, 403):
+        name = code if code != "refused" else "unauthorized"
+        return AuthFailed(POLYMARKET, name, f"{text}; check API key, wallet type, clock and place")
+    if status == 425:
+        return ModeClosed(POLYMARKET, "engine_restarting", text, retry_after=wait)
+    if status == 503 and code != "refused":
+        return ModeClosed(POLYMARKET, code, text, retry_after=wait)
+    if status >= 500:
+        return Unreachable(POLYMARKET, f"http_{status}", text)
+    if 300 <= status < 400:
+        return bad(f"http_{status}", "redirects are not followed; check the POLYMARKET_*_URL settings")
+    return Rejected(POLYMARKET, "not_found" if status == 404 else code, text)
+
+
+def _wait(state: RetryCallState) -> float:
+    """B-210: 2 x 2^n seconds for n = 1..5, unless the venue says otherwise."""
+    error = state.outcome.exception() if state.outcome is not None else None
+    if isinstance(error, Throttled) and error.retry_after is not None:
+        return error.retry_after
+    return float(2 * 2**state.attempt_number)
+
+
+async def patiently(read: Callable[[], Awaitable[Any]], sleep: Sleep) -> Any:
+    """Repeat a rate-limited read by B-210; the last error goes on to the caller."""
+    retrying = AsyncRetrying(
+        retry=retry_if_exception_type(Throttled), wait=_wait, stop=stop_after_attempt(_ATTEMPTS), sleep=sleep, reraise=True
+    )
+
+    async def once() -> Any:  # tenacity awaits only what is a coroutine function itself
+        return await read()
+
+    return await retrying(once)
+
+
+async def read_json(
+    http: Http, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, timeout_s: float = _READ_TIMEOUT_S
+) -> Any:
+    """One harmless request and its JSON. Raises the tree under VenueError, never UnknownOutcome."""
+    try:
+        response = await http.request(method, url, headers, body, timeout_s=timeout_s)
+    except UnknownOutcome as exc:
+        raise Unreachable(POLYMARKET, exc.code, exc.detail) from exc
+    error = error_for(response)
+    if error is not None:
+        raise error
+    return decode(response.body)
+
+
+class PolymarketRest:
+    """The CLOB's HTTP side. signer is None until credentials exist: public reads only."""
+
+    def __init__(
+        self, http: Http, base: str, clock: Clock, signer: RequestSigner | None = None, *, sleep: Sleep = asyncio.sleep
+    ) -> None:
+        self.http = http
+        self.base = base.rstrip("/")
+        self.signer = signer
+        self._clock = clock
+        self._sleep = sleep
+        self._skew_s = 0.0
+
+    def set_skew(self, seconds: float) -> None:
+        """Server clock minus ours; request stamps are moved by it when it is more than rounding."""
+        self._skew_s = seconds if abs(seconds) >= _SKEW_APPLIED_S else 0.0
+
+    def server_seconds(self) -> int:
+        """Unix seconds as the server counts them."""
+        return round(self._clock.wall_ns() / SECOND + self._skew_s) if self._skew_s else self._clock.wall_ns() // SECOND
+
+    def signed_headers(self, method: str, path: str, body: bytes = b"") -> dict[str, str]:
+        """L2 headers. Raises AuthFailed when there are no credentials."""
+        if self.signer is None:
+            raise AuthFailed(POLYMARKET, "no_credentials", "no API credentials; set them or let the client derive them")
+        return self.signer.headers(method, path, body, timestamp=self.server_seconds())
+
+    async def read(self, path: str, query: Query = (), *, signed: bool = False, patient: bool = True) -> Any:
+        """GET and decode."""
+
+        async def once() -> Any:
+            headers = self.signed_headers("GET", path) if signed else {}
+            return await read_json(self.http, "GET", self._url(path, query), headers, None)
+
+        return await patiently(once, self._sleep) if patient else await once()
+
+    async def write(self, method: str, path: str, body: bytes, headers: Mapping[str, str], *, timeout_s: float) -> Response:
+        """One request that may change something: never repeated. Raises Unreachable or UnknownOutcome."""
+        return await self.http.request(method, self.base + path, headers, body or None, timeout_s=timeout_s)
+
+    def _url(self, path: str, query: Query) -> str:
+        return f"{self.base}{path}?{urlencode(query)}" if query else f"{self.base}{path}"
