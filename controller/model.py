@@ -30,6 +30,7 @@ __all__ = [
     "Terms",
     "Tick",
     "baskets_of",
+    "event_basket_of",
 ]
 
 EventId = NewType("EventId", str)
@@ -55,6 +56,8 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     starts_at: WallNs | None
     evidence: tuple[str, ...] = ()
     """Why the two are the same: one fact each."""
+    settlement_charge: Money = Money(0)
+    """What differing settlement terms cost per contract (execution.md 6); 0 = identical terms, class A."""
 
 
 class Basket(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +73,12 @@ class Basket(msgspec.Struct, frozen=True, kw_only=True):
     terms: Terms
     league: str = ""
     max_size: Size | None = None
+    settlement_charge: Money = Money(0)
+
+    @property
+    def group(self) -> str:
+        """What both directions of one pair share: the unit of quarantine."""
+        return self.id.removesuffix(f":{self.kind}")
 
 
 class PairChanged(msgspec.Struct, frozen=True):
@@ -123,11 +132,14 @@ class CancelLeg(msgspec.Struct, frozen=True):
 Event = BookChanged | BookLost | MarketChanged | LegResult | VenueMode | Balances | PairChanged | Command | ArbClosed | Tick
 
 
+_SHORT = {"polymarket": "poly"}
+"""How basket kinds name venues (B-160)."""
+
+
 def baskets_of(pair: Pair, first_venue: str, second_venue: str) -> Sequence[Basket]:
     """The two directions of a pair: YES here with its opposite there, and the reverse."""
     same = pair.outcome_index
-    short = {"polymarket": "poly"}
-    one, two = (short.get(venue, venue) for venue in (first_venue, second_venue))
+    one, two = (_SHORT.get(venue, venue) for venue in (first_venue, second_venue))
     shapes = (
         (f"{one}_yes_{two}_no", ((pair.first, Outcome.YES), (pair.second, same.other))),
         (f"{two}_yes_{one}_no", ((pair.first, Outcome.NO), (pair.second, same))),
@@ -142,6 +154,25 @@ def baskets_of(pair: Pair, first_venue: str, second_venue: str) -> Sequence[Bask
             approval=pair.state,
             terms=pair.terms,
             league=pair.league,
+            settlement_charge=pair.settlement_charge,
         )
         for kind, legs in shapes
     ]
+
+
+def event_basket_of(event: EventId, markets: Sequence[Market]) -> Basket:
+    """NO of every market of one mutually exclusive event on one venue: at most one loses (execution.md B-434).
+
+    The venue itself says that at most one resolves YES, so nobody needs to approve the match.
+    """
+    first = markets[0]
+    kind = f"{_SHORT.get(first.venue, first.venue)}_only"
+    return Basket(
+        id=f"{first.venue}:{first.event_id}:{kind}",
+        kind=kind,
+        event=event,
+        legs=tuple((market.id, Outcome.NO) for market in markets),
+        payout=Price((len(markets) - 1) * 10_000),
+        approval="approved",
+        terms="verified",
+    )

@@ -1,6 +1,7 @@
 """The gate's answers as values: Approved (made by risk.gate only) or Refused with a reason.
 
-Approved carries a seal that only gate.py holds; the executor checks it, so an order that skipped the gate cannot be typed or run.
+Approved carries a seal that only gate.py holds; the executor checks it, so an order that skipped the gate cannot be typed or
+run.
 """
 
 from typing import Literal

@@ -7,7 +7,7 @@ import msgspec
 
 from controller.model import Basket, CancelLeg, Event, EventId
 from trading.book import Book
-from trading.market import Market, MarketId
+from trading.market import Market, MarketId, Outcome
 from trading.order import Purpose, Want
 from trading.units import Money, MonoNs, Price, Size
 
@@ -45,11 +45,29 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 class StateView(Protocol):
     """What strategies may read."""
 
-    books: Mapping[MarketId, Book]
-    markets: Mapping[MarketId, Market]
+    structure: int
+    """Grows when a book, market or basket is added, replaced or dropped: what was built from them is stale."""
 
+    @property
+    def books(self) -> Mapping[MarketId, Book]: ...
+    @property
+    def markets(self) -> Mapping[MarketId, Market]: ...
+    @property
+    def baskets(self) -> Mapping[str, Basket]: ...
     def baskets_of(self, market: MarketId) -> Sequence[Basket]: ...
     def claimed(self, event: EventId) -> bool: ...
+
+    def depth(self, market: MarketId, outcome: Outcome, now: MonoNs) -> Sequence[tuple[Price, Size]]:
+        """What a BUY may still take, best first: the book less what we took from it a moment ago (B-441)."""
+
+    def extra_floor(self, basket: Basket, now: MonoNs) -> Money:
+        """What a set of the basket must earn beyond the base floor: volatility, ghosts, settlement (execution.md 3)."""
+
+    def size_ppm(self, basket: Basket, now: MonoNs) -> int:
+        """Share of acceptable depth to take, by hold and by the age of the books."""
+
+    def days_locked(self, basket: Basket, now: MonoNs) -> float | None:
+        """Days until the later leg pays out, None when no date is known."""
 
 
 class Strategy(Protocol):

@@ -1,0 +1,473 @@
+"""Everything the decision needs to know, in memory: books, markets, baskets, positions, cash, claims, what went wrong before.
+
+Only apply_* changes it, and only the engine and the gate call those. It has no clock: monotonic time comes with each call, and
+wall(now) follows from the last Tick, so that the same events give the same state again.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from controller.cash import Cash, Shard
+from controller.lessons import Kind, Lessons
+from controller.model import (
+    ArbClosed,
+    Balances,
+    Basket,
+    EventId,
+    Pair,
+    PairChanged,
+    baskets_of,
+    event_basket_of,
+)
+from controller.moves import Moves
+from controller.positions import Positions
+from controller.risk.claims import Claims
+from controller.risk.decision import Approved
+from controller.risk.limits import PPM, RiskSettings
+from controller.risk.size import UNIT, extra_floor, fraction_of, unit_cost
+from trading.book import Book
+from trading.clock import MS
+from trading.fees import HIGHEST_KNOWN, unit_fees
+from trading.ids import ArbId, LegId, arb_of
+from trading.market import Action, Market, MarketId, Outcome, Venue
+from trading.order import LegRequest, LegResult
+from trading.units import Money, MonoNs, Price, Size, WallNs
+from trading.venue import VenueMode
+
+__all__ = ["Counters", "State"]
+
+_DAY_NS = 86_400_000_000_000
+_LEFT_BASKETS = ("rejected", "retired")
+
+
+class Counters(msgspec.Struct):
+    """Sums since start. refused counts reports, repeated the same refusal of the same episode; cash_short is in Money."""
+
+    intents: int = 0
+    approved: int = 0
+    refused: Counter[str] = msgspec.field(default_factory=Counter)
+    repeated: Counter[str] = msgspec.field(default_factory=Counter)
+    closed: Counter[str] = msgspec.field(default_factory=Counter)
+    cash_short: Counter[Shard] = msgspec.field(default_factory=Counter)
+    unknown_results: int = 0
+
+
+class _Debit:
+    """Depth that we took and the book may still show: from asks or from bids, in contracts."""
+
+    __slots__ = ("asks", "at", "size")
+
+    def __init__(self, asks: bool, size: int, at: MonoNs) -> None:
+        self.asks = asks
+        self.size = size
+        self.at = at
+
+
+class State:
+    """The controller's knowledge. Implements strategy.base.StateView."""
+
+    def __init__(self, settings: RiskSettings) -> None:
+        self._settings = settings
+        self.books: dict[MarketId, Book] = {}
+        self.markets: dict[MarketId, Market] = {}
+        self.baskets: dict[str, Basket] = {}
+        self.pairs: dict[str, Pair] = {}
+        self.structure = 0
+        self.positions = Positions()
+        self.cash = Cash()
+        self.claims = Claims(settings)
+        self.counters = Counters()
+        self.lessons = Lessons()
+        self.modes: dict[Venue, VenueMode] = {}
+        self.quarantined: dict[str, str] = {}
+        """Basket group to why its prices cannot be believed (B-433)."""
+        self.arbs: dict[ArbId, Approved] = {}
+        """Approved and not closed."""
+        self._exposed: set[EventId] = set()
+        self.last_match: dict[EventId, MonoNs] = {}
+        self._baskets_of: dict[MarketId, tuple[Basket, ...]] = {}
+        self._moves: dict[MarketId, Moves] = {}
+        self._debits: dict[MarketId, list[_Debit]] = {}
+        self._restarted: dict[Venue, MonoNs] = {}
+        self._disturbed: dict[EventId, MonoNs] = {}
+        self._triggers: dict[Venue, int] = {}
+        self._requests: dict[LegId, LegRequest] = {}
+        self._results: dict[LegId, LegResult] = {}
+        self._wall: WallNs | None = None
+        self._wall_at = MonoNs(0)
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def apply_tick(self, wall: WallNs, now: MonoNs) -> None:
+        self._wall = wall
+        self._wall_at = now
+
+    def wall(self, now: MonoNs) -> WallNs | None:
+        """The stamp of now, None before the first Tick."""
+        return None if self._wall is None else WallNs(self._wall + now - self._wall_at)
+
+    # --- books --------------------------------------------------------------------------------------------------------
+
+    def apply_book(self, book: Book, now: MonoNs) -> None:
+        """Note a changed book, known or new. On the hot path: one look-up when the top stands."""
+        moves = self._moves.get(book.market)
+        if moves is None or moves.book is not book:
+            self.books[book.market] = book
+            if moves is None:
+                moves = self._moves[book.market] = Moves(book, self._settings.sigma_window_ms)
+            moves.book = book
+            self.structure += 1
+        if book.bid != moves.bid or book.ask != moves.ask:
+            moves.apply_top(book.bid, book.ask, now)
+
+    def depth(self, market: MarketId, outcome: Outcome, now: MonoNs) -> Sequence[tuple[Price, Size]]:
+        """What a BUY may still take, best first: the book less what we took from it a moment ago (B-441)."""
+        levels = self.books[market].levels(outcome, Action.BUY)
+        if not self.debited(market, now):
+            return levels
+        left = sum(debit.size for debit in self._debits[market] if debit.asks is (outcome is Outcome.YES))
+        kept = []
+        for price, size in levels:
+            part = min(left, size)
+            left -= part
+            if size > part:
+                kept.append((price, Size(size - part)))
+        return kept
+
+    def debited(self, market: MarketId, now: MonoNs) -> bool:
+        """Whether the book may still show what we took: until it changed after our fill, or 500 ms."""
+        debits = self._debits.get(market)
+        if not debits:
+            return False
+        changed = self.books[market].changed_at if market in self.books else now
+        age = self._settings.book_reflects_ms * MS
+        kept = [debit for debit in debits if changed <= debit.at and now < debit.at + age]
+        if kept:
+            self._debits[market] = kept
+        else:
+            del self._debits[market]
+        return bool(kept)
+
+    def sigma(self, market: MarketId, now: MonoNs) -> float:
+        """Measured volatility in cents per sqrt(s), without a floor."""
+        moves = self._moves.get(market)
+        return moves.sigma(now) if moves else 0.0
+
+    # --- markets, pairs, baskets --------------------------------------------------------------------------------------
+
+    def apply_market(self, market: Market, now: MonoNs) -> None:
+        """Take a market's current terms; one that stops being open disturbs its event (B-447)."""
+        old = self.markets.get(market.id)
+        self.markets[market.id] = market
+        self.positions.set_exclusive(market.id, market.mutually_exclusive)
+        event = self.positions.event_of(market.id)
+        if old is not None and old.status != market.status and event is not None:
+            self.apply_disturbed(event, now)
+        self.structure += 1
+        if market.mutually_exclusive and self._settings.enable_event_baskets:
+            self._regroup(market)
+
+    def apply_pair(self, changed: PairChanged, now: MonoNs) -> None:
+        """Take a pair in its current state: its two baskets stand, change or go."""
+        pair, markets = changed.pair, changed.markets
+        self.positions.link_pair(pair)
+        for market in markets:
+            self.apply_market(market, now)
+        self.pairs[pair.id] = pair
+        for basket in baskets_of(pair, markets[0].venue, markets[1].venue):
+            if pair.state in _LEFT_BASKETS:
+                self.drop_basket(basket.id)
+            else:
+                self.apply_basket(basket)
+
+    def apply_basket(self, basket: Basket) -> None:
+        self.drop_basket(basket.id)
+        self.baskets[basket.id] = basket
+        for market, _ in basket.legs:
+            self._baskets_of[market] = (*self._baskets_of.get(market, ()), basket)
+            if self.positions.event_of(market) is None:
+                self.positions.set_event(market, basket.event)
+        self.structure += 1
+
+    def drop_basket(self, basket_id: str) -> None:
+        basket = self.baskets.pop(basket_id, None)
+        if basket is None:
+            return
+        for market, _ in basket.legs:
+            self._baskets_of[market] = tuple(kept for kept in self._baskets_of.get(market, ()) if kept.id != basket_id)
+        self.structure += 1
+
+    def baskets_of(self, market: MarketId) -> Sequence[Basket]:
+        return self._baskets_of.get(market, ())
+
+    def _regroup(self, market: Market) -> None:
+        """Form the event basket of a market's siblings; one that closed leaves it, which only lowers the sum of bids."""
+        group = [
+            other
+            for other in self.markets.values()
+            if other.venue == market.venue
+            and other.event_id == market.event_id
+            and other.mutually_exclusive
+            and other.status == "open"
+            and other.shard == market.shard
+        ]
+        known = (self.positions.event_of(other.id) for other in group)
+        event = next((found for found in known if found is not None), EventId(f"{market.venue}:{market.event_id}"))
+        basket = event_basket_of(event, group or [market])
+        if len(group) > 1:
+            self.apply_basket(basket)
+        else:
+            self.drop_basket(basket.id)
+
+    # --- facts about a basket -----------------------------------------------------------------------------------------
+
+    def claimed(self, event: EventId) -> bool:
+        return self.claims.claimed(event)
+
+    def in_play(self, basket: Basket, now: MonoNs) -> bool | None:
+        """Whether the event has begun by schedule; None when no start is known."""
+        wall = self.wall(now)
+        starts = self.starts_of(basket)
+        if wall is None or not starts:
+            return None
+        return any(start <= wall for start in starts)
+
+    def starts_of(self, basket: Basket) -> list[WallNs]:
+        """Every scheduled start we were told: of each market and of the pair."""
+        starts = [self.markets[market].starts_at for market, _ in basket.legs if market in self.markets]
+        pair = self.pairs.get(basket.group)
+        starts.append(pair.starts_at if pair else None)
+        return [start for start in starts if start is not None]
+
+    def hold_ns(self, basket: Basket) -> int:
+        """The longest taker hold in force among the legs: declared or measured p90, whichever is longer."""
+        longest = 0
+        for market_id, _ in basket.legs:
+            market = self.markets.get(market_id)
+            declared = market.hold_ns if market else None
+            known = self._settings.hold_unknown_ms * MS if declared is None else declared
+            longest = max(longest, known, self.lessons.hold_p90(market_id))
+        return longest
+
+    def extra_floor(self, basket: Basket, now: MonoNs) -> Money:
+        """What a set of the basket must earn beyond the base floor: volatility, ghosts, settlement (execution.md 3)."""
+        settings = self._settings
+        least = settings.sigma_pre_game if self.in_play(basket, now) is False else settings.sigma_in_play
+        sigma = max(least, *(self.sigma(market, now) for market, _ in basket.legs))
+        ghosts = max(self.lessons.ghost_ppm(self.markets[market].venue) for market, _ in basket.legs)
+        exit_loss = max(self.exit_loss(market, outcome, None) for market, outcome in basket.legs) if ghosts else Money(0)
+        return extra_floor(
+            sigma=sigma,
+            hold_ns=self.hold_ns(basket),
+            ghost_ppm=ghosts,
+            exit_loss=exit_loss,
+            charge=basket.settlement_charge,
+            settings=settings,
+        )
+
+    def exit_loss(self, market: MarketId, outcome: Outcome, paid: Price | None) -> Money:
+        """Lost per contract when bought at paid (None: at the best ask) and sold back at the best bid, both fees in.
+
+        Without a bid, or without a book, everything is lost.
+        """
+        book = self.books.get(market)
+        terms = self.markets[market].fees or HIGHEST_KNOWN
+        ask = book.best(outcome, Action.BUY) if book else None
+        bid = book.best(outcome, Action.SELL) if book else None
+        price = paid if paid is not None else ask[0] if ask else Price(0)
+        back = bid[0] * UNIT - unit_fees(terms)[bid[0]] if bid else 0
+        return Money(unit_cost(terms, price) - back)
+
+    def size_ppm(self, basket: Basket, now: MonoNs) -> int:
+        """Share of acceptable depth to take, by hold and by the age of the books.
+
+        A book unchanged for a minute while another leg's mid moved 2c is taken at a quarter.
+        """
+        settings = self._settings
+        share = fraction_of(self.hold_ns(basket), settings)
+        markets = [market for market, _ in basket.legs if market in self.books]
+        for old in markets:
+            changed = self.books[old].changed_at
+            if now - changed <= settings.change_age_max_ms * MS:
+                continue
+            if any(self._moves[other].moved_since(changed) * UNIT >= settings.change_move for other in markets if other != old):
+                return share * settings.change_age_size_ppm // PPM
+        return share
+
+    def days_locked(self, basket: Basket, now: MonoNs) -> float | None:
+        """Days until the later leg pays out, redemption included; None when no date is known."""
+        wall = self.wall(now)
+        markets = [self.markets[market] for market, _ in basket.legs if market in self.markets]
+        dates = [market.settles_at or market.closes_at for market in markets]
+        known = [date for date in dates if date is not None]
+        if wall is None or not known:
+            return None
+        return max(0.0, (max(known) - wall) / _DAY_NS) + self._settings.redeem_delay_days
+
+    # --- venues -------------------------------------------------------------------------------------------------------
+
+    def apply_mode(self, mode: VenueMode, now: MonoNs) -> None:
+        """Take what a venue lets us do; a restart is remembered for its quarantine."""
+        if mode.mode == "restarting" or self.mode(mode.venue) == "restarting":
+            self._restarted[mode.venue] = now
+        self.modes[mode.venue] = mode
+
+    def mode(self, venue: Venue) -> str:
+        """A venue that never spoke is normal: its feed and its answers say otherwise soon enough."""
+        known = self.modes.get(venue)
+        return known.mode if known else "normal"
+
+    def restarted_at(self, venue: Venue) -> MonoNs | None:
+        """When the venue was last known to be restarting."""
+        return self._restarted.get(venue)
+
+    def apply_trigger(self, venue: Venue, p95_ms: int) -> None:
+        """The p95 of the way from us to the process that sends a venue's legs; 0 where that is this one."""
+        self._triggers[venue] = p95_ms
+
+    def trigger_ms(self, venue: Venue) -> int:
+        return self._triggers.get(venue, 0)
+
+    def apply_disturbed(self, event: EventId, now: MonoNs) -> None:
+        """A score, suspension or line-up changed (B-447)."""
+        self._disturbed[event] = now
+
+    def disturbed_at(self, event: EventId) -> MonoNs | None:
+        return self._disturbed.get(event)
+
+    def apply_balances(self, balances: Balances, now: MonoNs) -> None:
+        self.cash.apply_reading(balances.venue, balances.rows, now)
+
+    # --- legs ---------------------------------------------------------------------------------------------------------
+
+    def apply_approved(self, approved: Approved) -> None:
+        """Remember the legs of a decision and hold their cash."""
+        self.arbs[approved.arb_id] = approved
+        self.apply_exit(approved)
+
+    def apply_exit(self, approved: Approved) -> None:
+        """Remember further legs of an arb, open or closed."""
+        for leg, amount in zip(approved.legs, approved.reserved, strict=True):
+            self._requests[leg.leg_id] = leg
+            self.cash.reserve(approved.arb_id, leg.leg_id[14], self._shard(leg), amount)
+
+    def known_leg(self, leg_id: LegId) -> bool:
+        return leg_id in self._requests
+
+    def apply_leg(self, result: LegResult, now: MonoNs) -> None:
+        """Take the newest truth about a leg; what changed since the last one moves positions, cash and the book's debit."""
+        request = self._requests.get(result.leg_id)
+        if request is None:
+            self.counters.unknown_results += 1
+            return
+        old = self._results.get(result.leg_id)
+        if old is not None and result.result_no < old.result_no:
+            return
+        self._results[result.leg_id] = result
+        filled = result.filled - (old.filled if old else 0)
+        cash_out = result.cost + result.fee - (old.cost + old.fee if old else 0)
+        want = request.want
+        longer = (want.outcome is Outcome.YES) is (want.action is Action.BUY)
+        if filled:
+            self.positions.apply_trade(want.market, filled if longer else -filled, cash_out)
+        elif cash_out:
+            self.positions.apply_fee(want.market, cash_out)
+        if cash_out:
+            self.cash.spend(arb_of(result.leg_id), result.leg_id[14], self._shard(request), Money(cash_out), now)
+        if filled > 0:
+            self._debits.setdefault(want.market, []).append(_Debit(longer, filled, now))
+        self.lessons.note_fill(request, result)
+        arb = arb_of(result.leg_id)
+        if result.final and arb not in self.arbs:  # a leg left open by its arb came to its end
+            self.cash.release(arb, keep=self._open_legs(arb))
+            if result.settled:
+                self._forget(result.leg_id)
+
+    def _open_legs(self, arb: ArbId) -> frozenset[int]:
+        return frozenset(leg[14] for leg, result in self._results.items() if arb_of(leg) == arb and not result.final)
+
+    def unresolved(self, event: EventId) -> bool:
+        """Whether a leg of the event is resting, held or unknown: until the venue says more the event stays shut (B-093)."""
+        return any(
+            not result.final and self.positions.event_of(self._requests[leg_id].want.market) == event
+            for leg_id, result in self._results.items()
+        )
+
+    def exposed(self, event: EventId) -> bool:
+        """Whether an arb of the event ended with an unhedged rest that is still there."""
+        if event in self._exposed and self.positions.naked(event) <= self._settings.hedge_dust:
+            self._exposed.discard(event)
+        return event in self._exposed
+
+    def unconfirmed(self, event: EventId) -> Money:
+        """Cost of the event's fills that the venue may still take back (B-439)."""
+        return Money(
+            sum(
+                abs(fill.cost)
+                for leg_id, result in self._results.items()
+                for fill in result.fills
+                if fill.status == "provisional" and self.positions.event_of(self._requests[leg_id].want.market) == event
+            )
+        )
+
+    def in_flight_naked(self) -> Money:
+        """Cash of open arbs that may stand alone until their hedge is in (B-438)."""
+        total = 0
+        for arb_id, approved in self.arbs.items():
+            legs = approved.plan.order[:1] if approved.plan.mode == "sequential" else range(len(approved.legs))
+            total += max((self.cash.held(arb_id, leg) for leg in legs), default=0)
+        return Money(total)
+
+    def apply_closed(self, closed: ArbClosed, now: MonoNs) -> Approved | None:
+        """Take an arb's end: its last results, what they teach about fills, and its reservations but those of open legs."""
+        for result in closed.results:
+            self.apply_leg(result, now)
+        self.counters.closed[closed.outcome] += 1
+        approved = self.arbs.pop(closed.arb_id, None)
+        keep = frozenset(result.leg_id[14] for result in closed.results if not result.final)
+        self.cash.release(closed.arb_id, keep=keep)
+        if approved is not None:
+            self._learn(approved.intent.basket, closed)
+        if closed.outcome == "exposed":
+            self._exposed.add(closed.event)
+        if closed.outcome == "matched":
+            self.last_match[closed.event] = now
+        for result in closed.results:
+            if result.settled:
+                self._forget(result.leg_id)
+        return approved
+
+    def release(self, arb_id: ArbId) -> Approved | None:
+        """Undo an approval whose legs were never sent."""
+        approved = self.arbs.pop(arb_id, None)
+        self.cash.release(arb_id)
+        if approved is not None:
+            for leg in approved.legs:
+                if leg.leg_id not in self._results:
+                    self._requests.pop(leg.leg_id, None)
+        return approved
+
+    def _learn(self, basket: Basket, closed: ArbClosed) -> None:
+        firsts = [result for result in closed.results if result.leg_id[15] == 0 and result.leg_id in self._requests]
+        self.lessons.note_outcome(self.kind(basket), [(self._requests[result.leg_id], result) for result in firsts])
+
+    def kind(self, basket: Basket) -> Kind:
+        """League and type, by which outcomes are recorded."""
+        pair = self.pairs.get(basket.group)
+        return basket.league, pair.kind if pair else basket.kind
+
+    def _shard(self, leg: LegRequest) -> Shard:
+        market = self.markets.get(leg.want.market)
+        return leg.venue, market.shard if market else 0
+
+    def _forget(self, leg_id: LegId) -> None:
+        self._results.pop(leg_id, None)
+        self._requests.pop(leg_id, None)
+
+    # --- views --------------------------------------------------------------------------------------------------------
+
+    def results(self) -> Mapping[LegId, LegResult]:
+        """Legs whose last word is not spoken, or whose arb is still open."""
+        return self._results

@@ -1,0 +1,146 @@
+"""NO of several markets of one mutually exclusive event on one venue: at most one of them loses (B-160, B-434).
+
+A NO leg at YES bid b earns b minus its fee and costs a dollar of payout once, so the basket pays when the bids of its
+worthwhile legs sum to more than a dollar. The sum is kept and changed by the touched leg only. YES of every market is bought
+only where the basket's kind says that the set is exhaustive; one market is never arbitraged against itself.
+"""
+
+from collections.abc import Sequence
+
+from controller.model import Basket, CancelLeg, Event, Tick
+from controller.risk.limits import RiskSettings
+from controller.risk.size import UNIT
+from controller.strategy.base import Intent, StateView
+from controller.strategy.watch import NEVER, best_per_event, buy_table, examine
+from trading.book import Book, BookChanged
+from trading.market import MarketId, Outcome
+from trading.units import ONE, MonoNs
+
+__all__ = ["EventBasket"]
+
+_NOTHING: tuple[Intent, ...] = ()
+_LOSS = -NEVER
+
+
+class _Watch:
+    """One basket: each leg's worth (Money a set earns by holding it) and their sum.
+
+    NO of an exclusive event: worth = what is left of the leg's dollar, 0 for a leg better left out. Exhaustive YES: minus cost.
+    """
+
+    __slots__ = ("basket", "books", "costs", "exhaustive", "limit", "place", "total", "worth")
+
+    def __init__(self, basket: Basket, books: list[Book], costs: list[tuple[int, ...]], limit: int) -> None:
+        self.basket = basket
+        self.books = books
+        self.costs = costs
+        self.exhaustive = basket.kind.endswith("_exhaustive")
+        self.limit = limit
+        self.place = {book.market: index for index, book in enumerate(books)}
+        self.worth = [self._worth_of(index) for index in range(len(books))]
+        self.total = sum(self.worth)
+
+    def _worth_of(self, index: int) -> int:
+        book = self.books[index]
+        if self.exhaustive:
+            return -self.costs[index][book.ask]
+        return max(0, ONE * UNIT - self.costs[index][book.bid])
+
+    def touch(self, market: MarketId) -> bool:
+        """Take a leg's new price; True when the sum passes the gate."""
+        index = self.place[market]
+        worth = self._worth_of(index)
+        self.total += worth - self.worth[index]
+        self.worth[index] = worth
+        return self.total >= self.limit
+
+    def chosen(self, most: int) -> list[int] | None:
+        """Legs worth buying, best first where there are too many; None when fewer than two."""
+        if self.exhaustive:
+            return list(range(len(self.books))) if len(self.books) <= most else None
+        legs = sorted((index for index, worth in enumerate(self.worth) if worth > 0), key=lambda index: -self.worth[index])
+        return sorted(legs[:most]) if len(legs) > 1 else None
+
+
+class EventBasket:
+    """Watches every event basket."""
+
+    name = "event_basket"
+
+    def __init__(self, settings: RiskSettings) -> None:
+        self._settings = settings
+        self._structure = -1
+        self._watches: dict[MarketId, tuple[_Watch, ...]] = {}
+        self._by_basket: dict[str, _Watch | None] = {}
+
+    def on_event(self, event: Event, state: StateView, now: MonoNs) -> Sequence[Intent | CancelLeg]:
+        if type(event) is BookChanged:
+            market = event.book.market
+            if state.structure != self._structure:
+                self._watches.clear()
+                self._by_basket.clear()
+                self._structure = state.structure
+            watches = self._watches.get(market)
+            if watches is None:
+                watches = self._watches[market] = self._build(state.baskets_of(market), state)
+            if not watches:
+                return _NOTHING
+            passed = [watch for watch in watches if watch.touch(market)]
+            return self._examine(passed, state, now) if passed else _NOTHING
+        if isinstance(event, Tick):
+            if state.structure != self._structure:
+                self._watches.clear()
+                self._by_basket.clear()
+                self._structure = state.structure
+            watches = self._build(list(state.baskets.values()), state)
+            passed = [watch for watch in watches if watch.total >= watch.limit]
+            return self._examine(passed, state, now) if passed else _NOTHING
+        return _NOTHING
+
+    def _build(self, baskets: Sequence[Basket], state: StateView) -> tuple[_Watch, ...]:
+        """Watches of these baskets, one object per basket however many markets lead to it."""
+        found = []
+        for basket in baskets:
+            if basket.id not in self._by_basket:
+                self._by_basket[basket.id] = self._watch(basket, state)
+            watch = self._by_basket[basket.id]
+            if watch is not None:
+                found.append(watch)
+        return tuple(found)
+
+    def _watch(self, basket: Basket, state: StateView) -> _Watch | None:
+        exhaustive = basket.kind.endswith("_exhaustive")
+        if not (exhaustive or basket.kind.endswith("_only")) or len({market for market, _ in basket.legs}) < 2:
+            return None
+        side = Outcome.YES if exhaustive else Outcome.NO
+        books, costs, legs = [], [], []
+        for market_id, outcome in basket.legs:
+            book, market = state.books.get(market_id), state.markets.get(market_id)
+            terms = market.fees if market else None
+            if outcome is not side:
+                return None
+            if book is None or terms is None:
+                if exhaustive:
+                    return None  # a set with a hole is not exhaustive
+                continue
+            books.append(book)
+            costs.append(buy_table(terms, outcome))
+            legs.append((market_id, outcome))
+        if len(books) < 2:
+            return None
+        dollar = ONE * UNIT
+        limit = -(dollar - self._settings.min_edge) if exhaustive else dollar + self._settings.min_edge
+        return _Watch(basket, books, costs, limit)
+
+    def _examine(self, watches: Sequence[_Watch], state: StateView, now: MonoNs) -> Sequence[Intent]:
+        found = []
+        for watch in watches:
+            chosen = watch.chosen(self._settings.batch_max_legs)
+            if chosen is None or state.claimed(watch.basket.event):
+                continue
+            wanted = {watch.books[index].market for index in chosen}
+            legs = [index for index, (market, _) in enumerate(watch.basket.legs) if market in wanted]
+            intent = examine(self.name, watch.basket, state, self._settings, now, legs=legs)
+            if intent is not None:
+                found.append(intent)
+        return best_per_event(found, state, now)
