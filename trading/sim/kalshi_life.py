@@ -51,7 +51,7 @@ class Lifecycle:
 
     def _arm_close(self, market: SimMarket) -> None:
         closes = market.closes
-        if closes is not None and market.status in ("initialized", "active", "inactive"):
+        if closes is not None:
             self._timers.at_wall(closes, lambda: self._timed_close(market, closes))
 
     def _timed_open(self, market: SimMarket) -> None:
