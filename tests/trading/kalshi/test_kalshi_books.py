@@ -258,7 +258,7 @@ def test_impossible_delta_resyncs_only_its_market(frame: Any) -> None:
 def test_crossed_snapshot_never_becomes_ready_and_is_not_asked_for_hotly() -> None:
     """In the wrong view best NO < best YES: the book stays not ready and is asked again only at growing intervals."""
     stream = Stream(T)
-    crossed = {"yes": [["0.6200", "5.00"]], "no": [["0.3700", "5.00"]]}
+    crossed: dict[str, Any] = {"yes": [["0.6200", "5.00"]], "no": [["0.3700", "5.00"]]}
     stream.feed({"type": "subscribed", "id": 1, "msg": {"channel": "orderbook_delta", "sid": 1}}, snapshot(T, 1, **crossed))
     stream.commands()
 

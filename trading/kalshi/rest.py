@@ -1,0 +1,153 @@
+"""Signed requests to Kalshi's REST interface, with its errors as ours and one policy for rate-limited reads.
+
+Reads wait 4, 8, 16, 32, 64 s on 429, or Retry-After where the venue sends one (B-210). Writes never wait here: a 429 on an arb
+leg is a definite no (design.md 6). A read that got no answer is Unreachable, because repeating it harms nothing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
+
+from trading.clock import Clock
+from trading.errors import AuthFailed, BadAnswer, ModeClosed, Rejected, Throttled, UnknownOutcome, Unreachable, VenueError
+from trading.http import Http, Response
+from trading.kalshi.sign import KalshiSigner
+from trading.kalshi.wire_account import error_of
+from trading.market import KALSHI
+
+__all__ = ["KalshiRest", "error_for", "retry_after", "segment"]
+
+T = TypeVar("T")
+Query = Sequence[tuple[str, str]]
+
+_READ_TIMEOUT_S = 10.0
+_ATTEMPTS = 6  # the first try and five retries
+
+
+def segment(text: str) -> str:
+    """A ticker or id as one path segment; what is signed is what goes on the wire."""
+    return quote(text, safe="")
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds of a Retry-After header, None when absent or a date (Kalshi sends none; a proxy may)."""
+    try:
+        seconds = float(headers.get("retry-after", ""))
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < 3_600 else None
+
+
+def error_for(response: Response) -> VenueError | None:
+    """The error an answer stands for, None when it is a success. A 2xx with an error key is an error (B-420)."""
+    status = response.status
+    head = response.body[:64].lstrip()
+    if 200 <= status < 300 and not head.startswith(b'{"error"'):
+        return None
+    code, text = error_of(response.body) or (f"http_{status}", response.body[:200].decode(errors="replace"))
+    if status == 429:
+        return Throttled(KALSHI, "throttled", text, retry_after=retry_after(response.headers))
+    if status == 401:
+        return AuthFailed(KALSHI, code, f"{text}; check key id, private key and clock (kalshi.md 2)")
+    if status == 403:
+        return AuthFailed(KALSHI, code, f"{text}; check the key's scopes and its location attestation")
+    if status >= 500:
+        return Unreachable(KALSHI, f"http_{status}", f"{code}: {text}")
+    if "paused" in code.lower():
+        return ModeClosed(KALSHI, code, text)
+    if 300 <= status < 400:
+        return BadAnswer(KALSHI, f"http_{status}", "redirects are not followed; check KALSHI_API_BASE")
+    return Rejected(KALSHI, code, text)
+
+
+def _wait(state: RetryCallState) -> float:
+    """B-210: 2 x 2^n seconds for n = 1..5, unless the venue says otherwise."""
+    error = state.outcome.exception() if state.outcome is not None else None
+    if isinstance(error, Throttled) and error.retry_after is not None:
+        return error.retry_after
+    return float(2 * 2**state.attempt_number)
+
+
+class KalshiRest:
+    """One account's REST side. signer None: public reads only. sleep is given so that tests and virtual time need not wait."""
+
+    def __init__(
+        self,
+        http: Http,
+        base_url: str,
+        signer: KalshiSigner | None,
+        clock: Clock,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._http = http
+        self._base = base_url.rstrip("/")
+        self._prefix = urlsplit(self._base).path
+        self._signer = signer
+        self._clock = clock
+        self._sleep = sleep
+
+    def headers(self, method: str, path: str) -> dict[str, str]:
+        """Access headers of a request to base + path. Raises AuthFailed when there is no key."""
+        if self._signer is None:
+            raise AuthFailed(KALSHI, "no_key", f"{method} {path} needs an API key; set the Kalshi key id and private key")
+        return self._signer.headers(method, self._prefix + path, self._clock.wall_ns())
+
+    async def send(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None, *, timeout_s: float, query: Query = ()
+    ) -> Response:
+        """One exchange, exactly once. Raises Unreachable (not sent) and UnknownOutcome (not answered)."""
+        url = f"{self._base}{path}" + (f"?{urlencode(query)}" if query else "")
+        return await self._http.request(method, url, headers, body, timeout_s=timeout_s)
+
+    async def try_read(
+        self, path: str, query: Query = (), *, private: bool = False, timeout_s: float = _READ_TIMEOUT_S
+    ) -> Response:
+        """One GET without retries; the answer may be an error. Raises Unreachable when there was none.
+
+        Public reads are signed too when there is a key: the unsigned limits are not documented.
+        """
+        headers = self.headers("GET", path) if private or self._signer is not None else {}
+        try:
+            return await self.send("GET", path, headers, None, timeout_s=timeout_s, query=query)
+        except UnknownOutcome as exc:
+            raise Unreachable(KALSHI, exc.code, exc.detail) from exc
+
+    async def read(
+        self,
+        path: str,
+        query: Query = (),
+        *,
+        private: bool = False,
+        retry: bool = True,
+        timeout_s: float = _READ_TIMEOUT_S,
+    ) -> bytes:
+        """GET a body. Raises Rejected and its kinds, Unreachable and BadAnswer; Throttled after the waits, if retry."""
+        if not retry:
+            return await self._read_once(path, query, private, timeout_s)
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(_ATTEMPTS),
+            wait=_wait,
+            retry=retry_if_exception_type(Throttled),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return await retrying(self._read_once, path, query, private, timeout_s)
+
+    async def _read_once(self, path: str, query: Query, private: bool, timeout_s: float) -> bytes:
+        response = await self.try_read(path, query, private=private, timeout_s=timeout_s)
+        error = error_for(response)
+        if error is not None:
+            raise error
+        return response.body
+
+    def decode(self, body: bytes, kind: type[T], path: str) -> T:
+        """Read a body as kind. Raises BadAnswer naming the path and the first field that does not fit."""
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except msgspec.MsgspecError as exc:
+            raise BadAnswer(KALSHI, "bad_answer", f"GET {path}: {exc}") from exc
