@@ -10,7 +10,7 @@ from typing import Literal
 
 from controller.discovery.game import Row
 from controller.discovery.matching import MatchedPair
-from controller.discovery.rules import compare
+from controller.discovery.rules import charge, compare
 from controller.model import Basket, EventId, Pair, PairState, Terms
 from trading.market import Market, Outcome
 from trading.units import CENT, ONE, Price, complement, parse_price
@@ -30,6 +30,8 @@ def to_pair(
     """Build the pair. rows are both raw markets, for the price check; without them it is skipped."""
     terms, notes = compare(kalshi.rules, polymarket.rules, found.key)
     doubts = list(notes) if terms == "conflict" else []
+    if found.key.sport == "tennis":
+        doubts.append("walkover and retirement rules differ")  # execution.md section 6: blocked until a person has read them
     gap = _gap(rows[0], rows[1], found.outcome_index) if rows else None
     if gap is not None and gap > MAX_GAP:
         doubts.append(f"mid prices are {gap / CENT:g} cents apart")
@@ -46,6 +48,7 @@ def to_pair(
         state=state,
         terms=terms,
         starts_at=found.starts_at,
+        settlement_charge=charge(found.key.sport, found.key.league),
         evidence=(*found.evidence, *notes, *(f"doubt: {doubt}" for doubt in doubts if doubt not in notes)),
     )
 
@@ -62,7 +65,7 @@ def to_event_basket(event: str, league: str, markets: Sequence[Market], *, mode:
     read = all(market.rules and "||" not in market.rules for market in legs)
     terms: Terms = "verified" if read else "unverified"
     return Basket(
-        id=f"{legs[0].event_id}:kalshi_only",
+        id=f"{legs[0].venue}:{legs[0].event_id}:kalshi_only",
         kind="kalshi_only",
         event=EventId(event),
         legs=tuple((market.id, Outcome.NO) for market in sorted(legs, key=lambda market: market.id)),

@@ -11,9 +11,15 @@ from datetime import date
 from controller.discovery.game import GameKey
 from controller.discovery.when import days_apart
 from controller.model import Terms
+from trading.units import Money
 
-__all__ = ["compare"]
+__all__ = ["charge", "compare"]
 
+# Cents of execution.md section 6 as Money (1/1,000,000 dollar) per contract; sources in near misses of matching.md section 4.
+_CERTIFIER = 2_000  # exchange decision versus UMA oracle: disputes delay or flip one leg
+_WINDOW = 2_000  # postponed: Kalshi waits 48 hours, Polymarket until played
+_WINDOW_MLB = 3_000  # two days only, and rain is common
+_SOCCER_CANCELLED = 2_000  # cancelled: No/No/Yes(draw) versus a fair price
 _TEMPLATE = re.compile(r"\|\||\{\{|\}\}|<[A-Za-z_ ]+>")
 _DAY = re.compile(r"scheduled (?:for|on) ([A-Z][a-z]{2,8})\.? (\d{1,2})(?:, (\d{4}))?")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -52,6 +58,15 @@ def compare(kalshi: str, polymarket: str, key: GameKey) -> tuple[Terms, tuple[st
     if "postponed" in polymarket.lower() or "rescheduled" in kalshi.lower():
         notes.append("postponed: the venues wait differently long")
     return "verified", tuple(notes)
+
+
+def charge(sport: str, league: str) -> Money:
+    """What the differing settlement of a sports pair costs per contract (execution.md section 6), in Money.
+
+    The venues' certifiers and waiting windows differ in every game, whether a text mentions it or not.
+    """
+    waiting = _WINDOW_MLB if league == "mlb" else _WINDOW
+    return Money(_CERTIFIER + waiting + (_SOCCER_CANCELLED if sport == "soccer" else 0))
 
 
 def _date(month: str, day: int, year: int) -> date | None:

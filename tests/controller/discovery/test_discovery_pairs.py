@@ -6,7 +6,7 @@ from discovery_games import gamma_game, gamma_rows, kalshi_game, milestone, rows
 
 from controller.discovery.matching import match
 from controller.discovery.pairs import to_event_basket, to_pair
-from controller.discovery.rules import compare
+from controller.discovery.rules import charge, compare
 from trading.kalshi import wire as kalshi_wire
 from trading.market import Outcome
 from trading.polymarket import wire as polymarket_wire
@@ -116,6 +116,23 @@ def test_terms_are_verified_only_when_both_texts_are_read_and_agree(kalshi, poly
     found, *_ = built()
 
     assert compare(kalshi, polymarket, found.key)[0] == terms
+
+
+def test_differing_settlement_is_priced_per_contract():
+    """0.4 cents for any game, 0.5 for baseball's short window, 0.6 for soccer's cancellation (execution.md 6)."""
+    found, one, two, raw = built()
+
+    assert (charge("basketball", "nba"), charge("baseball", "mlb"), charge("soccer", "epl")) == (4_000, 5_000, 6_000)
+    assert to_pair(found, one, two, mode="auto", rows=raw).settlement_charge == 4_000
+
+
+def test_tennis_waits_for_a_person():
+    """Walkover and retirement rules differ between venues: no tennis pair trades by structure alone."""
+    found, one, two, raw = built()
+    key = msgspec.structs.replace(found.key, sport="tennis", league="atp")
+    tennis = msgspec.structs.replace(found, key=key)
+
+    assert to_pair(tennis, one, two, mode="auto", rows=raw).state == "proposed"
 
 
 def test_day_over_new_year_without_a_year_is_no_conflict():
