@@ -1,10 +1,12 @@
 """Laws of the simulated Polymarket that hold whatever customers do."""
 
+import json
 import random
 from typing import Any
 
 import pytest
 
+from trading.sim.core import Request
 from trading.sim.polymarket_data import decimal
 from trading.sim.polymarket_state import ClobOrder
 from trading.units import Price, Size
@@ -111,3 +113,59 @@ def test_venue_answers_equal_the_wallet_to_the_unit(venue: Any) -> None:
     view = venue.sim.account_view(venue.wallet.owner)
     assert (view.tokens["11"], view.fees) == (shares, fees)
     assert view.cash == 1_000_000_000 - cash - fees
+
+
+_PATHS = (
+    "/", "", "/book", "/books", "/prices", "/price", "/midpoint", "/markets/", "/clob-markets/", "/markets-by-token/abc", "/order",
+    "/orders", "/cancel-all", "/cancel-market-orders", "/data/order/", "/data/orders", "/data/trades", "/data/v2/positions",
+    "/data/v2/", "/balance-allowance", "/balance-allowance/update", "/v1/heartbeats", "/auth/api-key", "/auth/derive-api-key",
+    "/gamma/events", "/gamma/events/keyset", "/gamma/markets/keyset", "/gamma/", "/gamma", "/gamma/public-search", "/nonsense",
+)  # fmt: skip
+_NAMES = (
+    "token_id",
+    "side",
+    "next_cursor",
+    "limit",
+    "offset",
+    "after_cursor",
+    "user",
+    "asset_type",
+    "before",
+    "order",
+    "q",
+    "cursor",
+)
+_VALUES = ("", "11", "-1", "\u0665", "abc", "MA==", "LTE=", "YWJj", "COLLATERAL", "CONDITIONAL", "9" * 30, "\ud800", "a,b")
+_BODIES = (
+    None,
+    [],
+    {},
+    "x",
+    5,
+    [1],
+    [{}],
+    {"orderID": 5},
+    {"orderID": "\ud800"},
+    ["\ud800"],
+    {"heartbeat_id": 5},
+    {"order": {}},
+)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_request_gets_an_answer(venue: Any, seed: int) -> None:
+    """Whatever method, path, query and body come, signed or not: a JSON answer with a status, never an exception."""
+    rng = random.Random(seed)
+    venue.sim.limits_enabled = False
+    for _ in range(200):
+        method, path = rng.choice(("GET", "POST", "DELETE", "PUT")), rng.choice(_PATHS)
+        query = {rng.choice(_NAMES): rng.choice(_VALUES) for _ in range(rng.randrange(4))}
+        if rng.random() < 0.7:
+            response = venue.call(venue.wallet, method, path, rng.choice(_BODIES), query)
+        else:
+            headers = {"poly_address": "0x1", "poly_nonce": "-1", "poly_timestamp": "\u0665"}
+            raw = rng.choice((b"", b"\xff", b"[", b"9" * 5000))
+            response = venue.sim.handle(Request(method, path, tuple(query.items()), headers, raw))
+
+        assert 200 <= response.status < 600
+        json.loads(response.body)
