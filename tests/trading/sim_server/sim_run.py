@@ -32,7 +32,9 @@ class Run:
 
     def __init__(self, credentials: Credentials, *, seed: int = 1, script: str | None = "demo", **more: Any) -> None:
         self.clock = ManualClock()
-        universe = more.pop("universe", None) or load(None, seed, self.clock.wall_ns(), events=more.pop("events", 14))
+        events = more.pop("events", 14)
+        universe = more.pop("universe", None) or load(None, seed, self.clock.wall_ns(), events=events)
+        self.terms = universe.fee_terms()
         self.world = World(clock=self.clock, universe=universe, credentials=credentials, seed=seed, script=script, **more)
         self.world.begin()
 
