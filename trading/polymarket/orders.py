@@ -298,7 +298,8 @@ def _said(order: Prepared, row: Mapping[str, Any]) -> Said:
         raise _doubt("no_amounts", f"{order.venue_order_id}: matched with amounts {making!r} and {taking!r}") from exc
     buy = order.fields["side"] == "BUY"
     cash, shares = (made, took) if buy else (took, made)
-    if made <= 0 or took <= 0 or made > limit + DUST or cash >= shares:
+    tiny = whole and made < DUST  # a misread decimal rather than a fill below a cent
+    if made <= 0 or took <= 0 or tiny or made > limit + DUST or cash >= shares:
         raise _doubt("odd_amounts", f"{order.venue_order_id}: matched with amounts {making!r} and {taking!r}")
     return Said(Size(shares), Money(cash if buy else -cash))
 
@@ -306,17 +307,18 @@ def _said(order: Prepared, row: Mapping[str, Any]) -> Said:
 def _estimate(order: Prepared, said: Said, trade: str, now: WallNs) -> Fill:
     """One provisional fill for the whole answer, at the average price rounded against us.
 
-    The fee is the formula at that average: p(1-p) is concave, so the sum over the real fills is never above it by more than
-    the rounding of each.
+    The fee is the formula at that average, on the dearer side of its rounding: p(1-p) is concave, so the real fills' sum is never
+    above it by more than the rounding of each.
     """
     cash = abs(said.cost)
-    price = Price(-(-cash * ONE // said.size) if said.cost > 0 else cash * ONE // said.size)
+    low, high = Price(cash * ONE // said.size), Price(-(-cash * ONE // said.size))
+    terms = terms_of(order)
     return Fill(
         id=f"{trade}/answer",
-        price=price,
+        price=high if said.cost > 0 else low,
         size=said.size,
         cost=said.cost,
-        fee=fee_of_fill(terms_of(order), price, said.size),
+        fee=max(fee_of_fill(terms, low, said.size), fee_of_fill(terms, high, said.size)),
         fee_is_final=False,
         maker=False,
         at=now,
