@@ -19,6 +19,8 @@ __all__ = ["outcomes_of", "polymarket_key"]
 
 _VERSUS = re.compile(r"\s+(?:vs\.?|v\.?|at|@)\s+", re.IGNORECASE)
 _SLUG = re.compile(r"(?P<prefix>[a-z0-9]+)-(?P<teams>.+)-(?P<day>\d{4}-\d{2}-\d{2})")
+# Baseball numbers the games of a doubleheader; elsewhere a number after the day is a map or another companion.
+_NUMBERED = re.compile(r"(?:mlb|kbo|npb)-.+-\d{4}-\d{2}-\d{2}-(?:game-|game|g)?[12]")
 _WIN = re.compile(r"Will (?P<name>.+) win on (?P<day>\d{4}-\d{2}-\d{2})\?", re.IGNORECASE)
 _ENDS_LEVEL = re.compile(r"Will (?P<pair>.+) end in a draw\?", re.IGNORECASE)
 _DRAW_ITEM = re.compile(r"draw(?:\s*\(.*\))?", re.IGNORECASE)
@@ -101,9 +103,9 @@ def _not_full_game(event: Row, market: Row, question: str, title: str) -> Abstai
         return Abstain("not_a_game_winner", question)  # companion events and prefixed questions need their type stated
     event_slug, slug = str(event.get("slug") or ""), str(market.get("slug") or "")
     base = _SLUG.fullmatch(event_slug)
-    if base is None and _SLUG.match(event_slug):
+    if base is None and _SLUG.match(event_slug) and not _NUMBERED.fullmatch(event_slug):
         return Abstain("companion_event", event_slug)  # "-more-markets", "-halftime-result" (polymarket.md 2.3)
-    if base is not None and slug and slug != event_slug:
+    if _SLUG.match(event_slug) and slug and slug != event_slug:
         rest = slug.removeprefix(event_slug + "-")
         if rest == slug or "-" in rest:
             return Abstain("not_a_game_winner", slug)

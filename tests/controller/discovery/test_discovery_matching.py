@@ -101,6 +101,19 @@ def test_doubleheader_is_told_apart_by_start():
     assert {pair.event for pair in pairs} == {"mlb:2026-08-09:hou+sd@1310", "mlb:2026-08-09:hou+sd@1940"}
 
 
+def test_numbered_slug_of_a_doubleheader_is_a_game_and_not_a_companion():
+    """The second game's slug may end in its number; it pairs by start like any other, and in baseball only."""
+    late = kalshi_game("KXMLBGAME-26AUG091940HOUSD", "Houston vs San Diego", MLB)
+    second = gamma_game("mlb-hou-sd-2026-08-09", ("Houston Astros", "San Diego Padres"), "2026-08-09 23:40:00+00")
+    for suffix in ("-g2", "-game-2", "-2"):
+        second["slug"] = second["markets"][0]["slug"] = f"mlb-hou-sd-2026-08-09{suffix}"
+        assert len(found([late], [second])) == 2
+    numbered = gamma_game()
+    numbered["slug"] = numbered["markets"][0]["slug"] = "nba-uta-gsw-2026-11-19-2"
+
+    assert found([kalshi_game()], [numbered]) == set()
+
+
 def test_doubleheader_without_starts_is_refused_whole():
     """Two games of a day on one venue and no start to choose by: nobody is matched."""
     names = ("Houston Astros", "San Diego Padres")
