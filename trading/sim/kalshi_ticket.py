@@ -17,6 +17,7 @@ __all__ = ["Ticket", "read_client_id", "read_count", "read_expiry", "read_index"
 
 _CLIENT_ID = re.compile(r"[-\w:+=/]{0,64}", re.ASCII)
 _HUNDREDTH = 10_000
+_LAST_SECOND = 253_402_300_799  # the end of year 9999, the last time a string can say
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def read_expiry(value: object, now: WallNs) -> WallNs | None:
     """Unix seconds in the future, None when the field is absent."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, int) or value > _LAST_SECOND:
         raise _bad("expiration_time", "must be unix seconds")
     if value * SECOND <= now:
         raise _bad("expiration_time", "must be in the future", "invalid_order")
