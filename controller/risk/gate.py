@@ -24,7 +24,7 @@ from trading.clock import MS
 from trading.ids import ArbId, Ids, leg_id
 from trading.market import Action, Market, Venue, snap, step_at
 from trading.order import LegRequest, LegResult, Purpose, Want, World
-from trading.units import CONTRACT, Money, MonoNs, Price, Size, cost_of
+from trading.units import CONTRACT, ONE, Money, MonoNs, Price, Size, cost_of
 
 __all__ = ["Gate", "Routes"]
 
@@ -124,11 +124,10 @@ class Gate:
         slow = chosen.mode == "sequential" and self._state.trigger_ms(second) > self._settings.leg2_max_trigger_ms
         size = Size((chosen.size // 2 if slow else chosen.size) // step * step)
         chosen = self._slipped(msgspec.structs.replace(chosen, size=size), intent, markets)
-        for market, limit in zip(markets, chosen.limits, strict=True):
-            if size < max(market.min_size, 1) or cost_of(limit, size, up=False) < market.min_cost:
-                return no(
-                    "below_minimum", f"{size / CONTRACT:g} at {limit} on {market.id}" + (f" after {bound}" if bound else "")
-                )
+        small = _too_small(markets, chosen.limits, size)
+        if small:
+            limited = bound and not _too_small(markets, chosen.limits, intent.wants[0].size)
+            return no(bound if limited else "below_minimum", small)
         return self._mint(intent, chosen, markets, now)
 
     def _count_short(self, intent: Intent, markets: Sequence[Market], exposure: ExposureFacts) -> None:
@@ -317,3 +316,11 @@ class Gate:
         """Whether this gate made it, with these very legs."""
         seal = approved.seal
         return isinstance(seal, _Seal) and seal.gate is self and seal.legs is approved.legs
+
+
+def _too_small(markets: Sequence[Market], limits: Sequence[Price], size: Size) -> str:
+    """The market whose smallest order this is below, in words; "" when every venue takes it."""
+    for market, limit in zip(markets, limits, strict=True):
+        if size < max(market.min_size, 1) or cost_of(limit, size, up=False) < market.min_cost:
+            return f"{size / CONTRACT:g} at {limit / ONE:g} is below the smallest order of {market.id}"
+    return ""

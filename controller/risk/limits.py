@@ -200,6 +200,9 @@ def cap_size(wanted: Size, facts: ExposureFacts, settings: RiskSettings) -> tupl
     """
     legs = len(facts.unit_costs)
     caps: list[tuple[Size, str]] = [(wanted, "")]
+    for group in set(facts.cash_groups):
+        members = [index for index in range(legs) if facts.cash_groups[index] == group]
+        caps.append((_afford(facts.budgets[members[0]], sum(facts.unit_costs[index] for index in members)), "cash"))
     if facts.max_size is not None:
         caps.append((facts.max_size, "basket_limit"))
     if settings.cb_enabled:
@@ -219,8 +222,5 @@ def cap_size(wanted: Size, facts: ExposureFacts, settings: RiskSettings) -> tupl
     caps.append((Size(settings.naked_max_contracts_event - facts.naked_event), "naked_limit"))
     caps.append((_afford(settings.naked_max_total - facts.naked_total, facts.naked_unit), "naked_limit"))
     caps.append((_afford(settings.max_unconfirmed - facts.unconfirmed, facts.set_cost), "unconfirmed_limit"))
-    for group in set(facts.cash_groups):
-        members = [index for index in range(legs) if facts.cash_groups[index] == group]
-        caps.append((_afford(facts.budgets[members[0]], sum(facts.unit_costs[index] for index in members)), "cash"))
     size, code = min(caps, key=lambda cap: cap[0])
     return Size(max(0, size)), code
