@@ -22,7 +22,17 @@ from trading.kalshi.hints import OrderHints
 from trading.kalshi.rest import KalshiRest, error_for, segment
 from trading.kalshi.session import Redial, dial
 from trading.kalshi.sign import KalshiSigner
-from trading.kalshi.wire import CancelAnswer, FillRow, OrderRow, StatusRow, levels_from, market_from, parse_count, parse_time
+from trading.kalshi.wire import (
+    CancelAnswer,
+    FillRow,
+    OrderRow,
+    RestLevels,
+    StatusRow,
+    levels_from,
+    market_from,
+    parse_count,
+    parse_time,
+)
 from trading.log import get_logger
 from trading.market import KALSHI, Market, MarketId
 from trading.order import LegRequest, LegResult
@@ -71,13 +81,8 @@ class OneSeries(msgspec.Struct, frozen=True):
     series: Row
 
 
-class Levels(msgspec.Struct, frozen=True):
-    yes_dollars: tuple[tuple[str, str], ...] | None = None
-    no_dollars: tuple[tuple[str, str], ...] | None = None
-
-
 class OneBook(msgspec.Struct, frozen=True):
-    orderbook_fp: Levels
+    orderbook_fp: RestLevels
 
 
 class KalshiClient:

@@ -14,7 +14,7 @@ from trading.clock import Clock
 from trading.errors import VenueError
 from trading.http import Http
 from trading.kalshi.rest import KalshiRest
-from trading.kalshi.wire import levels_from
+from trading.kalshi.wire import RestLevels, levels_from
 from trading.log import get_logger
 from trading.market import KALSHI, Market, MarketId
 from trading.venue import FeedStatistics
@@ -27,14 +27,9 @@ _PATH = "/markets/orderbooks"
 _PER_REQUEST = 100
 
 
-class Levels(msgspec.Struct, frozen=True):
-    yes_dollars: tuple[tuple[str, str], ...] | None = None
-    no_dollars: tuple[tuple[str, str], ...] | None = None
-
-
 class BookRow(msgspec.Struct, frozen=True):
     ticker: str
-    orderbook_fp: Levels
+    orderbook_fp: RestLevels
 
 
 class BooksPage(msgspec.Struct, frozen=True):
@@ -111,7 +106,7 @@ class PolledFeed:
             if book is not None:
                 self._apply(book, rows.get(ticker))
 
-    def _apply(self, book: Book, levels: Levels | None) -> None:
+    def _apply(self, book: Book, levels: RestLevels | None) -> None:
         if levels is None:
             self._lose(book, "not in the answer of the poll")
             return

@@ -19,7 +19,7 @@ from trading.kalshi.wire_account import (
     StatusRow,
     error_of,
 )
-from trading.kalshi.wire_market import fee_terms, grid_from, levels_from, market_from, parse_count, parse_time
+from trading.kalshi.wire_market import RestLevels, fee_terms, grid_from, levels_from, market_from, parse_count, parse_time
 
 __all__ = [
     "BalanceRow",
@@ -38,6 +38,7 @@ __all__ = [
     "OrderRow",
     "PositionRow",
     "PrivateFrame",
+    "RestLevels",
     "SettlementRow",
     "Snapshot",
     "StatusRow",

@@ -10,7 +10,6 @@ import msgspec
 
 from trading.clock import MS, SECOND
 from trading.errors import BadAnswer
-from trading.ids import parse_client_order_id
 from trading.kalshi.wire_market import parse_count, parse_time
 from trading.market import KALSHI, MarketId
 from trading.order import Fill
@@ -89,11 +88,6 @@ class OrderRow(msgspec.Struct, frozen=True):
             market=MarketId(self.ticker or ""),
             remaining=parse_count(self.remaining_count_fp),
         )
-
-    @property
-    def ours(self) -> bool:
-        """The client order id is one this system makes."""
-        return parse_client_order_id(self.client_order_id or "") is not None
 
 
 def _sum(*texts: str | None) -> Money | None:

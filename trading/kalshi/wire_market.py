@@ -8,16 +8,26 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from trading.clock import SECOND
 from trading.errors import BadAnswer
 from trading.fees import rate
 from trading.market import KALSHI, FeeTerms, Market, MarketId, MarketStatus, hash_rules
 from trading.units import ONE, Price, Size, WallNs, complement, parse_price, parse_size
 
-__all__ = ["COUNT_STEP", "fee_terms", "grid_from", "levels_from", "market_from", "parse_count", "parse_time"]
+__all__ = ["COUNT_STEP", "RestLevels", "fee_terms", "grid_from", "levels_from", "market_from", "parse_count", "parse_time"]
 
 COUNT_STEP = Size(10_000)
 """0.01 contract: the smallest order and the step of every count (kalshi.md 6)."""
+
+
+class RestLevels(msgspec.Struct, frozen=True):
+    """Bids of both sides at their own prices, as REST shows a book: other keys than the stream's, no sequence."""
+
+    yes_dollars: tuple[tuple[str, str], ...] | None = None
+    no_dollars: tuple[tuple[str, str], ...] | None = None
+
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -7,72 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kalshi_fakes import SHARED, make_market
+from kalshi_stream import Stream, T, U, assert_book, delta, snapshot
 
-from trading.book import Book, BookChanged, BookLost, MarketChanged, MarketEvent
-from trading.clock import MS, SECOND
-from trading.kalshi.books import KalshiBooks
+from trading.book import BookChanged
+from trading.clock import SECOND
 from trading.market import Action, Outcome
-from trading.units import MonoNs, Price, WallNs, complement, format_price, format_size
-
-T = "KXNBAGAME-26NOV19UTAGSW-GSW"
-U = "KXNBAGAME-26NOV19UTAGSW-UTA"
-WALL = WallNs(1_790_000_000 * SECOND)
-
-
-class Stream:
-    """Books of one socket with a script of frames; events and commands are collected."""
-
-    def __init__(self, *tickers: str, yes_view: bool = True) -> None:
-        self.events: list[MarketEvent] = []
-        self.books = KalshiBooks(self.events.append, yes_view=yes_view, lifecycle=True)
-        self.now = 1_000 * SECOND
-        self.books.watch([make_market(ticker) for ticker in tickers])
-        self.books.connect(MonoNs(self.now))
-
-    def feed(self, *frames: Any) -> None:
-        for frame in frames:
-            self.now += MS
-            data = frame if isinstance(frame, bytes) else json.dumps(frame).encode()
-            self.books.apply(data, MonoNs(self.now), WALL)
-
-    def tick(self, ms: int) -> None:
-        self.now += ms * MS
-        self.books.tick(MonoNs(self.now), WALL)
-
-    def commands(self) -> list[dict[str, Any]]:
-        out = [json.loads(text) for text in self.books.outbox]
-        self.books.outbox.clear()
-        return out
-
-    def start(self) -> None:
-        """Subscribed, T at sequence 1 and (if watched) U at 2."""
-        self.feed({"type": "subscribed", "id": 1, "msg": {"channel": "orderbook_delta", "sid": 1}}, snapshot(T, 1))
-        if U in self.books.books:
-            self.feed(snapshot(U, 2))
-        self.commands()
-        self.events.clear()
-
-    def book(self, ticker: str = T) -> Book:
-        return self.books.books[make_market(ticker).id]
-
-    def lost(self) -> list[str]:
-        return [event.book.market for event in self.events if isinstance(event, BookLost)]
-
-
-def snapshot(ticker: str, seq: int, yes: Any = (("0.4000", "10.00"),), no: Any = (("0.4500", "20.00"),), sid: int = 1) -> Any:
-    msg = {"market_ticker": ticker, "market_id": "x", "yes_dollars_fp": yes, "no_dollars_fp": no}
-    return {"type": "orderbook_snapshot", "sid": sid, "seq": seq, "msg": {k: v for k, v in msg.items() if v is not None}}
-
-
-def delta(
-    ticker: str, seq: int, price: str = "0.4100", change: str = "5.00", side: str = "yes", sid: int = 1, **more: Any
-) -> Any:
-    msg = {"market_ticker": ticker, "market_id": "x", "price_dollars": price, "delta_fp": change, "side": side, **more}
-    return {"type": "orderbook_delta", "sid": sid, "seq": seq, "msg": msg}
-
-
-def assert_book(book: Book, *, bid: int, ask: int, ready: bool = True) -> None:
-    assert (book.bid, book.ask, book.ready) == (bid, ask, ready)
+from trading.units import MonoNs, Price, complement, format_price, format_size
 
 
 def test_recorded_stream_ends_in_recorded_books() -> None:
@@ -405,74 +345,6 @@ def test_new_sid_has_a_new_proof() -> None:
 
     assert stream.book().proof is not old
     assert stream.book().proved_at == stream.now
-
-
-def lifecycle(seq: int, **msg: Any) -> Any:
-    return {"type": "market_lifecycle_v2", "sid": 7, "seq": seq, "msg": {"market_ticker": T, **msg}}
-
-
-def test_grid_change_is_told_with_the_new_grid() -> None:
-    """price_level_structure_updated makes another Market (B-451); without ranges it becomes watch-only."""
-    stream = Stream(T)
-    ranges = [{"start": "0.0000", "end": "1.0000", "step": "0.0010"}]
-
-    stream.feed(lifecycle(1, event_type="price_level_structure_updated", price_ranges=ranges))
-    stream.feed(lifecycle(2, event_type="price_level_structure_updated"))
-
-    first, second = [event.market for event in stream.events if isinstance(event, MarketChanged)]
-    assert (first.grid, first.tradable) == (((0, 10_000, 10),), True)
-    assert (second.grid, second.tradable) == ((), False)
-
-
-@pytest.mark.parametrize(
-    ("event_type", "status"),
-    [("deactivated", "paused"), ("determined", "closed"), ("settled", "settled")],
-)
-def test_status_changes_are_told(event_type: str, status: str) -> None:
-    """Each lifecycle event moves the market's status once; a repetition is silent."""
-    stream = Stream(T)
-
-    stream.feed(lifecycle(1, event_type=event_type), lifecycle(2, event_type=event_type))
-
-    assert [event.market.status for event in stream.events if isinstance(event, MarketChanged)] == [status]
-
-
-def test_lifecycle_gap_costs_no_book() -> None:
-    """The lifecycle sid has its own sequence."""
-    stream = Stream(T)
-    stream.start()
-
-    stream.feed(lifecycle(1, event_type="created"), lifecycle(5, event_type="deactivated"), delta(T, 2))
-
-    assert stream.lost() == []
-    assert_book(stream.book(), bid=4_100, ask=4_500)
-
-
-def test_fee_override_changes_terms_and_clearing_it_stops_trading() -> None:
-    """A cleared override leaves terms that only a read can tell: watch-only until then."""
-    stream = Stream(T)
-    event = make_market().event_id
-
-    for seq, kind, multiplier in ((1, "quadratic", 0.5), (2, None, None)):
-        msg = {"event_ticker": event, "fee_type_override": kind, "fee_multiplier_override": multiplier}
-        stream.feed({"type": "event_fee_update", "sid": 7, "seq": seq, "msg": msg})
-
-    first, second = [event.market for event in stream.events if isinstance(event, MarketChanged)]
-    assert first.fees is not None
-    assert (first.fees.taker, first.fees.maker) == (35_000_000, 0)
-    assert (second.fees, second.tradable) == (None, False)
-
-
-def test_market_closes_by_our_own_clock() -> None:
-    """The venue sends no event when close_time passes (kalshi.md 9.4)."""
-    stream = Stream(T)
-    closes = make_market().closes_at
-    assert closes is not None
-
-    stream.books.tick(MonoNs(stream.now), WallNs(closes - 1))
-    stream.books.tick(MonoNs(stream.now), closes)
-
-    assert [event.market.status for event in stream.events if isinstance(event, MarketChanged)] == ["closed"]
 
 
 def test_latency_is_venue_stamp_to_our_clock() -> None:
