@@ -293,7 +293,7 @@ class Gate:
             claims.record_sent(event.event, now)
         if event.outcome == "matched":
             claims.record_match(event.event, event.basket, now)
-            if event.unhedged == 0:
+            if event.unhedged <= self._settings.hedge_dust:
                 self.breaker.record_ok()
         elif one_sided:
             claims.record_one_sided(event.event, now)

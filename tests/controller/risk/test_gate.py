@@ -524,6 +524,16 @@ def test_unwound_arb_counts_as_error_and_against_the_budget() -> None:
     assert (after.errors, after.pnl, after.unwind_loss) == (1, -2 * DOLLAR, 2 * DOLLAR)
 
 
+def test_match_with_dust_left_over_ends_a_row_of_errors() -> None:
+    """Six-decimal fills leave dust below HEDGE_DUST: still a full match for the breaker (B-198)."""
+    desk, approved = opened()
+    desk.gate.breaker.record_error(desk.now)
+
+    desk.close(approved, "matched", *(filled(leg) for leg in approved.legs), unhedged=0.05)
+
+    assert desk.gate.breaker.snapshot(desk.now).errors == 0
+
+
 def test_exposed_event_opens_again_when_nothing_is_naked() -> None:
     """An unhedged rest shuts its event until the position is gone, whoever closed it."""
     desk = Desk()
