@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from polymarket_bench import FakeWire
+
 from trading.book import BookLost, MarketEvent
 from trading.clock import SECOND, ManualClock
-from trading.errors import Disconnected, UnknownOutcome
+from trading.errors import UnknownOutcome
 from trading.http import Response
 from trading.ids import SeededIds
 from trading.market import POLYMARKET, FeeTerms, Market, MarketId
@@ -36,27 +38,6 @@ def market(number: int) -> Market:
 def book(number: int, *, bid: str = "0.48", ask: str = "0.53") -> dict[str, Any]:
     sides = {"bids": [{"price": bid, "size": "1"}], "asks": [{"price": ask, "size": "1"}]}
     return {"event_type": "book", "market": f"0x{number}", "asset_id": f"{number}0", "timestamp": "1790000000000", **sides}
-
-
-class FakeWire:
-    def __init__(self) -> None:
-        self.sent: list[str] = []
-        self.inbox: asyncio.Queue[bytes | None] = asyncio.Queue()
-
-    async def send(self, data: str | bytes) -> None:
-        self.sent.append(data if isinstance(data, str) else data.decode())
-
-    async def recv(self) -> bytes:
-        data = await self.inbox.get()
-        if data is None:
-            raise Disconnected("cut")
-        return data
-
-    async def close(self, code: int = 1000) -> None:
-        return None
-
-    def messages(self) -> list[dict[str, Any]]:
-        return [json.loads(text) for text in self.sent if text != "PING"]
 
 
 class Ids(SeededIds):
