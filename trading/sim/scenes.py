@@ -71,7 +71,7 @@ DEMO: tuple[Arb | Throw, ...] = (
     # First round.
     Arb(4.0, "clean-1", gain=5, size=80),
     Arb(4.3, "soon", why="starts within a minute"),
-    Arb(4.6, "in_play", why="held three seconds in play"),
+    Arb(4.6, "in_play", gain=9, why="held three seconds in play"),
     Arb(5.2, "clean-2", gain=4, size=60),
     Arb(5.6, "phantom-1", trick="phantom", why="phantom"),
     Arb(6.0, "unfunded", why="no money on its shard"),
@@ -91,29 +91,27 @@ DEMO: tuple[Arb | Throw, ...] = (
     Arb(19.2, "clean-3", gain=4, size=40),
     Arb(19.6, "partial", trick="hollow", part=0.0, gap=16, near=1, tail_s=5.5, size=60, why="second leg fills nothing"),
     Arb(20.4, "clean-4", gain=5, size=80),
-    Arb(20.8, "in_play", why="held three seconds in play"),
+    Arb(20.8, "in_play", gain=9, why="held three seconds in play"),
     Arb(21.6, "clean-5", gain=4, size=80),
     Arb(22.2, "complete", trick="hollow", gap=6, near=10, tail_s=2.0, gain=5, why="completed at a loss of about 1c"),
     Throw(26.0, "polymarket", "drop_sessions"),
     # Third round, after Polymarket's streams are back.
-    Arb(30.0, "clean-1", gain=5, size=100),
-    Arb(30.4, "unfunded", why="no money on its shard"),
-    Arb(31.2, "clean-2", gain=5, size=40),
-    Arb(31.6, "phantom-1", trick="phantom", why="phantom"),
-    Arb(32.4, "clean-3", gain=5, size=60),
-    Arb(32.8, "partial", trick="hollow", part=0.5, gap=16, near=1, tail_s=5.5, size=80, why="second leg fills in part"),
-    Arb(33.6, "clean-4", gain=4, size=60),
-    Arb(34.0, "phantom-2", trick="phantom", why="phantom"),
-    Arb(34.8, "clean-5", gain=5, size=40),
+    Arb(29.0, "clean-1", gain=5, size=100),
+    Arb(29.4, "unfunded", why="no money on its shard"),
+    Arb(30.2, "clean-2", gain=5, size=40),
+    Arb(30.6, "phantom-1", trick="phantom", why="phantom"),
+    Arb(31.4, "clean-3", gain=5, size=60),
+    Arb(31.8, "partial", trick="hollow", part=0.5, gap=16, near=1, tail_s=5.5, size=80, why="second leg fills in part"),
+    Arb(32.6, "clean-4", gain=4, size=60),
+    Arb(33.0, "phantom-2", trick="phantom", why="phantom"),
+    Arb(33.8, "clean-5", gain=5, size=40),
     # Paused well before the arb shows, so that a controller which polls the status can know.
-    Throw(37.0, "kalshi", "pause"),
-    Arb(39.2, "thin", for_s=1.6, why="Kalshi's trading is paused"),
-    Throw(41.0, "kalshi", "resume"),
-    # Coda.
-    Arb(42.4, "clean-1", gain=5, size=60),
-    Arb(42.7, "clean-3", gain=5, size=80),
-    Arb(43.0, "clean-4", gain=5, size=60),
+    Throw(36.3, "kalshi", "pause"),
+    Arb(38.2, "thin", for_s=1.6, why="Kalshi's trading is paused"),
+    Throw(39.9, "kalshi", "resume"),
+    # Coda: trading goes on; then quiet, long enough for the venues' lagging reads to show everything.
+    Arb(40.7, "clean-1", gain=5, size=60, for_s=1.5),
 )
 
-DEMO_SECONDS = 45.0
+DEMO_SECONDS = 46.0
 """The script is done here; books stand at rest from then on."""
