@@ -113,7 +113,7 @@ async def _venues(directory: Path, *, seed: int, speed: float) -> AsyncIterator[
 async def _trade(system: App, card: Mapping[str, Any], *, quiet: bool) -> tuple[dict[str, Any], tuple[Difference, ...]]:
     runtime = system.runtime
     with ProgressReport("demo", quiet=quiet) as progress:
-        found = await runtime.discover(progress=progress)
+        found = await runtime.discover(progress=progress, force=True)
         await runtime.adopt(found, progress=progress)
         before = await _record(system)
         running = asyncio.get_running_loop().create_task(runtime.run())
@@ -125,8 +125,14 @@ async def _trade(system: App, card: Mapping[str, Any], *, quiet: bool) -> tuple[
             runtime.stop()
             await running
     left = await runtime.settle(_SETTLE_S)
-    if left:
-        log.warning("legs_without_final_amounts", count=left)
+    for leg in left:
+        log.warning(
+            "leg_unconfirmed",
+            leg=leg.leg_id,
+            venue=leg.venue,
+            market=leg.want.market,
+            result=repr(system.ledger.result(leg.leg_id)),
+        )
     result: dict[str, Any] = dict(runtime.summary())
     result["markets"] = len(runtime.counts.markets)
     result["reconnects"] = {venue: feed.statistics().reconnects for venue, feed in system.feeds.items()}

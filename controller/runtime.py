@@ -30,7 +30,7 @@ from trading.journal import Journal
 from trading.log import get_logger
 from trading.market import POLYMARKET, Market, MarketId, Venue
 from trading.offload import Offload
-from trading.order import LegResult
+from trading.order import LegRequest, LegResult
 from trading.polymarket.gamma import Gamma
 from trading.units import Money, Size, to_dollars
 from trading.venue import AccountQuery, Feed, VenueClient, VenueMode
@@ -368,14 +368,14 @@ class Runtime:
             await self._sleep(0.05)
         return False
 
-    async def settle(self, timeout_s: float) -> int:
-        """Ask until every filled leg has the venue's own amounts; returns how many still lack them."""
+    async def settle(self, timeout_s: float) -> tuple[LegRequest, ...]:
+        """Ask until every fill is confirmed in the venue's own amounts; returns the legs that still are not."""
         ends = self._clock.mono_ns() + int(timeout_s * SECOND)
-        while (open_legs := self._ledger.unsettled()) and self._clock.mono_ns() < ends:
+        while (open_legs := self._ledger.unconfirmed()) and self._clock.mono_ns() < ends:
             for leg in open_legs:
                 self.on_report(await self._executor.resolve(leg.leg_id))
             await self._sleep(0.1)
-        return len(self._ledger.unsettled())
+        return self._ledger.unconfirmed()
 
     def summary(self) -> dict[str, object]:
         """Counters as the command line prints them: dollars and contracts as exact decimals."""

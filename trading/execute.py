@@ -25,7 +25,7 @@ from trading.venue import Prepared, SignedOrder, VenueClient
 
 __all__ = ["Until", "execute_leg", "record", "resolve_leg", "supersedes"]
 
-Until = Literal["final", "settled"]
+Until = Literal["final", "settled", "confirmed"]
 Probe = Callable[[str], None]
 Stages = list[tuple[str, MonoNs]]
 
@@ -316,6 +316,8 @@ async def resolve_leg(
 
 
 def _done(result: LegResult, until: Until) -> bool:
+    if until == "confirmed":
+        return result.confirmed
     return result.settled if until == "settled" else result.final
 
 

@@ -140,6 +140,11 @@ class LegResult(msgspec.Struct, frozen=True, kw_only=True):
             and self.filled == sum(fill.size for fill in self.fills if fill.status != "reversed")
         )
 
+    @property
+    def confirmed(self) -> bool:
+        """Settled, and no fill can be reversed any more (B-424)."""
+        return self.settled and all(fill.status != "provisional" for fill in self.fills)
+
 
 def total(fills: tuple[Fill, ...]) -> tuple[Size, Money, Money]:
     """Contracts, cost and fees of the fills that stand."""

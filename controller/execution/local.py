@@ -95,13 +95,13 @@ class LocalExecutor:
             self._running.discard(leg.leg_id)
 
     async def resolve(self, leg_id: LegId) -> LegResult:
-        """Ask until the leg is final, at most resolve_ns. A final leg with estimates in it is asked about once, a settled one
-        not at all."""
+        """Ask until the leg is final, at most resolve_ns. A final leg with estimates or provisional fills in it is asked about
+        once, a confirmed one not at all."""
         known = self._journal.stored(leg_id)
         if known is None:
             return LegResult(leg_id=leg_id, state="unknown", code="not_promised", detail="this journal never promised the leg")
         leg, result = known
-        if result is not None and result.settled:
+        if result is not None and result.confirmed:
             return result
         market = self._market_of(leg.want.market)
         wait = 0 if result is not None and result.final else self._resolve_ns
@@ -112,7 +112,7 @@ class LocalExecutor:
             clock=self._clock,
             deadline=MonoNs(self._clock.mono_ns() + wait),
             sleep=self._sleep,
-            until="settled" if wait == 0 else "final",
+            until="confirmed" if wait == 0 else "final",
             hold_ns=(market.hold_ns or 0) if market is not None else 0,
         )
 

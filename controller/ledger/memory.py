@@ -53,11 +53,18 @@ class MemoryLedger:
         if known is None or result.result_no >= known[2].result_no:
             self._legs[leg.leg_id] = (leg, market, result)
 
-    def unsettled(self) -> tuple[LegRequest, ...]:
-        """Legs that filled or may have filled and whose venue amounts are not final."""
+    def unconfirmed(self) -> tuple[LegRequest, ...]:
+        """Legs that filled or may have filled and whose amounts the venue may still change."""
         return tuple(
-            leg for leg, _, result in self._legs.values() if not result.final or (result.filled and not result.settled)
+            leg
+            for leg, _, result in self._legs.values()
+            if not result.final or (bool(result.filled or result.fills) and not result.confirmed)
         )
+
+    def result(self, leg_id: LegId) -> LegResult | None:
+        """The newest booked result of a leg."""
+        known = self._legs.get(leg_id)
+        return known[2] if known is not None else None
 
     def totals(self) -> Totals:
         """Add everything up, in the order the legs were booked."""

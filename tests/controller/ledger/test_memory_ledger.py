@@ -109,16 +109,16 @@ def test_a_newer_result_replaces_the_older_one() -> None:
 
     assert ledger.totals().positions == {}
     assert ledger.totals().cash == {(POLYMARKET, 0): 0}
-    assert ledger.unsettled() == ()
+    assert ledger.unconfirmed() == ()
 
 
-def test_a_leg_without_final_amounts_is_unsettled() -> None:
+def test_a_leg_without_final_amounts_is_unconfirmed() -> None:
     ledger = MemoryLedger()
     trade(ledger, POLYMARKET, 1, Outcome.YES, Action.BUY, 4000)
     leg, m, result = ledger._legs[LegId((1).to_bytes(16))]
     ledger.apply(leg, m, msgspec.structs.replace(result, state="unknown", result_no=2))
 
-    assert ledger.unsettled() == (leg,)
+    assert ledger.unconfirmed() == (leg,)
 
 
 def test_compare_names_every_difference() -> None:
