@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
-from trading.polymarket.feed import PolymarketFeed
 
 from controller.engine import Engine
 from controller.execution.arb import ArbRunner, ArbSettings
@@ -38,6 +37,7 @@ from trading.market import KALSHI, POLYMARKET, Venue
 from trading.offload import Offload, ThreadOffload
 from trading.order import LegRequest
 from trading.paper import PaperClient
+from trading.polymarket.feed import PolymarketFeed
 from trading.polymarket.gamma import Gamma
 from trading.stream import Dialer, Recorder, RecordingDialer, WebsocketsDialer
 from trading.units import DOLLAR, Money

@@ -1,8 +1,8 @@
 """The shape of a simulated venue: it answers requests and frames without I/O, so a server or a virtual-time loop can carry it.
 
-A shell (server.py, or tests/sim) asks latency() first, waits, calls handle(), waits again and sends the answer. It calls advance()
-whenever next_due() has passed: holds, settlement walks, heartbeats and order flow happen there. Streams are Sessions: the core fills
-outbox and calls wake; the shell sends.
+A shell (server.py, or a virtual-time loop) asks latency() first, waits, calls handle(), waits again and sends the answer. It calls
+advance() whenever next_due() has passed: holds, settlement walks, heartbeats and order flow happen there. Streams are Sessions: the
+core fills outbox and calls wake; the shell sends.
 """
 
 from collections import deque
