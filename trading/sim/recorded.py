@@ -143,12 +143,24 @@ def _polymarket(objects: Iterable[Raw]) -> PolymarketCatalogue:
         seen.add(condition)
         market: Raw = {"conditionId": condition, "clobTokenIds": json.dumps(_tokens(row, condition)), **_OPEN}
         market |= _copy(row, _POLYMARKET_MARKET)
-        if row.get("outcomes"):
-            market["outcomes"] = json.dumps(row["outcomes"])
+        market["outcomes"] = json.dumps(row.get("outcomes") or _outcomes(str(row.get("question") or "")))
         if row.get("deadline"):
             market["endDate"] = f"{row['deadline']}T00:00:00Z"
         event["markets"].append(market)
     return PolymarketCatalogue(events=list(events.values()), teams=[])
+
+
+def _outcomes(question: str) -> list[str]:
+    """Outcome names of a row that was recorded without them, as Gamma writes them for a question of this form.
+
+    A bare "A vs. B" lists both sides in the order of the question, an over/under lists Over first, everything else is Yes or No.
+    """
+    first, versus, second = question.partition(" vs. ")
+    if "O/U" in question:
+        return ["Over", "Under"]
+    if versus and ":" not in question and not question.endswith("?"):
+        return [first.strip(), second.strip()]
+    return ["Yes", "No"]
 
 
 def _tokens(row: Raw, condition: str) -> list[str]:
@@ -158,8 +170,10 @@ def _tokens(row: Raw, condition: str) -> list[str]:
 
 
 def _tags(row: Raw) -> Raw:
-    """Tags as Gamma writes them: slugs where recorded, else the sport and league names."""
+    """Tags as Gamma writes them: recorded ones, else the sport and league; what has a game day is tagged as a game."""
     names = row.get("tags") or [name for name in (row.get("sport"), row.get("league")) if name]
+    if not row.get("tags") and (row.get("event_condition_date") or row.get("sports_market_type")):
+        names = ["sports", "games", *names]
     if not names:
         return {}
     return {"tags": [{"label": name, "slug": str(name).lower().replace(" ", "-")} for name in names]}
