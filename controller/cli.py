@@ -201,6 +201,7 @@ async def _trade(settings: ControllerSettings, *, record: Path | None, allow_liv
         )
         log.info("settings", **{name.lower(): value for name, value in redacted(settings).items()})
         _banner(system)
+        await system.runtime.preflight()
         with ProgressReport("start") as progress:
             found = await system.runtime.discover(progress=progress, force=settings.force_discovery)
             await system.runtime.adopt(found, progress=progress)

@@ -13,6 +13,7 @@ import msgspec
 
 from controller.discovery.cache import DiscoveryCache
 from controller.discovery.catalogue import Discovery, Progress, discover
+from controller.discovery.reading import silent
 from controller.engine import Engine
 from controller.execution.arb import ArbRunner
 from controller.execution.hybrid import HybridExecutor
@@ -223,6 +224,22 @@ class Runtime:
             feed.watch([market for market in read.values() if market.venue == venue])
         self.pairs = len(self._state.pairs)
 
+    async def preflight(self) -> None:
+        """Prove the keys before anything trades: derive what is missing, read each traded venue's balance once.
+
+        Raises AuthFailed with the next step when a key, the clock or the wallet is refused; paper needs no proof.
+        """
+        if self._settings.dry_run:
+            return
+        for venue in sorted(self._settings.platforms):
+            try:
+                if venue == POLYMARKET and not self._settings.polymarket_api_key:
+                    await self._connections.polymarket.derive_credentials()
+                await self._clients[venue].account(AccountQuery(what="balances"))
+            except AuthFailed as exc:
+                step = "check the key, its file and this clock with `controller doctor`"
+                raise AuthFailed(venue, exc.code, f"{exc.detail}; {step}") from exc
+
     # --- loops --------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -280,7 +297,7 @@ class Runtime:
     async def read_balances(self) -> None:
         """Ask each venue we trade for its own free cash."""
         for venue, client in self._clients.items():
-            if self._settings.dry_run or (venue in self._settings.platforms and self._connections.can_trade(venue)):
+            if self._settings.dry_run or venue in self._settings.platforms:
                 try:
                     page = await client.account(AccountQuery(what="balances"))
                 except VenueError as exc:
@@ -321,8 +338,8 @@ class Runtime:
 
     async def _rediscover(self) -> None:
         try:
-            found = await self.discover(progress=lambda *_: None)
-            await self.adopt(found, progress=lambda *_: None)
+            found = await self.discover(progress=silent, force=True)
+            await self.adopt(found, progress=silent)
         except VenueError as exc:
             self._trouble("discovery", exc)
 

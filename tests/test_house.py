@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from controller.settings import ControllerSettings
+from trading.settings import example_env, load
+
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("bootstrap", "trading", "trader", "controller")
 MAY_IMPORT = {
@@ -205,3 +208,10 @@ def test_names_in_all_exist() -> None:
         wrong += [f"{module.__name__}.{item}" for item in getattr(module, "__all__", ()) if not hasattr(module, item)]
 
     assert wrong == []
+
+
+def test_example_settings_are_current(tmp_path: Path) -> None:
+    """.env.example is what the settings models say (B-020), and config.example.toml loads."""
+    assert (ROOT / ".env.example").read_text(encoding="utf-8") == example_env(ControllerSettings)
+    loaded = load(ControllerSettings, environ={}, directory=tmp_path, config=ROOT / "config.example.toml")
+    assert loaded.cb_max_daily_loss == 2500
