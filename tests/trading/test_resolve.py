@@ -131,3 +131,15 @@ async def test_record_needs_a_promise():
 
     with pytest.raises(Misuse):
         await record(world.journal, filled(world.leg()))
+
+
+async def test_a_question_without_waiting_is_asked_even_when_the_clock_moved_past_the_deadline():
+    """A caller that grants no waiting still gets one answer: real clocks tick between its deadline and the first question."""
+    world = World()
+    leg = await unknown_leg(world)
+    world.venue.found = [filled(leg)]
+
+    result = await world.resolve(leg, within=-1)
+
+    assert result.state == "filled"
+    assert world.calls.count("find") == 1
