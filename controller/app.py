@@ -5,17 +5,17 @@ in real ports, tests virtual ones; nothing below this file knows which.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
 from controller.engine import Engine
-from controller.execution.arb import ArbRunner, ArbSettings
+from controller.execution.arb import ArbRunner
 from controller.execution.hybrid import HybridExecutor
 from controller.execution.local import LocalExecutor
 from controller.ledger.memory import MemoryLedger
-from controller.numbers import exit_settings, risk_settings
+from controller.numbers import arb_settings, risk_settings
 from controller.records import Records
 from controller.risk.gate import Gate
 from controller.runtime import Runtime
@@ -24,7 +24,7 @@ from controller.state import State
 from controller.strategy.cross_venue import CrossVenue
 from controller.strategy.event_basket import EventBasket
 from controller.strategy.synthetic import Synthetic
-from trading.clock import SECOND, Clock, SystemClock
+from trading.clock import Clock, SystemClock
 from trading.connect import Connections, connect
 from trading.errors import SettingsError
 from trading.http import AiohttpHttp, Http
@@ -35,7 +35,6 @@ from trading.kalshi.poll import PolledFeed
 from trading.log import get_logger
 from trading.market import KALSHI, POLYMARKET, Venue
 from trading.offload import Offload, ThreadOffload
-from trading.order import LegRequest
 from trading.paper import PaperClient
 from trading.polymarket.feed import PolymarketFeed
 from trading.polymarket.gamma import Gamma
@@ -151,11 +150,7 @@ def build(
     executor = HybridExecutor(
         local, {}, settings.platforms, settings.prefer_remote, dry_run_local=world == "paper" and settings.dry_run
     )
-
-    def routes(legs: Sequence[LegRequest]) -> str | None:
-        return executor.refuses(legs)
-
-    gate = Gate(state, numbers, routes, ports.ids, world)
+    gate = Gate(state, numbers, executor.refuses, ports.ids, world)
     strategies = (CrossVenue(numbers), EventBasket(numbers), Synthetic(settings.test_arb_type))
     engine = Engine(state, strategies, gate)
     ledger = MemoryLedger()
@@ -174,14 +169,13 @@ def build(
         offload=ports.offload,
         sleep=ports.sleep,
     )
-    exits = exit_settings(settings)
     runner = ArbRunner(
         executor,
         gate,
         state,
         ports.clock,
         runtime.on_report,
-        ArbSettings(exits=exits, execution_timeout_ns=int(settings.execution_timeout_secs * SECOND)),
+        arb_settings(settings),
         ports.sleep,
         down=lambda: frozenset(venue for venue in clients if state.mode(venue) != "normal"),
     )
@@ -240,17 +234,16 @@ def _clients(
 
 def _feeds(settings: ControllerSettings, ports: Ports, connections: Connections, runtime: Runtime) -> dict[Venue, Feed]:
     """One feed per venue; without a Kalshi key its books are polled, shown and never traded (B-122)."""
+    sink = runtime.on_logged_event if settings.price_logging else runtime.on_event
     kalshi: Feed
     if connections.signer is not None:
-        kalshi = KalshiFeed(
-            ports.dialer("kalshi"), settings.kalshi_ws_url, connections.signer, ports.clock, ports.ids, runtime.on_event
-        )
+        kalshi = KalshiFeed(ports.dialer("kalshi"), settings.kalshi_ws_url, connections.signer, ports.clock, ports.ids, sink)
     else:
         kalshi = PolledFeed(
             ports.http(KALSHI),
             settings.kalshi_api_base,
             ports.clock,
-            runtime.on_event,
+            sink,
             interval_s=settings.price_fetch_interval,
         )
     polymarket = PolymarketFeed(
@@ -260,6 +253,6 @@ def _feeds(settings: ControllerSettings, ports: Ports, connections: Connections,
         settings.polymarket_clob_url,
         ports.clock,
         ports.ids,
-        runtime.on_event,
+        sink,
     )
     return {KALSHI: kalshi, POLYMARKET: polymarket}

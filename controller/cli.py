@@ -110,7 +110,11 @@ def _default(
 ) -> None:
     """Run the arbitrage system when no command is given (B-068)."""
     if context.invoked_subcommand is None:
-        run(dry_run, platforms, leagues, config, force, discovery_only, state_dir, record, as_json, allow_live_test_arb)
+        context.invoke(run, **context.params)
+    elif any(context.params.values()) or dry_run is False:
+        # a flag lost on the way could turn paper into orders: it is refused, never ignored
+        typer.echo(f"error: put the flags after the command: controller {context.invoked_subcommand} ...", err=True)
+        raise typer.Exit(2)
 
 
 @app.command()

@@ -3,13 +3,14 @@
 from decimal import Decimal
 from typing import Any, cast
 
+from controller.execution.arb import ArbSettings
 from controller.execution.unwind import ExitSettings
 from controller.risk.limits import PPM, RiskSettings
 from controller.settings import ControllerSettings
-from trading.clock import SECOND
+from trading.clock import MS, SECOND
 from trading.units import CONTRACT, DOLLAR, Money, Size
 
-__all__ = ["exit_settings", "risk_settings"]
+__all__ = ["arb_settings", "exit_settings", "risk_settings"]
 
 _CENT = DOLLAR // 100
 
@@ -26,6 +27,7 @@ def risk_settings(s: ControllerSettings, *, allow_live_test_arb: bool = False) -
         plan_min_samples=s.plan_min_samples,
         hold_unknown_ms=s.hold_unknown_ms,
         trade_held_in_play=s.trade_held_in_play,
+        hedge_dust=Size(_units(s.hedge_dust, CONTRACT)),
         complete_max_loss=Money(s.complete_max_loss_cents * _CENT),
         leg1_slippage=Money(s.leg1_slippage_cents * _CENT),
         slippage_tolerance_ppm=_units(s.slippage_tolerance, PPM),
@@ -69,4 +71,16 @@ def exit_settings(s: ControllerSettings) -> ExitSettings:
         hard_loss=Money(s.unwind_hard_loss_cents * _CENT),
         deadline_ns=_units(s.unwind_deadline_secs, SECOND),
         via=s.poly_unwind_via,
+    )
+
+
+def arb_settings(s: ControllerSettings) -> ArbSettings:
+    """The numbers of a running arb; those it shares with the gate come from the same settings."""
+    risk = risk_settings(s)
+    return ArbSettings(
+        exits=exit_settings(s),
+        execution_timeout_ns=risk.execution_timeout_ms * MS,
+        sigma_pre_game=Money(_units(risk.sigma_pre_game, _CENT)),
+        sigma_in_play=Money(_units(risk.sigma_in_play, _CENT)),
+        no_new_before_close_ns=risk.no_new_before_close_ms * MS,
     )

@@ -24,6 +24,7 @@ from controller.records import Records
 from controller.risk.decision import Approved, Refused
 from controller.settings import ControllerSettings
 from controller.state import State
+from trading.book import BookChanged
 from trading.clock import SECOND, Clock
 from trading.connect import Connections
 from trading.errors import AuthFailed, VenueError
@@ -33,7 +34,7 @@ from trading.market import POLYMARKET, Market, MarketId, Venue
 from trading.offload import Offload
 from trading.order import LegRequest, LegResult
 from trading.polymarket.gamma import Gamma
-from trading.units import Money, Size, to_dollars
+from trading.units import Money, Price, Size, format_price, to_dollars
 from trading.venue import AccountQuery, Feed, VenueClient, VenueMode
 
 __all__ = ["Counts", "Runtime"]
@@ -101,6 +102,7 @@ class Runtime:
         self._arbs: set[asyncio.Task[ArbClosed]] = set()
         self._stop = asyncio.Event()
         self._troubles: dict[str, str] = {}
+        self._tops: dict[MarketId, tuple[Price, Price]] = {}
         self.counts = Counts()
         self.pairs = 0
 
@@ -127,6 +129,16 @@ class Runtime:
                 self._records.decided(decision)
             else:
                 asyncio.get_running_loop().create_task(self._executor.cancel(decision.leg_id))
+
+    def on_logged_event(self, event: Event) -> None:
+        """on_event with a log line for each change of a best price (PRICE_LOGGING, B-036)."""
+        if isinstance(event, BookChanged):
+            book = event.book
+            top = (book.bid, book.ask)
+            if self._tops.get(book.market) != top:
+                self._tops[book.market] = top
+                log.info("price", market=book.market, bid=format_price(book.bid), ask=format_price(book.ask))
+        self.on_event(event)
 
     def on_report(self, event: Event) -> None:
         """What a running arb tells: results go to the ledger, the end to the counters, both to the engine."""
@@ -162,15 +174,16 @@ class Runtime:
         counts.one_sided += unwound or closed.outcome in ("one_sided", "unwound", "exposed")
         if closed.matched:
             basket = self._state.baskets.get(closed.basket)
-            counts.markets.update(leg[0] for leg in basket.legs) if basket is not None else None
+            if basket is not None:
+                counts.markets.update(market for market, _ in basket.legs)
         log.info(
             "arb_closed",
             arb=closed.arb_id,
             basket=closed.basket,
             outcome=closed.outcome,
-            matched=closed.matched / 1_000_000,
-            unhedged=closed.unhedged / 1_000_000,
-            profit=f"{closed.profit / 1_000_000:.4f}",
+            matched=to_dollars(closed.matched),
+            unhedged=to_dollars(closed.unhedged),
+            profit=to_dollars(closed.profit),
         )
 
     # --- discovery ----------------------------------------------------------------------------------------------------
@@ -244,11 +257,11 @@ class Runtime:
 
     async def run(self) -> None:
         """Run feeds and refreshers until stop(); then halt, let arbs end, close what is left."""
-        self._tick()
+        await self._tick()
         async with asyncio.TaskGroup() as group:
             loops = [group.create_task(feed.run(), name=f"feed {venue}") for venue, feed in self._feeds.items()]
             for every, work in (
-                (_TICK_S, self._tick_now),
+                (_TICK_S, self._tick),
                 (_BALANCE_S, self.read_balances),
                 (_MODE_S, self._read_modes),
                 (_WARM_S, self._warm),
@@ -288,11 +301,8 @@ class Runtime:
             await work()
             await self._sleep(seconds)
 
-    def _tick(self) -> None:
+    async def _tick(self) -> None:
         self.on_event(Tick(self._clock.wall_ns()))
-
-    async def _tick_now(self) -> None:
-        self._tick()
 
     async def read_balances(self) -> None:
         """Ask each venue we trade for its own free cash."""

@@ -76,7 +76,7 @@ class VenueSettings(SettingsModel):
     polymarket_ws_url: str = Field(
         "wss://ws-subscriptions-clob.polymarket.com/ws", description="Polymarket streams, without /market or /user"
     )
-    polymarket_geoblock_url: str = Field("https://polymarket.com/api/geoblock", description="asked before live trading (B-427)")
+    polymarket_geoblock_url: str = Field("https://polymarket.com/api/geoblock", description="doctor asks it (B-427)")
     dry_run: bool = Field(True, description="1 = paper, no order leaves the process; 0 = orders are sent")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level shown and kept")
     log_file: str = Field("logs/arbitrage.log", description="JSON lines, rotated; empty = none")
@@ -124,16 +124,17 @@ def load(
     environ: Mapping[str, str],
     directory: Path,
     config: Path | None = None,
+    shared: bool = False,
     notice: Callable[[str], None] = lambda line: None,
 ) -> M:
     """Merge the sources into model. flags maps field names to values (None = not given).
 
     Raises SettingsError for every malformed value at once, one line each. Unknown environment variables are none of our
-    business; unknown names in config.toml are refused.
+    business; unknown names in config.toml are refused, or passed over when the file is shared with another program.
     """
     fields = model.model_fields
     merged: dict[str, object] = {}
-    merged.update(_from_toml(model, config, directory))
+    merged.update(_from_toml(model, config, directory, shared=shared))
     for source in (_read_dotenv(directory / ".env"), environ):
         merged.update(_from_environment(fields, source, notice))
     merged.update({name: value for name, value in (flags or {}).items() if value is not None and name in fields})
@@ -169,7 +170,7 @@ def _from_environment(
     return found
 
 
-def _from_toml(model: type[SettingsModel], config: Path | None, directory: Path) -> dict[str, object]:
+def _from_toml(model: type[SettingsModel], config: Path | None, directory: Path, *, shared: bool) -> dict[str, object]:
     path = config or directory / "config.toml"
     if not path.is_file():
         if config is not None:
@@ -185,6 +186,8 @@ def _from_toml(model: type[SettingsModel], config: Path | None, directory: Path)
         prefix = f"{section}_" if isinstance(table, dict) else ""
         for key, value in entries:
             name = next((name for name in (key.lower(), f"{prefix}{key}".lower()) if name in model.model_fields), None)
+            if name is None and shared:
+                continue
             if name is None:
                 raise SettingsError(f"{path}: [{section}] {key} is no setting; see .env.example for the names")
             if _is_secret(model.model_fields[name]):
