@@ -55,7 +55,8 @@ class _Flight:
 
 class PaperClient:
     """One venue in paper. cash gives each shard its starting balance; nets says that opposite contracts cancel at once into
-    cash (Kalshi), else merge() does it. latency_ns is the time to the matching engine; the way back takes as long."""
+    cash (Kalshi), else merge() does it. held is what the account owns at the start. latency_ns is the time to the matching
+    engine; the way back takes as long."""
 
     def __init__(
         self,
@@ -67,6 +68,7 @@ class PaperClient:
         cash: Mapping[int, Money],
         sizing: Sizing,
         nets: bool,
+        held: Mapping[tuple[MarketId, Outcome], Size] | None = None,
         latency_ns: int = LATENCY_NS,
         haircut_percent: int = HAIRCUT_PERCENT,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -81,7 +83,7 @@ class PaperClient:
         self._latency_ns = latency_ns
         self._haircut = haircut_percent
         self._sleep = sleep
-        self._held: dict[tuple[MarketId, Outcome], Size] = {}
+        self._held: dict[tuple[MarketId, Outcome], Size] = dict(held or {})
         self._markets: dict[MarketId, Market] = {}
         self._flights: dict[LegId, _Flight] = {}
         self._waiting: dict[LegId, _Flight] = {}
