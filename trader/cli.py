@@ -1,0 +1,135 @@
+"""`trader`: manual-trade and doctor. Every flag mirrors a variable where there is one; flags win (B-015, B-074, B-078).
+
+stdout carries what was asked for (with --json nothing but JSON); notices and logs go to stderr. Exit 2 = a value is wrong and
+nothing was sent.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trader.app import Ports, production_ports
+from trader.doctor import examine
+from trader.manual import manual_trade
+from trader.settings import TraderSettings
+from trader.show import EXIT_CODES, show_placed
+from trader.ticket import parse_ticket
+from trading.errors import SettingsError, TandemError
+from trading.log import setup_logging
+from trading.settings import load
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Tandem's trader: one leg by hand, and the checks before it. Paper trading is the default (DRY_RUN=1).",
+)
+
+DryRun = Annotated[
+    bool | None, typer.Option("--dry-run/--live", help="DRY_RUN: paper, or really send the order", show_default=False)
+]
+Config = Annotated[Path | None, typer.Option("--config", help="a config.toml elsewhere", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object on stdout and nothing else")]
+
+
+def _run(flags: dict[str, object], config: Path | None, work: Callable[[TraderSettings, Ports], Awaitable[int]]) -> None:
+    """Load settings, open ports and run a command to its exit code; every failure is one line and no trace."""
+
+    async def whole() -> int:
+        ports = production_ports()
+        try:
+            return await work(settings, ports)
+        finally:
+            await ports.close()
+
+    try:
+        settings = load(
+            TraderSettings,
+            flags=flags,
+            environ=os.environ,
+            directory=Path.cwd(),
+            config=config,
+            shared=True,
+            notice=lambda line: typer.echo(f"note: {line}", err=True),
+        )
+        _log_to(settings)
+        code = asyncio.run(whole())
+    except SettingsError as exc:
+        typer.echo(f"error: {exc}", err=True)
+        raise typer.Exit(2) from None
+    except TandemError as exc:
+        typer.echo(f"error: {exc}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        code = 130
+    raise typer.Exit(code)
+
+
+def _log_to(settings: TraderSettings) -> None:
+    try:
+        setup_logging(settings.log_level, Path(settings.log_file) if settings.log_file else None)
+    except OSError as exc:
+        raise SettingsError(f"LOG_FILE={settings.log_file}: {exc.strerror}; name a writable file, or none") from exc
+
+
+@app.callback()
+def _group() -> None:
+    """Two commands; the process that serves a controller over the tailnet is not part of this version."""
+
+
+@app.command(name="manual-trade")
+def manual_trade_command(
+    venue: Annotated[str, typer.Option(help="kalshi or polymarket")],
+    market: Annotated[str, typer.Option(help="Kalshi ticker or Polymarket condition id")],
+    outcome: Annotated[str, typer.Option(help="yes or no; on Polymarket yes is Gamma's first outcome")],
+    action: Annotated[str, typer.Option(help="buy or sell")],
+    limit: Annotated[str, typer.Option(help="worst price in dollars of that outcome, for example 0.42")],
+    contracts: Annotated[str, typer.Option(help="how many contracts, for example 3 or 2.5")],
+    tif: Annotated[str, typer.Option(help="ioc = what is there now, fok = all or nothing")] = "ioc",
+    dry_run: DryRun = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Place one leg through the same path as a controller's and print what became of it (B-074).
+
+    In paper it meets the venue's real book, read once. Exit 0 = filled, in part or not at all; 1 = the venue said no or
+    could not be read; 2 = a value is wrong, nothing was sent; 3 = sent, and the outcome is not known yet: look it up.
+    """
+
+    async def work(settings: TraderSettings, ports: Ports) -> int:
+        ticket = parse_ticket(
+            venue=venue, market=market, outcome=outcome, action=action, limit=limit, contracts=contracts, tif=tif
+        )
+        placed = await manual_trade(ticket, settings, ports, notice=lambda line: typer.echo(line, err=True))
+        show_placed(placed, as_json=as_json)
+        code = EXIT_CODES[placed.result.state]
+        if code == 3:
+            typer.echo(
+                f"order {placed.result.client_order_id} may exist at {ticket.venue}: look it up there, do not send it again",
+                err=True,
+            )
+        return code
+
+    _run({"dry_run": dry_run}, config, work)
+
+
+@app.command()
+def doctor(config: Config = None, as_json: AsJson = False) -> None:
+    """Check keys, clock, reachability and balance of this trader's platform without trading; one line each (B-078).
+
+    The platform is TRADER_PLATFORM, or the one whose keys are set. Exit 1 = a check failed.
+    """
+
+    async def work(settings: TraderSettings, ports: Ports) -> int:
+        return await examine(settings, ports, as_json=as_json)
+
+    _run({}, config, work)
+
+
+def main() -> None:
+    app()

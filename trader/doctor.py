@@ -1,0 +1,154 @@
+"""Everything that must be true before this trader's platform can be traded, asked one by one without trading (B-078).
+
+Each line is pass, warn or fail with the next step. Only the trader's own platform is looked at.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+import msgspec
+import typer
+
+from trader.app import NOT_DURABLE, Ports, connected
+from trader.settings import TraderSettings
+from trading.connect import Connections
+from trading.errors import AuthFailed, SettingsError, TandemError
+from trading.market import KALSHI, POLYMARKET, Venue
+from trading.units import to_dollars
+from trading.venue import AccountQuery
+
+__all__ = ["Finding", "examine"]
+
+Level = Literal["pass", "warn", "fail"]
+Check = Callable[[], Awaitable["Finding"]]
+_SKEW_MS = 1_000
+_LIMIT_S = 20.0
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One line of the report. next is what to do about it, "" when there is nothing."""
+
+    level: Level
+    what: str
+    detail: str = ""
+    next: str = ""
+
+
+async def examine(settings: TraderSettings, ports: Ports, *, as_json: bool) -> int:
+    """Run every check and print it. Returns 0 when nothing failed, 1 otherwise."""
+    findings = await _findings(settings, ports)
+    failed = any(finding.level == "fail" for finding in findings)
+    if as_json:
+        rows = [msgspec.structs.asdict(finding) for finding in findings]
+        typer.echo(json.dumps({"schema": 1, "ok": not failed, "findings": rows}))
+    else:
+        for finding in findings:
+            step = f"  -> {finding.next}" if finding.next else ""
+            typer.echo(f"{finding.level:4}  {finding.what}: {finding.detail}{step}")
+    return 1 if failed else 0
+
+
+async def _findings(settings: TraderSettings, ports: Ports) -> list[Finding]:
+    found: list[Finding] = []
+    try:
+        world = settings.world()
+    except SettingsError as exc:
+        return [Finding("fail", "settings", str(exc), "set every host, or none")]
+    if world == "live" and not ports.journal.durable:
+        found.append(Finding("fail", "settings", NOT_DURABLE, "use DRY_RUN=1, or point every host at loopback"))
+    else:
+        found.append(Finding("pass", "settings", f"world {world}"))
+    try:
+        venue = settings.platform()
+    except SettingsError as exc:
+        return [*found, Finding("fail", "platform", str(exc), "a trader serves one platform")]
+    found.append(Finding("pass", "platform", f"{venue}, {'as set' if settings.configured else 'the one whose keys are set'}"))
+    try:
+        venues = connected(settings, ports, lambda line: found.append(Finding("warn", "key file", line, "chmod 600")))
+    except SettingsError as exc:
+        return [*found, Finding("fail", f"{venue} keys", str(exc), f"set {settings.key_names(venue)}")]
+    try:
+        if venues.can_trade(venue):
+            found.append(Finding("pass", f"{venue} keys", "read"))
+        else:
+            level: Level = "warn" if settings.dry_run else "fail"
+            names = settings.key_names(venue)
+            found.append(Finding(level, f"{venue} keys", "not set: paper trades only", f"set {names}"))
+        return found + await _asked(settings, venues, venue, live=world == "live")
+    finally:
+        for client in venues.clients.values():
+            await client.close()
+
+
+async def _asked(settings: TraderSettings, venues: Connections, venue: Venue, *, live: bool) -> list[Finding]:
+    """What the venue itself says: reachable, clock, balance, place."""
+    found = [await _bounded(f"{venue} reachable", lambda: _reachable(venues, venue))]
+    if found[0].level == "fail":
+        return found
+    found.append(await _bounded(f"{venue} clock", lambda: _clock(venues, venue)))
+    if venues.can_trade(venue):
+        found.append(await _bounded(f"{venue} balance", lambda: _balance(settings, venues, venue)))
+    if live and venue == POLYMARKET:
+        found.append(await _bounded("polymarket place", lambda: _place(settings, venues)))
+    return found
+
+
+async def _bounded(what: str, check: Check) -> Finding:
+    """A check that ends: what is raised, or an answer that stays out, is a failed line."""
+    try:
+        return await asyncio.wait_for(check(), _LIMIT_S)
+    except AuthFailed as exc:
+        return Finding("fail", what, str(exc), "check the key, its file, the wallet and this clock; a 401 does not say which")
+    except TandemError as exc:
+        return Finding("fail", what, str(exc), "check the network and the host settings")
+    except TimeoutError:
+        return Finding("fail", what, f"no answer in {_LIMIT_S:g} s", "check the network and the host settings")
+
+
+async def _reachable(venues: Connections, venue: Venue) -> Finding:
+    mode = await venues.clients[venue].mode()
+    said = mode.mode + (f" ({mode.detail})" if mode.detail else "")
+    if mode.mode == "unreachable":
+        return Finding("fail", f"{venue} reachable", said, "check the network and the host settings")
+    if mode.mode != "normal":
+        return Finding("warn", f"{venue} reachable", said, "the venue takes no orders that match now; wait")
+    return Finding("pass", f"{venue} reachable", said)
+
+
+async def _clock(venues: Connections, venue: Venue) -> Finding:
+    async def kalshi() -> float | None:
+        return await venues.kalshi.server_time_skew_ms()
+
+    async def polymarket() -> float:
+        # whole seconds, read at their middle: half a second either way proves nothing
+        off = await venues.polymarket.server_skew_s() * 1000
+        return max(0.0, abs(off) - 500) * (1 if off > 0 else -1)
+
+    ask: dict[Venue, Callable[[], Awaitable[float | None]]] = {KALSHI: kalshi, POLYMARKET: polymarket}
+    ms = await ask[venue]()
+    if ms is None:
+        return Finding("warn", f"{venue} clock", "the venue gave no time")
+    if abs(ms) > _SKEW_MS:
+        way = "behind" if ms > 0 else "ahead of"
+        return Finding("fail", f"{venue} clock", f"this clock is {abs(ms):.0f} ms {way} the venue's", "synchronise it (NTP)")
+    return Finding("pass", f"{venue} clock", f"within {_SKEW_MS} ms of the venue's")
+
+
+async def _balance(settings: TraderSettings, venues: Connections, venue: Venue) -> Finding:
+    if venue == POLYMARKET and not settings.polymarket_api_key:
+        await venues.polymarket.derive_credentials()  # B-029: no L2 triple is set
+    page = await venues.clients[venue].account(AccountQuery(what="balances"))
+    rows = [f"${to_dollars(row.cash)}" + (f" on shard {row.shard}" if venue == KALSHI else "") for row in page.balances]
+    if not any(row.cash > 0 for row in page.balances):
+        return Finding("warn", f"{venue} balance", "keys accepted; no free cash", "fund the account before live trading")
+    return Finding("pass", f"{venue} balance", f"keys accepted; {', '.join(rows)}")
+
+
+async def _place(settings: TraderSettings, venues: Connections) -> Finding:
+    answer = await venues.polymarket.geoblock(settings.polymarket_geoblock_url)
+    if answer.blocked:
+        where = " ".join(part for part in (answer.country, answer.region) if part)
+        return Finding("fail", "polymarket place", f"orders are refused from here {where}".strip(), "do not trade here (B-427)")
+    return Finding("pass", "polymarket place", "not blocked here")

@@ -1,0 +1,166 @@
+"""One leg placed by hand, along the very path of a controller's leg: execute_leg, then resolve_leg while in doubt (B-074).
+
+In DRY_RUN the leg meets the venue's real book, read once, and nothing is sent. Otherwise it is sent at most once, and an
+answer that stays out is asked for until it is known, at most 30 s; it is never sent again (B-093).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from trader.app import Ports, connected, tradable_world
+from trader.settings import TraderSettings
+from trader.ticket import Ticket, check_against, leg_of
+from trading.clock import SECOND
+from trading.connect import Connections
+from trading.errors import Rejected, SettingsError
+from trading.execute import execute_leg, resolve_leg
+from trading.http import Http
+from trading.ids import client_order_id, leg_id
+from trading.log import get_logger
+from trading.market import KALSHI, POLYMARKET, Action, Market, MarketId
+from trading.order import LegRequest, LegResult, World
+from trading.paper import PaperClient
+from trading.polymarket.gamma import Gamma
+from trading.polymarket.wire import market_from
+from trading.settings import redacted
+from trading.units import DOLLAR, Money, MonoNs
+from trading.venue import VenueClient
+
+__all__ = ["RESOLVE_NS", "Placed", "manual_trade", "place"]
+
+RESOLVE_NS = 30 * SECOND
+"""How long an open leg is asked about: its deadline, the grace and three denials fit (distributed.md 4.6)."""
+_SETTLE_NS = 3 * SECOND
+"""How long a fill's exact amounts are waited for; Kalshi's first answer holds averages."""
+_SHARDS = range(8)
+
+_log = get_logger("trader.manual")
+
+
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
+    """A ticket and what became of it."""
+
+    ticket: Ticket
+    market: Market
+    world: World
+    result: LegResult
+
+
+async def manual_trade(ticket: Ticket, settings: TraderSettings, ports: Ports, *, notice: Callable[[str], None]) -> Placed:
+    """Place one leg and stay until its outcome is known or 30 s are over.
+
+    Raises SettingsError for a value that cannot be (nothing was sent), VenueError when the venue cannot be read (nothing was
+    sent). notice hears a line about anything a person should see meanwhile.
+    """
+    world = tradable_world(settings, ports.journal)
+    if settings.configured not in (None, ticket.venue):
+        raise SettingsError(f"--venue {ticket.venue}: this trader serves {settings.configured} (TRADER_PLATFORM)")
+    venues = connected(settings, ports, notice)
+    if world != "paper" and not venues.can_trade(ticket.venue):
+        raise SettingsError(f"--venue {ticket.venue}: no keys to trade there; set {settings.key_names(ticket.venue)}")
+    try:
+        market = await _read_market(ticket, settings, ports, venues)
+        check_against(ticket, market)  # before any key is used
+        _log.info("settings", **{name.lower(): value for name, value in redacted(settings).items()})  # B-018
+        client = await _client(ticket, market, settings, ports, venues, world)
+        leg = leg_of(ticket, market, leg_id=leg_id(ports.ids.arb(), 0, 0), world=world, now=ports.clock.mono_ns())
+        result = await place(leg, market, client, ports, notice=notice)
+        return Placed(ticket=ticket, market=market, world=world, result=result)
+    finally:
+        for one in venues.clients.values():
+            await one.close()
+
+
+async def place(
+    leg: LegRequest, market: Market, client: VenueClient, ports: Ports, *, notice: Callable[[str], None]
+) -> LegResult:
+    """Execute a leg at most once and ask until it is final, then for the venue's own amounts. Never raises a VenueError."""
+    name = client_order_id(leg.leg_id)
+    hold = market.hold_ns or 0
+    _log.info("manual_leg", leg=leg.leg_id, order=name, world=leg.world, venue=leg.venue, market=market.id)
+
+    async def ask(until: str, most_ns: int) -> LegResult:
+        return await resolve_leg(
+            leg.leg_id,
+            venue=client,
+            journal=ports.journal,
+            clock=ports.clock,
+            deadline=MonoNs(ports.clock.mono_ns() + most_ns),
+            sleep=ports.sleep,
+            until="settled" if until == "settled" else "final",
+            hold_ns=hold,
+        )
+
+    try:
+        result = await execute_leg(leg, venue=client, market=market, journal=ports.journal, clock=ports.clock, ids=ports.ids)
+        if not result.final:
+            notice(f"order {name} is {result.state} ({result.code or 'no answer yet'}); asking the venue, at most 30 s")
+            result = await ask("final", RESOLVE_NS + hold)
+        if result.final and not result.settled:
+            result = await ask("settled", _SETTLE_NS)
+    except asyncio.CancelledError:
+        known = ports.journal.stored(leg.leg_id)
+        if known is not None and (known[1] is None or not known[1].final):
+            notice(f"interrupted: order {name} on {leg.want.market} may exist at {leg.venue}; look it up there")
+        raise
+    _log.info("manual_result", leg=leg.leg_id, order=name, state=result.state, code=result.code, filled=result.filled)
+    return result
+
+
+async def _read_market(ticket: Ticket, settings: TraderSettings, ports: Ports, venues: Connections) -> Market:
+    """The market's terms as they stand now. Raises SettingsError when the venue does not know it."""
+
+    async def kalshi(market: MarketId) -> Market:
+        return await venues.kalshi.market(market)
+
+    async def polymarket(market: MarketId) -> Market:
+        # YES is Gamma's outcome 0 (design.md 6); the CLOB alone would leave the order of the outcomes open.
+        http: Http = ports.http(POLYMARKET)
+        row = await Gamma(http, settings.polymarket_gamma_url, sleep=ports.sleep).market(market)
+        if row is None:
+            raise Rejected(POLYMARKET, "not_found", "Gamma does not list it")
+        venues.polymarket.remember([market_from({}, row, None, read_at=ports.clock.wall_ns())])
+        return await venues.polymarket.market(MarketId(str(row["conditionId"])))
+
+    read: dict[str, Callable[[MarketId], Awaitable[Market]]] = {KALSHI: kalshi, POLYMARKET: polymarket}
+    try:
+        return await read[ticket.venue](ticket.want.market)
+    except Rejected as exc:
+        if not exc.code.endswith(("not_found", "http_404")):
+            raise
+        raise SettingsError(f"--market {ticket.want.market}: {ticket.venue} knows no such market") from exc
+
+
+async def _client(
+    ticket: Ticket, market: Market, settings: TraderSettings, ports: Ports, venues: Connections, world: World
+) -> VenueClient:
+    """Who executes: the real client with its keys proven, or a paper one that meets the book of this moment."""
+    real = venues.clients[ticket.venue]
+    if world != "paper":
+        await real.warm()  # also takes the venue's clock, which signed stamps follow
+        if ticket.venue == POLYMARKET and not settings.polymarket_api_key:
+            await venues.polymarket.derive_credentials()
+        return real
+    book = await real.book(market.id)
+    cash = Money(int(settings.paper_starting_balance * DOLLAR))
+    kalshi = ticket.venue == KALSHI
+    want = ticket.want
+    return PaperClient(
+        ticket.venue,
+        reads=real,
+        book_of={market.id: book}.get,
+        clock=ports.clock,
+        cash=dict.fromkeys(_SHARDS, cash) if kalshi else {0: cash},
+        sizing="contracts" if kalshi else "cash",
+        nets=kalshi,
+        # a paper account lives as long as the command: what is sold is taken as owned
+        held={(market.id, want.outcome): want.size} if want.action is Action.SELL else None,
+        latency_ns=0,  # the book stands still, so waiting for the way and the hold would change nothing
+        sleep=_at_once,
+    )
+
+
+async def _at_once(_: float) -> None:
+    await asyncio.sleep(0)

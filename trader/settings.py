@@ -1,0 +1,65 @@
+"""Every setting of a trader: the venue's keys and hosts, and which platform it serves.
+
+A trader keeps keys of its own platform only (B-091) and reads its own .env (B-073); of a config.toml that it shares with a
+controller it takes what it knows.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from trading.errors import SettingsError
+from trading.market import KALSHI, POLYMARKET, Venue
+from trading.settings import VenueSettings
+
+__all__ = ["TraderSettings"]
+
+_KEYS = {KALSHI: "KALSHI_API_KEY_ID and KALSHI_PRIVATE_KEY_PATH", POLYMARKET: "POLY_PRIVATE_KEY and POLY_FUNDER"}
+
+
+def _platform(value: object) -> object:
+    name = value.strip().lower() if isinstance(value, str) else value
+    return "polymarket" if name == "poly" else name  # the alias of CONTROLLER_PLATFORMS (B-082)
+
+
+class TraderSettings(VenueSettings):
+    """What `trader` reads from flags, environment, .env and config.toml."""
+
+    trader_platform: Annotated[Literal["auto", "kalshi", "polymarket"], BeforeValidator(_platform)] = Field(
+        "auto", description="the one platform this trader serves; auto = the one whose keys are set (B-060)"
+    )
+    paper_starting_balance: float = Field(10_000, gt=0, le=1_000_000_000, description="dollars of the paper account")
+    log_file: str = Field("logs/trader.log", description="JSON lines, rotated; empty = none")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        triple = (self.polymarket_api_key, self.polymarket_api_secret, self.polymarket_api_passphrase)
+        if any(triple) and not all(triple):
+            raise ValueError(
+                "POLYMARKET_API_KEY, _SECRET and _PASSPHRASE belong together: set all three, or none to derive them (B-029)"
+            )
+        if all(triple) and not self.poly_private_key:
+            raise ValueError("POLYMARKET_API_KEY is set while POLY_PRIVATE_KEY is empty; set the wallet's key too, or neither")
+        if self.kalshi_api_secret and self.kalshi_private_key_path:
+            raise ValueError("KALSHI_API_SECRET and KALSHI_PRIVATE_KEY_PATH both hold a key; keep one (C-03)")
+        return self
+
+    @property
+    def configured(self) -> Venue | None:
+        """The platform that TRADER_PLATFORM names, None when it is left to the keys."""
+        return None if self.trader_platform == "auto" else Venue(self.trader_platform)
+
+    def platform(self) -> Venue:
+        """The one platform served. Raises SettingsError when neither TRADER_PLATFORM nor the keys tell it."""
+        if self.configured is not None:
+            return self.configured
+        keyed = [venue for venue, there in ((KALSHI, self.kalshi_api_key_id), (POLYMARKET, self.poly_private_key)) if there]
+        if len(keyed) == 1:
+            return keyed[0]
+        why = "keys of both platforms are set" if keyed else "no platform's keys are set"
+        raise SettingsError(f"TRADER_PLATFORM=auto: {why}; set TRADER_PLATFORM to kalshi or polymarket")
+
+    @staticmethod
+    def key_names(venue: Venue) -> str:
+        """The variables that hold a platform's keys, for messages."""
+        return _KEYS[venue]
