@@ -5,6 +5,7 @@ loops beside it only refresh what the engine knows. Stopping means: no new arbs,
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
@@ -101,6 +102,7 @@ class Runtime:
         self._sleep = sleep
         self._arbs: set[asyncio.Task[ArbClosed]] = set()
         self._stop = asyncio.Event()
+        self._refused = asyncio.Event()
         self._troubles: dict[str, str] = {}
         self._tops: dict[MarketId, tuple[Price, Price]] = {}
         self.counts = Counts()
@@ -144,6 +146,8 @@ class Runtime:
         """What a running arb tells: results go to the ledger, the end to the counters, both to the engine."""
         if isinstance(event, LegResult):
             self._book(event)
+            if event.state == "rejected":
+                self._refused.set()
         elif isinstance(event, ArbClosed):
             self._count(event)
             self._records.closed(event)
@@ -263,11 +267,11 @@ class Runtime:
             for every, work in (
                 (_TICK_S, self._tick),
                 (_BALANCE_S, self.read_balances),
-                (_MODE_S, self._read_modes),
                 (_WARM_S, self._warm),
                 (_STATUS_S, self._status),
             ):
                 loops.append(group.create_task(self._every(every, work)))
+            loops.append(group.create_task(self._watch_modes()))
             for executor in self._executor.executors():
                 loops.append(group.create_task(self._follow(executor.updates())))
             loops.append(group.create_task(self._records.run()))
@@ -315,6 +319,15 @@ class Runtime:
                     continue
                 self._clear(f"balances {venue}")
                 self.on_event(Balances(venue, page.balances))
+
+    async def _watch_modes(self) -> None:
+        """Read both modes every two seconds, and at once when a venue refused a leg: it may have told a mode (B-426)."""
+        while True:
+            self._refused.clear()
+            await self._read_modes()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_MODE_S):
+                    await self._refused.wait()
 
     async def _read_modes(self) -> None:
         for venue, client in self._clients.items():

@@ -34,17 +34,14 @@ Routes = Callable[[Sequence[LegRequest]], str | None]
 _NOT_ERRORS = frozenset(
     {
         "throttled",
-        "too_many_requests",
-        "rate_limited",
-        "paused",
-        "post_only",
-        "cancel_only",
-        "disabled",
-        "restarting",
+        "engine_restarting",
+        "post_only_mode",
+        "cancel_only_mode",
+        "trading_disabled",
         "no_route",
     }
 )
-"""Venue words that never count toward the breaker (B-201, B-426)."""
+"""Codes of a leg that never count toward the breaker (B-201, B-426); a pause is known by its word, see _is_error."""
 _OVERSIZE = 3
 """A cash-sized buy delivered 2.18 times what was planned at worst."""
 
@@ -305,7 +302,9 @@ class Gate:
 
     def _is_error(self, result: LegResult) -> bool:
         """Whether a leg failed, rather than missed: throttling and venue modes are neither (B-201, B-426)."""
-        return result.state in ("rejected", "refused") and result.code not in _NOT_ERRORS
+        if result.state not in ("rejected", "refused") or result.code in _NOT_ERRORS:
+            return False
+        return "paused" not in result.code.lower()  # Kalshi's exact codes in a pause are not documented (kalshi.md 16.2)
 
     # --- the seal -----------------------------------------------------------------------------------------------------
 

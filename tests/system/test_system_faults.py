@@ -134,29 +134,47 @@ async def test_a_paused_second_venue_is_noticed_and_the_excess_leaves_on_the_fir
         assert_ledger_equals_venues(desk)
 
 
-async def test_a_restart_is_quarantined_and_ends_by_itself(venues: Venues, tmp_path: Path) -> None:
-    """425, then post-only, then normal: no order goes out meanwhile, and trading goes on without anybody's help."""
-    game = venues.games[0]
-    sim = venues.polymarket.core
-    sim.settings.restart_ns, sim.settings.post_only_ns = SECOND // 2, SECOND // 2
-    venues.polymarket.before = _told_soon
-    async with trading(venues, tmp_path, restart_quarantine_secs=1, miss_backoff_ms=100) as desk:
-        sim.restart()
-        venues.open_arb(game)
-        await desk.until(lambda: desk.system.state.mode(POLYMARKET) == "restarting", "the restart is known")
-        tried = len(venues.polymarket.orders)
-        await desk.until(lambda: desk.refusals["venue_mode"], "arbs are refused meanwhile")
-        await desk.until(lambda: desk.system.state.mode(POLYMARKET) == "post_only", "post-only is known")
+async def test_a_pause_met_by_the_first_leg_is_no_error(venues: Venues, tmp_path: Path) -> None:
+    """B-426: Kalshi goes first and is paused; nothing is bought anywhere and the breaker hears nothing."""
+    on_pause = venues.kalshi.core.pause_trading
+    async with trading(venues, tmp_path, execution_mode="kalshi_first") as desk:
+        on_pause(True)
+        venues.open_arb(venues.games[0])
+        (closed, *_) = await desk.until_closed()
 
-        assert len(venues.polymarket.orders) == tried
-        assert {sent.status for sent in venues.polymarket.orders} == {425}
+        assert closed.outcome == "miss"
+        assert {(result.state, result.code) for result in closed.results} == {("rejected", "trading_is_paused")}
+        assert venues.polymarket.orders == []
         assert desk.errors == 0
 
-    assert venues.kalshi.orders == []
+
+async def test_a_restart_stops_new_orders_at_once_and_is_quarantined(venues: Venues, tmp_path: Path) -> None:
+    """B-426: the first 425 tells the mode; from then on arbs are refused, on every event, and the breaker stays closed."""
+    async with trading(venues, tmp_path, miss_backoff_ms=50) as desk:
+        venues.polymarket.core.restart()
+        venues.open_arb(venues.games[0])
+        await desk.until(lambda: desk.system.state.mode(POLYMARKET) == "restarting", "the restart is known", within=1)
+        venues.open_arb(venues.games[1])
+        await desk.until(lambda: desk.refusals["venue_mode"] == 2, "both events are refused")
+
+        assert [sent.status for sent in venues.timeline] == [425]
+        assert desk.errors == 0
 
 
-def _told_soon(request: Request) -> Response | None:
-    return None
+async def test_post_only_mode_clears_by_itself_at_the_time_the_venue_stated(venues: Venues, tmp_path: Path) -> None:
+    """B-426: one refused order, quiet until the stated end, then the arb is executed without anybody's help."""
+    venues.polymarket.core.set_mode("post_only", SECOND)
+    async with trading(venues, tmp_path, miss_backoff_ms=50) as desk:
+        venues.open_arb(venues.games[0])
+        await desk.until(lambda: desk.refusals["venue_mode"], "the mode is known", within=1)
+        await desk.until(lambda: any(closed.matched for closed in desk.closed), "the arb is executed afterwards")
+        await desk.until(lambda: not desk.system.runtime.running, "the arb ended")
+        await desk.settle()
+
+        assert [closed.outcome for closed in desk.closed] == ["miss", "matched"]
+        assert venues.orders == (1, 2)
+        assert desk.errors == 0
+        assert_ledger_equals_venues(desk)
 
 
 async def test_six_refusals_for_throttling_in_a_row_do_not_trip_the_breaker(venues: Venues, tmp_path: Path) -> None:
