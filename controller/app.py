@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from controller.adoption import Adoption
 from controller.engine import Engine
 from controller.execution.arb import ArbRunner
 from controller.execution.hybrid import HybridExecutor
@@ -108,6 +109,7 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     executor: HybridExecutor
     ledger: MemoryLedger
     records: Records
+    adoption: Adoption
     runtime: Runtime
 
     async def close(self) -> None:
@@ -166,7 +168,6 @@ def build(
         connections=connections,
         clients=clients,
         clock=ports.clock,
-        offload=ports.offload,
         sleep=ports.sleep,
     )
     runner = ArbRunner(
@@ -181,7 +182,18 @@ def build(
     )
     feeds = _feeds(settings, ports, connections, runtime)
     gamma = Gamma(ports.http(POLYMARKET), settings.polymarket_gamma_url)
-    runtime.attach(runner, feeds, gamma)
+    adoption = Adoption(
+        settings=settings,
+        connections=connections,
+        clients=clients,
+        gamma=gamma,
+        feeds=feeds,
+        state=state,
+        deliver=runtime.on_event,
+        clock=ports.clock,
+        offload=ports.offload,
+    )
+    runtime.attach(runner, feeds, adoption)
     return App(
         settings=settings,
         ports=ports,
@@ -194,6 +206,7 @@ def build(
         executor=executor,
         ledger=ledger,
         records=records,
+        adoption=adoption,
         runtime=runtime,
     )
 

@@ -189,7 +189,7 @@ async def _discover(settings: ControllerSettings, *, as_json: bool) -> int:
     try:
         system = build(settings, ports)
         with ProgressReport("discovery", quiet=as_json and not sys.stderr.isatty()) as progress:
-            found = await system.runtime.discover(progress=progress, force=settings.force_discovery)
+            found = await system.adoption.discover(progress=progress, force=settings.force_discovery)
         show_discovery(found, as_json=as_json)
         return 1 if found.failures else 0
     finally:
@@ -207,8 +207,8 @@ async def _trade(settings: ControllerSettings, *, record: Path | None, allow_liv
         _banner(system)
         await system.runtime.preflight()
         with ProgressReport("start") as progress:
-            found = await system.runtime.discover(progress=progress, force=settings.force_discovery)
-            await system.runtime.adopt(found, progress=progress)
+            found = await system.adoption.discover(progress=progress, force=settings.force_discovery)
+            await system.adoption.adopt(found, progress=progress)
         if found.failures and not found.pairs:
             raise TandemError(f"no pairs: {'; '.join(found.failures)}; see `controller doctor`")
         loop = asyncio.get_running_loop()

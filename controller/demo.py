@@ -113,8 +113,8 @@ async def _venues(directory: Path, *, seed: int, speed: float) -> AsyncIterator[
 async def _trade(system: App, card: Mapping[str, Any], *, quiet: bool) -> tuple[dict[str, Any], tuple[Difference, ...]]:
     runtime = system.runtime
     with ProgressReport("demo", quiet=quiet) as progress:
-        found = await runtime.discover(progress=progress, force=True)
-        await runtime.adopt(found, progress=progress)
+        found = await system.adoption.discover(progress=progress, force=True)
+        await system.adoption.adopt(found, progress=progress)
         before = await _record(system)
         running = asyncio.get_running_loop().create_task(runtime.run())
         try:

@@ -13,7 +13,7 @@ import typer
 
 from controller.app import App, build, production_ports
 from controller.settings import ControllerSettings
-from trading.errors import AuthFailed, SettingsError, TandemError
+from trading.errors import AuthFailed, SettingsError, TandemError, Unreachable
 from trading.market import KALSHI, POLYMARKET, Venue
 from trading.units import to_dollars
 from trading.venue import AccountQuery
@@ -116,6 +116,14 @@ async def _timed(venue: Venue, what: str, ask: Callable[[], Awaitable[str]], ste
         return Finding("fail", f"{venue} {what}", str(exc), "check the network and the host settings")
 
 
+async def _mode(system: App, venue: Venue) -> str:
+    """The venue's mode in words. Raises Unreachable when it does not answer."""
+    mode = await system.connections.clients[venue].mode()
+    if mode.mode == "unreachable":
+        raise Unreachable(venue, "unreachable", mode.detail)
+    return mode.mode + (f" ({mode.detail})" if mode.detail else "")
+
+
 def _skew(venue: Venue, ms: float | None) -> Finding:
     if ms is None:
         return Finding("warn", f"{venue} clock", "the venue gave no time", "")
@@ -127,11 +135,7 @@ def _skew(venue: Venue, ms: float | None) -> Finding:
 async def _kalshi(system: App) -> list[Finding]:
     client = system.connections.kalshi
 
-    async def status() -> str:
-        mode = await client.mode()
-        return mode.mode + (f" ({mode.detail})" if mode.detail else "")
-
-    found = [await _timed(KALSHI, "reachable", status, "")]
+    found = [await _timed(KALSHI, "reachable", lambda: _mode(system, KALSHI), "")]
     if found[0].level == "fail":
         return found
     found.append(_skew(KALSHI, await client.server_time_skew_ms()))
@@ -149,11 +153,7 @@ async def _kalshi(system: App) -> list[Finding]:
 
 async def _polymarket(system: App) -> list[Finding]:
     client = system.connections.polymarket
-
-    async def status() -> str:
-        return (await client.mode()).mode
-
-    found = [await _timed(POLYMARKET, "reachable", status, "")]
+    found = [await _timed(POLYMARKET, "reachable", lambda: _mode(system, POLYMARKET), "")]
     if found[0].level == "fail":
         return found
     skew = await client.server_skew_s()
@@ -162,6 +162,8 @@ async def _polymarket(system: App) -> list[Finding]:
     if system.connections.account is not None:
 
         async def money() -> str:
+            if not system.settings.polymarket_api_key:
+                await client.derive_credentials()
             page = await client.account(AccountQuery(what="balances"))
             return f"wallet accepted; ${to_dollars(page.balances[0].cash)} pUSD" if page.balances else "wallet accepted"
 
@@ -184,7 +186,7 @@ async def _geoblock(system: App) -> list[Finding]:
 
 async def _fees(system: App) -> list[Finding]:
     """Discover and count markets whose fees or grid could not be read: they are watched, never traded."""
-    found = await system.runtime.discover(progress=lambda *_: None)
+    found = await system.adoption.discover(progress=lambda *_: None)
     unread = [market for market in found.markets.values() if market.fees is None or not market.grid or not market.tradable]
     rows = [Finding("fail", "discovery", line, "see above") for line in found.failures]
     if unread:

@@ -8,18 +8,16 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from pathlib import Path
 
 import msgspec
 
-from controller.discovery.cache import DiscoveryCache
-from controller.discovery.catalogue import Discovery, Progress, discover
+from controller.adoption import Adoption
 from controller.discovery.reading import silent
 from controller.engine import Engine
 from controller.execution.arb import ArbRunner
 from controller.execution.hybrid import HybridExecutor
 from controller.ledger.memory import MemoryLedger
-from controller.model import ArbClosed, Balances, Command, Event, PairChanged, Tick
+from controller.model import ArbClosed, Balances, Command, Event, Tick
 from controller.numbers import exit_settings
 from controller.records import Records
 from controller.risk.decision import Approved, Refused
@@ -31,10 +29,8 @@ from trading.connect import Connections
 from trading.errors import AuthFailed, VenueError
 from trading.journal import Journal
 from trading.log import get_logger
-from trading.market import POLYMARKET, Market, MarketId, Venue
-from trading.offload import Offload
+from trading.market import POLYMARKET, MarketId, Venue
 from trading.order import LegRequest, LegResult
-from trading.polymarket.gamma import Gamma
 from trading.units import Money, Price, Size, format_price, to_dollars
 from trading.venue import AccountQuery, Feed, VenueClient, VenueMode
 
@@ -47,7 +43,6 @@ _MODE_S = 2.0
 _BALANCE_S = 5.0
 _WARM_S = 5.0
 _STATUS_S = 30.0
-_READS_AT_ONCE = 8
 _STOP_S = 45.0
 
 
@@ -84,7 +79,6 @@ class Runtime:
         connections: Connections,
         clients: Mapping[Venue, VenueClient],
         clock: Clock,
-        offload: Offload,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._settings = settings
@@ -98,7 +92,6 @@ class Runtime:
         self._connections = connections
         self._clients = clients
         self._clock = clock
-        self._offload = offload
         self._sleep = sleep
         self._arbs: set[asyncio.Task[ArbClosed]] = set()
         self._stop = asyncio.Event()
@@ -106,13 +99,12 @@ class Runtime:
         self._troubles: dict[str, str] = {}
         self._tops: dict[MarketId, tuple[Price, Price]] = {}
         self.counts = Counts()
-        self.pairs = 0
 
-    def attach(self, runner: ArbRunner, feeds: Mapping[Venue, Feed], gamma: Gamma) -> None:
-        """Complete the circle: the runner reports here and the feeds deliver here."""
+    def attach(self, runner: ArbRunner, feeds: Mapping[Venue, Feed], adoption: Adoption) -> None:
+        """Complete the circle: runner, feeds and adoption deliver here."""
         self._runner = runner
         self._feeds = feeds
-        self._gamma = gamma
+        self._adoption = adoption
 
     # --- the one synchronous path -------------------------------------------------------------------------------------
 
@@ -190,56 +182,7 @@ class Runtime:
             profit=to_dollars(closed.profit),
         )
 
-    # --- discovery ----------------------------------------------------------------------------------------------------
-
-    async def discover(self, *, progress: Progress, force: bool = False) -> Discovery:
-        """Find pairs (B-097). A venue that cannot be reached leaves cached pairs in use and stands in the report."""
-        ttl_ns = self._settings.discovery_cache_ttl_secs * SECOND
-        found = await discover(
-            self._connections.kalshi,
-            self._gamma,
-            clock=self._clock,
-            leagues=self._settings.enabled_leagues,
-            progress=progress,
-            cache=DiscoveryCache(Path(self._settings.discovery_cache_path), ttl_ns=ttl_ns),
-            force=force,
-            mode=self._settings.require_pair_approval,
-            offload=self._offload,
-        )
-        for note in (*found.notices, *found.failures):
-            log.warning("discovery", note=note)
-        return found
-
-    async def adopt(self, found: Discovery, *, progress: Progress) -> None:
-        """Take pairs into use: current terms from both venues, books subscribed, running streams kept (B-109)."""
-        known = self._state.pairs
-        fresh = [pair for pair in found.pairs if known.get(pair.id) != pair]
-        gate = asyncio.Semaphore(_READS_AT_ONCE)
-        done = 0
-
-        async def terms(market_id: MarketId) -> Market:
-            nonlocal done
-            market = found.markets[market_id]
-            async with gate:
-                try:
-                    market = _current(market, await self._clients[market.venue].market(market_id))
-                except VenueError as exc:
-                    # terms that could not be read are no terms: shown, never traded (design.md 6)
-                    log.warning("terms_unread", market=market_id, error=str(exc), next_step="it is watched, not traded")
-                    market = msgspec.structs.replace(market, tradable=False)
-                done += 1
-                progress(done, len(ids), "reading terms")
-                return market
-
-        ids = list(dict.fromkeys(side for pair in fresh for side in (pair.first, pair.second)))
-        self._connections.polymarket.remember([m for one in ids if (m := found.markets[one]).venue == POLYMARKET])
-        read = dict(zip(ids, await asyncio.gather(*(terms(one) for one in ids)), strict=True))
-        for pair in fresh:
-            first, second = read[pair.first], read[pair.second]
-            self.on_event(PairChanged(pair, (first, second)))
-        for venue, feed in self._feeds.items():
-            feed.watch([market for market in read.values() if market.venue == venue])
-        self.pairs = len(self._state.pairs)
+    # --- before the loops ---------------------------------------------------------------------------------------------
 
     async def preflight(self) -> None:
         """Prove the keys before anything trades: derive what is missing, read each traded venue's balance once.
@@ -361,8 +304,8 @@ class Runtime:
 
     async def _rediscover(self) -> None:
         try:
-            found = await self.discover(progress=silent, force=True)
-            await self.adopt(found, progress=silent)
+            found = await self._adoption.discover(progress=silent, force=True)
+            await self._adoption.adopt(found, progress=silent)
         except VenueError as exc:
             self._trouble("discovery", exc)
 
@@ -375,7 +318,7 @@ class Runtime:
         ]
         log.info(
             "status",
-            pairs=self.pairs,
+            pairs=self._state.live_pairs,
             opportunities=self.counts.opportunities,
             executions=self.counts.executions,
             refusals=dict(self.counts.refusals.most_common(5)),
@@ -422,7 +365,7 @@ class Runtime:
         counts, routed = self.counts, self._executor.statistics()
         return {
             "schema": 1,
-            "pairs": self.pairs,
+            "pairs": self._state.live_pairs,
             "opportunities": counts.opportunities,
             "executions": counts.executions,
             "matched_contracts": to_dollars(counts.matched),
@@ -437,20 +380,3 @@ class Runtime:
             "legs_remote": routed.legs_remote,
         }
 
-
-def _current(known: Market, read: Market) -> Market:
-    """Today's terms on what discovery knows. A market whose tokens changed is another market: watched, never traded."""
-    return msgspec.structs.replace(
-        read,
-        event_id=known.event_id,
-        question=known.question,
-        outcomes=known.outcomes,
-        starts_at=known.starts_at or read.starts_at,
-        closes_at=read.closes_at or known.closes_at,
-        settles_at=read.settles_at or known.settles_at,
-        rules=known.rules,
-        rules_hash=known.rules_hash,
-        mutually_exclusive=known.mutually_exclusive,
-        version=read.version or known.version,
-        tradable=read.tradable and known.tradable and read.tokens == known.tokens,
-    )

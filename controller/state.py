@@ -182,6 +182,11 @@ class State:
             else:
                 self.apply_basket(basket)
 
+    @property
+    def live_pairs(self) -> int:
+        """Pairs in use."""
+        return sum(pair.state not in _LEFT_BASKETS for pair in self.pairs.values())
+
     def apply_basket(self, basket: Basket) -> None:
         self.drop_basket(basket.id)
         self.baskets[basket.id] = basket

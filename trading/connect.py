@@ -82,6 +82,8 @@ def polymarket_credentials(settings: VenueSettings) -> ApiCredentials | None:
     """The L2 triple when it is configured; without it the client derives one (B-029)."""
     if not settings.polymarket_api_key:
         return None
+    if not settings.poly_private_key:
+        raise SettingsError("POLYMARKET_API_KEY is set without POLY_PRIVATE_KEY, whose orders it belongs to; set both or none")
     return ApiCredentials(settings.polymarket_api_key, settings.polymarket_api_secret, settings.polymarket_api_passphrase)
 
 

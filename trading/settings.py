@@ -79,7 +79,9 @@ class VenueSettings(SettingsModel):
     polymarket_geoblock_url: str = Field("https://polymarket.com/api/geoblock", description="doctor asks it (B-427)")
     dry_run: bool = Field(True, description="1 = paper, no order leaves the process; 0 = orders are sent")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level shown and kept")
-    log_file: str = Field("logs/arbitrage.log", description="JSON lines, rotated; empty = none")
+    log_file: str = Field(
+        "logs/arbitrage.log", description="JSON lines, rotated; empty = none", json_schema_extra={"may_be_empty": True}
+    )
 
     def hosts(self) -> tuple[str, ...]:
         """Every venue address an order or a price can come from."""
@@ -138,7 +140,12 @@ def load(
     for source in (_read_dotenv(directory / ".env"), environ):
         merged.update(_from_environment(fields, source, notice))
     merged.update({name: value for name, value in (flags or {}).items() if value is not None and name in fields})
-    merged = {name: value for name, value in merged.items() if value != "" or fields[name].default == ""}
+    # an empty value is no value, except where the field says that empty means something
+    merged = {
+        name: value
+        for name, value in merged.items()
+        if value != "" or fields[name].default == "" or fields[name].json_schema_extra
+    }
     try:
         return model(**merged)
     except ValidationError as exc:

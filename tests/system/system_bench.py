@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from controller.app import App, build, production_ports
-from controller.model import ArbClosed
+from controller.model import ArbClosed, Tick
 from controller.progress import ProgressReport
 from controller.settings import ControllerSettings
 from trading.clock import MS, SECOND, Clock, SystemClock
@@ -23,7 +23,7 @@ from trading.market import KALSHI, POLYMARKET, Outcome
 from trading.settings import load
 from trading.sim import synthetic_kalshi as kalshi_words
 from trading.sim import synthetic_polymarket as polymarket_words
-from trading.sim.core import Request, Response
+from trading.sim.core import Refusal, Request, Response, Session
 from trading.sim.credentials import Credentials, Urls, write_env
 from trading.sim.exchange import Order, Side
 from trading.sim.games import Game
@@ -63,6 +63,7 @@ class Tap:
         self._timeline = timeline
         self.orders: list[Sent] = []
         self.before: Callable[[Request], Response | None] = lambda _: None
+        self.sessions: list[Session] = []
         self.way_ns = 0
         """How long an order is on its way to the engine."""
 
@@ -71,6 +72,12 @@ class Tap:
 
     def latency(self, request: Request) -> tuple[int, int]:
         return (self.way_ns, 0) if self.is_order(request) else (0, 0)
+
+    def connect(self, request: Request) -> Session | Refusal:
+        opened = self.core.connect(request)
+        if isinstance(opened, Session):
+            self.sessions.append(opened)
+        return opened
 
     def handle(self, request: Request) -> Response:
         answer = self.before(request) or self.core.handle(request)
@@ -283,6 +290,10 @@ class Desk:
     def now(self) -> MonoNs:
         return self.system.ports.clock.mono_ns()
 
+    def sweep(self) -> None:
+        """Have every basket examined once more, now."""
+        self.system.runtime.on_event(Tick(self.system.ports.clock.wall_ns()))
+
     @property
     def errors(self) -> int:
         """Errors in a row as the breaker counts them."""
@@ -352,9 +363,9 @@ async def trading(
     closed: list[ArbClosed] = []
     try:
         with ProgressReport("test", quiet=True) as progress:
-            found = await system.runtime.discover(progress=progress, force=True)
+            found = await system.adoption.discover(progress=progress, force=True)
             assert not found.failures, found.failures
-            await system.runtime.adopt(found, progress=progress)
+            await system.adoption.adopt(found, progress=progress)
         before = venues.record()
         count = system.runtime._count
 

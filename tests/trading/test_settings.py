@@ -131,3 +131,11 @@ def test_example_file_lists_every_variable() -> None:
     text = example_env(Example)
 
     assert all(f"#{name.upper()}=" in text for name in Example.model_fields)
+
+
+def test_empty_means_not_given_except_where_it_means_none(tmp_path: Path) -> None:
+    """LOG_FILE= switches the file off; an empty host keeps its default."""
+    settings = read(tmp_path, {"LOG_FILE": "", "KALSHI_API_BASE": ""})
+
+    assert settings.log_file == ""
+    assert settings.kalshi_api_base.startswith("https://")

@@ -1,0 +1,151 @@
+"""Pairs on their way into and out of use: found, read in today's terms, watched, renewed, retired (B-106..B-109).
+
+Every round reads the terms of all live pairs again, because fees, holds and grids change while running. A pair that a league's
+successful reading no longer holds (postponed, started, closed, no longer unique) is retired; a league that could not be read keeps
+its pairs.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from controller.discovery.cache import DiscoveryCache
+from controller.discovery.catalogue import Discovery, Progress, discover
+from controller.model import Event, PairChanged
+from controller.settings import ControllerSettings
+from controller.state import State
+from trading.book import MarketChanged
+from trading.clock import SECOND, Clock
+from trading.connect import Connections
+from trading.errors import VenueError
+from trading.log import get_logger
+from trading.market import POLYMARKET, Market, MarketId, Venue
+from trading.offload import Offload
+from trading.polymarket.gamma import Gamma
+from trading.venue import Feed, VenueClient
+
+__all__ = ["Adoption"]
+
+log = get_logger(__name__)
+
+_READS_AT_ONCE = 8
+
+
+class Adoption:
+    """Keeps the engine's pairs and the feeds' markets in step with what discovery finds. deliver is the engine's door."""
+
+    def __init__(
+        self,
+        *,
+        settings: ControllerSettings,
+        connections: Connections,
+        clients: Mapping[Venue, VenueClient],
+        gamma: Gamma,
+        feeds: Mapping[Venue, Feed],
+        state: State,
+        deliver: Callable[[Event], None],
+        clock: Clock,
+        offload: Offload,
+    ) -> None:
+        self._settings = settings
+        self._connections = connections
+        self._clients = clients
+        self._gamma = gamma
+        self._feeds = feeds
+        self._state = state
+        self._deliver = deliver
+        self._clock = clock
+        self._offload = offload
+
+    async def discover(self, *, progress: Progress, force: bool = False) -> Discovery:
+        """Find pairs (B-097). A venue that cannot be reached leaves cached pairs in use and stands in failures."""
+        found = await discover(
+            self._connections.kalshi,
+            self._gamma,
+            clock=self._clock,
+            leagues=self._settings.enabled_leagues,
+            progress=progress,
+            cache=DiscoveryCache(
+                Path(self._settings.discovery_cache_path), ttl_ns=self._settings.discovery_cache_ttl_secs * SECOND
+            ),
+            force=force,
+            mode=self._settings.require_pair_approval,
+            offload=self._offload,
+        )
+        for note in (*found.notices, *found.failures):
+            log.warning("discovery", note=note)
+        return found
+
+    async def adopt(self, found: Discovery, *, progress: Progress) -> None:
+        """Take what was found into use and what is gone out of it; running streams are kept (B-109)."""
+        read = await self._terms(found, progress)
+        known = self._state.pairs
+        for pair in found.pairs:
+            if known.get(pair.id) != pair:
+                self._deliver(PairChanged(pair, (read[pair.first], read[pair.second])))
+        for market in read.values():
+            if self._state.markets.get(market.id) != market:
+                self._deliver(MarketChanged(market))
+        self._retire(found)
+        for venue, feed in self._feeds.items():
+            feed.watch([market for market in read.values() if market.venue == venue])
+
+    async def _terms(self, found: Discovery, progress: Progress) -> dict[MarketId, Market]:
+        """Today's terms of both sides of every pair; one that cannot be read is watched, not traded (design.md 6)."""
+        ids = list(dict.fromkeys(side for pair in found.pairs for side in (pair.first, pair.second)))
+        self._connections.polymarket.remember([m for one in ids if (m := found.markets[one]).venue == POLYMARKET])
+        gate = asyncio.Semaphore(_READS_AT_ONCE)
+        done = 0
+
+        async def read(market: Market) -> Market:
+            nonlocal done
+            async with gate:
+                try:
+                    market = _current(market, await self._clients[market.venue].market(market.id))
+                except VenueError as exc:
+                    log.warning(
+                        "terms_unread", market=market.id, error=str(exc), next_step="watched, not traded; read again later"
+                    )
+                    market = msgspec.structs.replace(market, tradable=False)
+            done += 1
+            progress(done, len(ids), "reading terms")
+            return market
+
+        return dict(zip(ids, await asyncio.gather(*(read(found.markets[one]) for one in ids)), strict=True))
+
+    def _retire(self, found: Discovery) -> None:
+        """Take pairs out of use that a successful reading of their league no longer holds, and unwatch their markets."""
+        fresh = {report.league for report in found.reports if report.error is None and not report.from_cache}
+        listed = {pair.id for pair in found.pairs}
+        live = [pair for pair in self._state.pairs.values() if pair.state != "retired"]
+        gone = [pair for pair in live if pair.id not in listed and pair.league in fresh]
+        if not gone:
+            return
+        used = {side for pair in live if pair not in gone for side in (pair.first, pair.second)}
+        for pair in gone:
+            sides = (self._state.markets[pair.first], self._state.markets[pair.second])
+            self._deliver(PairChanged(msgspec.structs.replace(pair, state="retired"), sides))
+            log.info("pair_retired", pair=pair.id, why="its league's reading no longer holds it")
+            for market in sides:
+                if market.id not in used:
+                    self._feeds[market.venue].unwatch([market.id])
+
+
+def _current(known: Market, read: Market) -> Market:
+    """Today's terms on what discovery knows. A market whose tokens changed is another market: watched, never traded."""
+    return msgspec.structs.replace(
+        read,
+        event_id=known.event_id,
+        question=known.question,
+        outcomes=known.outcomes,
+        starts_at=known.starts_at or read.starts_at,
+        closes_at=read.closes_at or known.closes_at,
+        settles_at=read.settles_at or known.settles_at,
+        rules=known.rules,
+        rules_hash=known.rules_hash,
+        mutually_exclusive=known.mutually_exclusive,
+        version=read.version or known.version,
+        tradable=read.tradable and known.tradable and read.tokens == known.tokens,
+    )

@@ -1,0 +1,186 @@
+"""Pairs come into use with today's terms and leave when a reading no longer holds them (B-106..B-109)."""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+
+from controller.adoption import Adoption
+from controller.discovery.catalogue import Discovery, LeagueReport
+from controller.model import Event, EventId, Pair, PairChanged
+from controller.risk.limits import RiskSettings
+from controller.settings import ControllerSettings
+from controller.state import State
+from trading.book import MarketChanged
+from trading.clock import ManualClock
+from trading.errors import Unreachable
+from trading.market import KALSHI, POLYMARKET, FeeTerms, Market, MarketId, Outcome, Venue
+from trading.offload import InlineOffload
+from trading.units import MonoNs, Price, Size, WallNs
+
+NOW = MonoNs(1)
+
+
+def market(name: str, venue: Venue, *, taker: int = 50_000_000) -> Market:
+    return Market(
+        id=MarketId(name),
+        venue=venue,
+        event_id=f"{name}-event",
+        question="Who wins?",
+        tokens=("1", "2"),
+        grid=((Price(0), Price(10_000), Price(100)),),
+        min_size=Size(10_000),
+        fees=FeeTerms(schedule="kalshi" if venue == KALSHI else "polymarket", taker=taker),
+        starts_at=WallNs(5),
+    )
+
+
+K, P = market("K", KALSHI), market("P", POLYMARKET)
+PAIR = Pair(
+    id="K:P",
+    event=EventId("game"),
+    league="nba",
+    kind="game_winner",
+    description="a game",
+    first=K.id,
+    second=P.id,
+    outcome_index=Outcome.YES,
+    state="approved",
+    terms="verified",
+    starts_at=WallNs(5),
+)
+
+
+def found(*pairs: Pair, league_error: str | None = None, from_cache: bool = False) -> Discovery:
+    values: dict[str, Any] = {
+        "pairs": pairs,
+        "markets": {K.id: K, P.id: P},
+        "reports": (LeagueReport(league="nba", error=league_error, from_cache=from_cache),),
+        "failures": (),
+        "notices": (),
+        "read_at": WallNs(0),
+    }
+    optional = {"event_baskets": (), "abstained": {}}
+    names = {field.name for field in msgspec.structs.fields(Discovery)}
+    return Discovery(**values, **{name: value for name, value in optional.items() if name in names})
+
+
+class Client:
+    """A venue whose terms a test sets; None = it does not answer."""
+
+    def __init__(self, terms: Market | None) -> None:
+        self.terms = terms
+
+    async def market(self, market_id: MarketId) -> Market:
+        if self.terms is None:
+            raise Unreachable("venue", "unreachable", "down")
+        return self.terms
+
+
+class Feed:
+    def __init__(self) -> None:
+        self.watched: set[str] = set()
+
+    def watch(self, markets: Sequence[Market]) -> None:
+        self.watched.update(one.id for one in markets)
+
+    def unwatch(self, markets: Sequence[MarketId]) -> None:
+        self.watched.difference_update(markets)
+
+
+class House:
+    def __init__(self) -> None:
+        self.clients = {KALSHI: Client(K), POLYMARKET: Client(P)}
+        self.feeds = {KALSHI: Feed(), POLYMARKET: Feed()}
+        self.state = State(RiskSettings())
+        self.events: list[Event] = []
+        self.adoption = Adoption(
+            settings=ControllerSettings(),
+            connections=SimpleNamespace(polymarket=SimpleNamespace(remember=lambda markets: None)),
+            clients=self.clients,
+            gamma=None,
+            feeds=self.feeds,
+            state=self.state,
+            deliver=self.deliver,
+            clock=ManualClock(),
+            offload=InlineOffload(),
+        )
+
+    def deliver(self, event: Event) -> None:
+        self.events.append(event)
+        if isinstance(event, PairChanged):
+            self.state.apply_pair(event, NOW)
+        elif isinstance(event, MarketChanged):
+            self.state.apply_market(event.market, NOW)
+
+    async def adopt(self, what: Discovery) -> None:
+        self.events.clear()
+        await self.adoption.adopt(what, progress=lambda *_: None)
+
+
+async def test_a_new_pair_is_watched_on_both_venues_with_todays_terms() -> None:
+    house = House()
+    house.clients[POLYMARKET].terms = msgspec.structs.replace(P, question="", starts_at=None)
+    await house.adopt(found(PAIR))
+
+    assert house.state.live_pairs == 1
+    assert (house.feeds[KALSHI].watched, house.feeds[POLYMARKET].watched) == ({"K"}, {"P"})
+    assert house.state.markets[P.id].question == "Who wins?"  # what discovery knows and the terms lack is kept
+    assert house.state.markets[P.id].starts_at == 5
+
+
+async def test_changed_fees_of_an_unchanged_pair_reach_the_engine() -> None:
+    """Each round reads the terms again: a fee rise between rounds is not traded at the old rate."""
+    house = House()
+    await house.adopt(found(PAIR))
+    house.clients[POLYMARKET].terms = market("P", POLYMARKET, taker=70_000_000)
+    await house.adopt(found(PAIR))
+
+    assert [type(event) for event in house.events] == [MarketChanged]
+    fees = house.state.markets[P.id].fees
+    assert fees is not None
+    assert fees.taker == 70_000_000
+
+
+async def test_unreadable_terms_are_watched_and_come_back() -> None:
+    """A failed read makes the market untradable until the next round reads it."""
+    house = House()
+    house.clients[POLYMARKET].terms = None
+    await house.adopt(found(PAIR))
+    before = house.state.markets[P.id].tradable
+    house.clients[POLYMARKET].terms = P
+    await house.adopt(found(PAIR))
+
+    assert not before
+    assert house.state.markets[P.id].tradable
+
+
+async def test_a_market_with_other_tokens_is_never_traded() -> None:
+    house = House()
+    house.clients[POLYMARKET].terms = msgspec.structs.replace(P, tokens=("2", "1"))
+    await house.adopt(found(PAIR))
+
+    assert not house.state.markets[P.id].tradable
+
+
+async def test_a_pair_that_a_reading_no_longer_holds_is_retired() -> None:
+    """Postponed, started or no longer unique: its baskets are gone and its markets unwatched."""
+    house = House()
+    await house.adopt(found(PAIR))
+    await house.adopt(found())
+
+    assert house.state.live_pairs == 0
+    assert not house.state.baskets_of(K.id)
+    assert house.feeds[KALSHI].watched == house.feeds[POLYMARKET].watched == set()
+
+
+async def test_a_league_that_could_not_be_read_keeps_its_pairs() -> None:
+    """A failure or a cached answer proves nothing about what is gone (B-108)."""
+    house = House()
+    await house.adopt(found(PAIR))
+    await house.adopt(found(league_error="kalshi: timeout"))
+    await house.adopt(found(from_cache=True))
+
+    assert house.state.live_pairs == 1
+    assert house.feeds[KALSHI].watched == {"K"}
