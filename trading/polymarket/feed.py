@@ -50,7 +50,10 @@ class _Shard:
         self._subscribed: dict[MarketId, tuple[str, str]] = {}
         self._asked: dict[MarketId, tuple[MonoNs, int]] = {}
         """When a market was subscribed last and how often without a book since."""
+        self._given: set[MarketId] = set()
+        """Markets whose book came on this socket."""
         self._heard = False
+        self._heard_at = MonoNs(0)
         self._wanted = 0
         self.connected = False
 
@@ -74,7 +77,7 @@ class _Shard:
                 await asyncio.sleep(self._redial.delay_s())
                 continue
             session = Session(wire, feed.clock, self._on_data)
-            self._subscribed, self._asked, self._heard = {}, {}, False
+            self._subscribed, self._asked, self._given, self._heard = {}, {}, set(), False
             try:
                 await self._subscribe(wire, self.markets, first=True)
                 self.connected = True
@@ -92,7 +95,8 @@ class _Shard:
 
     def _on_data(self, data: bytes) -> None:
         feed = self._feed
-        feed.core.apply(data, feed.clock.mono_ns(), feed.clock.wall_ns())
+        self._heard_at = feed.clock.mono_ns()
+        feed.core.apply(data, self._heard_at, feed.clock.wall_ns())
         if not self._heard:
             self._heard = True
             self._redial.apply_success()
@@ -113,6 +117,8 @@ class _Shard:
             late = self._late(now)
             if late and not self._heard:
                 raise Disconnected("subscribed, but no data frame came")
+            if self._silent(now):
+                raise Disconnected("open and answering, but silent since a book was asked for again")
             again = [name for name in core.wanted if self._may_ask(name, now)] + late
             if again:
                 await self._unsubscribe(wire, again)
@@ -134,9 +140,24 @@ class _Shard:
         for name, (at, tries) in list(self._asked.items()):
             if self._feed.core.synced(name):
                 self._asked[name] = (at, 0)
+                self._given.add(name)
             elif name not in self._feed.core.wanted and now - at >= min(_SLOWEST_BOOK_NS, _FIRST_BOOK_NS * 2 ** min(tries, 6)):
                 late.append(name)
         return late
+
+    def _silent(self, now: MonoNs) -> bool:
+        """Whether the socket said nothing at all for 5 s after a book was asked for that it gave before (B-428).
+
+        A subscription is answered at once, so such a socket is dead and asking again on it is in vain. A market that never had
+        a book here proves nothing.
+        """
+        return any(
+            name in self._given
+            and name in self.markets
+            and not self._feed.core.synced(name)
+            and self._heard_at < at <= now - _FIRST_BOOK_NS
+            for name, (at, _) in self._asked.items()
+        )
 
     async def _subscribe(self, wire: Wire, names: Iterable[MarketId], *, first: bool = False) -> None:
         chosen = {name: self.markets[name] for name in names if name in self.markets}
