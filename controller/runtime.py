@@ -252,9 +252,9 @@ class Runtime:
         self.on_event(Tick(self._clock.wall_ns()))
 
     async def read_balances(self) -> None:
-        """Ask each venue we trade for its own free cash."""
+        """Ask each venue whose keys are here for its own free cash: a leg without a route is not refused for want of money."""
         for venue, client in self._clients.items():
-            if self._settings.dry_run or venue in self._settings.platforms:
+            if self._settings.dry_run or venue in self._settings.platforms or self._connections.can_trade(venue):
                 try:
                     page = await client.account(AccountQuery(what="balances"))
                 except VenueError as exc:
@@ -379,4 +379,3 @@ class Runtime:
             "legs_local": routed.legs_local,
             "legs_remote": routed.legs_remote,
         }
-

@@ -80,11 +80,10 @@ class Checks:
             return "not_approved", known.approval
         if known.terms == "conflict":
             return "conflict", ""
-        if self._world == "live":
-            if known.terms != "verified" and not self._settings.allow_unverified_live:
-                return "unverified", ""
-            if intent.is_test and not self._settings.allow_live_test_arb:
-                return "test_live", ""
+        if self._world == "live" and known.terms != "verified" and not self._settings.allow_unverified_live:
+            return "unverified", ""
+        if self._world != "paper" and intent.is_test and not self._settings.allow_live_test_arb:
+            return "test_live", ""  # B-072: DRY_RUN=0 is enough, wherever the hosts are
         return None
 
     def _claimed(self, intent: Intent, now: MonoNs) -> _No:

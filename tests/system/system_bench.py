@@ -367,13 +367,13 @@ async def trading(
             assert not found.failures, found.failures
             await system.adoption.adopt(found, progress=progress)
         before = venues.record()
-        count = system.runtime._count
+        take = system.engine.gate.closed
 
-        def counted(event: ArbClosed) -> None:
+        def taken(event: ArbClosed, now: MonoNs) -> None:
+            take(event, now)
             closed.append(event)
-            count(event)
 
-        system.runtime._count = counted  # type: ignore[method-assign]  # the tests' ear: every ArbClosed as it is counted
+        system.engine.gate.closed = taken  # type: ignore[method-assign]  # the tests' ear: every ArbClosed as it is taken
         running = asyncio.get_running_loop().create_task(system.runtime.run())
         desk = Desk(system, venues, before, running, closed)
         try:
