@@ -21,7 +21,6 @@ def discovery_json(found: Discovery) -> dict[str, object]:
     return {
         "schema": 1,
         "pairs": [_pair(pair) for pair in found.pairs],
-        "event_baskets": len(found.event_baskets),
         "leagues": [
             {
                 "league": report.league,

@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 
 from controller.discovery.pairs import KIND, ApprovalMode
-from controller.model import Basket, Pair
-from trading.market import Market, MarketId
+from controller.model import Pair
+from trading.market import Market
 from trading.units import WallNs
 
 __all__ = ["SCHEMA", "TTL_NS", "Cached", "DiscoveryCache"]
@@ -31,7 +31,6 @@ class Cached(msgspec.Struct, frozen=True, kw_only=True):
     scope: dict[str, WallNs] = {}
     pairs: tuple[Pair, ...] = ()
     markets: tuple[Market, ...] = ()
-    event_baskets: tuple[Basket, ...] = ()
 
     def age_ns(self, league: str, now: WallNs) -> int | None:
         """How old a league's answer is; None when it was never read or is from the future."""
@@ -41,11 +40,10 @@ class Cached(msgspec.Struct, frozen=True, kw_only=True):
     def of(self, leagues: Collection[str]) -> "Cached":
         """Only what belongs to these leagues."""
         pairs = tuple(pair for pair in self.pairs if pair.league in leagues)
-        baskets = tuple(basket for basket in self.event_baskets if basket.league in leagues)
-        used = _markets_of(pairs, baskets)
+        used = {market for pair in pairs for market in (pair.first, pair.second)}
         markets = tuple(market for market in self.markets if market.id in used)
         scope = {league: read for league, read in self.scope.items() if league.partition(":")[0] in leagues}
-        return msgspec.structs.replace(self, pairs=pairs, event_baskets=baskets, markets=markets, scope=scope)
+        return msgspec.structs.replace(self, pairs=pairs, markets=markets, scope=scope)
 
 
 class DiscoveryCache:
@@ -83,7 +81,6 @@ class DiscoveryCache:
             scope={**others.scope, **{_scope(league): now for league in leagues}},
             pairs=(*others.pairs, *fresh.pairs),
             markets=tuple({market.id: market for market in (*others.markets, *fresh.markets)}.values()),
-            event_baskets=(*others.event_baskets, *fresh.event_baskets),
         )
         self.save(merged)
         return merged
@@ -108,8 +105,3 @@ class _Head(msgspec.Struct):
 
 def _scope(league: str) -> str:
     return f"{league}:{KIND}"
-
-
-def _markets_of(pairs: Collection[Pair], baskets: Collection[Basket]) -> set[MarketId]:
-    used = {market for pair in pairs for market in (pair.first, pair.second)}
-    return used | {market for basket in baskets for market, _ in basket.legs}

@@ -15,9 +15,9 @@ from controller.discovery.game import Abstain, Keyed, Row, conflicting_starts
 from controller.discovery.kalshi_keys import kalshi_key
 from controller.discovery.matching import KalshiRow, Matches, PolymarketRow, match
 from controller.discovery.names import Names, load
-from controller.discovery.pairs import ApprovalMode, to_event_basket, to_pair
+from controller.discovery.pairs import ApprovalMode, to_pair
 from controller.discovery.reading import GammaEvents, KalshiCatalogue, KalshiRead, Progress, markets_of, read_venues, silent
-from controller.model import Basket, Pair
+from controller.model import Pair
 from trading.clock import SECOND, Clock
 from trading.errors import BadAnswer
 from trading.kalshi import wire as kalshi_wire
@@ -47,17 +47,14 @@ class LeagueReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Discovery(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything found. markets holds both sides of every pair and every leg of every event basket.
+    """Everything found. markets holds both sides of every pair; which of them form an event basket is the state's business.
 
-    abstained counts rows no league could be charged with. failures names each venue or league that could not be read; notices
-    are for the operator's eye.
+    failures names each venue or league that could not be read; notices are for the operator's eye.
     """
 
     pairs: tuple[Pair, ...]
     markets: Mapping[MarketId, Market]
-    event_baskets: tuple[Basket, ...]
     reports: tuple[LeagueReport, ...]
-    abstained: Mapping[str, int]
     failures: tuple[str, ...]
     notices: tuple[str, ...]
     read_at: WallNs
@@ -94,7 +91,7 @@ async def discover(
     kept = _current(base.of(wanted.keys() - stale.keys()), now)
     if not stale:
         say(1, 1, "pairs taken from the discovery cache")
-        return _result(kept, [_cached_report(kept, name, None) for name in wanted], {}, [], notices, base.created)
+        return _result(kept, [_cached_report(kept, name, None) for name in wanted], [], notices, base.created)
     ours, sweep, failures = await read_venues(kalshi, gamma, stale, base, force, now, say)
     failed = {name: reason for name, reason in ours.failed.items() if name in stale}
     if isinstance(sweep, str):
@@ -102,13 +99,13 @@ async def discover(
     good = [name for name in stale if name not in failed]
     read_at = clock.wall_ns()
 
-    def build() -> tuple[Cached, list[LeagueReport], Mapping[str, int]]:
+    def build() -> tuple[Cached, list[LeagueReport]]:
         if sweep is None:
             return _renew(base.of(good), ours, good, mode, read_at, table)
         return _match(ours, sweep if isinstance(sweep, list) else [], good, mode, read_at, table)
 
     say(0, None, "matching")
-    fresh, reports, abstained = await offload.run(build) if offload is not None else build()
+    fresh, reports = await offload.run(build) if offload is not None else build()
     fallback = _current(_demote(base.of(failed.keys()), mode), now)
     if cache is not None and good:
         try:
@@ -119,12 +116,12 @@ async def discover(
     reports += [_cached_report(kept, name, None) for name in wanted if name not in stale]
     found = _join(fresh, _join(fallback, kept))
     say(1, 1, f"{len(found.pairs)} pairs")
-    return _result(found, reports, abstained, failures, notices, read_at)
+    return _result(found, reports, failures, notices, read_at)
 
 
 def _match(
     ours: KalshiRead, sweep: list[Row], good: Sequence[str], mode: ApprovalMode, read_at: WallNs, names: Names
-) -> tuple[Cached, list[LeagueReport], Mapping[str, int]]:
+) -> tuple[Cached, list[LeagueReport]]:
     first: list[KalshiRow] = [
         (event, market, ours.milestones.get(str(event.get("event_ticker")))) for _, event, market in _rows(ours, good)
     ]
@@ -151,21 +148,13 @@ def _match(
             continue
         pairs.append(to_pair(found, one, two, mode=mode, rows=(rows[found.ticker], raw[1])))
         markets[one.id], markets[two.id] = _starting(one, found.starts_at), two
-    baskets = _baskets(matches, ours, good, kalshi, mode)
-    for basket in baskets:
-        for leg, _ in basket.legs:
-            markets.setdefault(leg, kalshi[leg])
-    fresh = Cached(mode=mode, pairs=tuple(pairs), markets=tuple(markets.values()), event_baskets=tuple(baskets))
-    reports = [_report(name, ours, matches, fresh, problems) for name in good]
-    charged: Counter[str] = Counter()
-    for counts in matches.by_league.values():
-        charged.update(counts)
-    return fresh, reports, {reason: n - charged[reason] for reason, n in matches.abstained.items() if n > charged[reason]}
+    fresh = Cached(mode=mode, pairs=tuple(pairs), markets=tuple(markets.values()))
+    return fresh, [_report(name, ours, matches, fresh, problems) for name in good]
 
 
 def _renew(
     known: Cached, ours: KalshiRead, good: Sequence[str], mode: ApprovalMode, read_at: WallNs, names: Names
-) -> tuple[Cached, list[LeagueReport], Mapping[str, int]]:
+) -> tuple[Cached, list[LeagueReport]]:
     """Known pairs whose Kalshi market is open and starts as before, with current terms; the rest is dropped (B-106)."""
     problems: Counter[str] = Counter()
     kalshi = _kalshi_markets(ours, good, read_at, problems)
@@ -176,16 +165,11 @@ def _renew(
         for _, event, row in _rows(ours, good)
     }
     pairs = tuple(pair for pair in known.pairs if pair.first in still and _starts_as(pair, keys.get(pair.first)))
-    baskets = tuple(basket for basket in known.event_baskets if all(leg in still for leg, _ in basket.legs))
     markets: dict[MarketId, Market] = {}
     for pair in pairs:
         markets[pair.first], markets[pair.second] = _starting(kalshi[pair.first], pair.starts_at), before[pair.second]
-    for basket in baskets:
-        for leg, _ in basket.legs:
-            markets.setdefault(leg, kalshi[leg])
-    fresh = Cached(mode=mode, pairs=pairs, markets=tuple(markets.values()), event_baskets=baskets)
-    fresh = _demote(fresh, mode)
-    return fresh, [_report(name, ours, None, fresh, problems) for name in good], {}
+    fresh = _demote(Cached(mode=mode, pairs=pairs, markets=tuple(markets.values())), mode)
+    return fresh, [_report(name, ours, None, fresh, problems) for name in good]
 
 
 def _kalshi_markets(ours: KalshiRead, good: Sequence[str], read_at: WallNs, problems: Counter[str]) -> dict[MarketId, Market]:
@@ -208,22 +192,6 @@ def _rows(ours: KalshiRead, good: Sequence[str]) -> Iterator[tuple[str, Row, Row
 
 def _starts_as(pair: Pair, key: Keyed | Abstain | None) -> bool:
     return isinstance(key, Keyed) and not conflicting_starts(key.key.start, pair.starts_at)
-
-
-def _baskets(
-    matches: Matches, ours: KalshiRead, good: Sequence[str], kalshi: Mapping[MarketId, Market], mode: ApprovalMode
-) -> list[Basket]:
-    """NO + NO baskets of every game whose sides could all be read."""
-    found = []
-    for name in good:
-        for event in ours.events[name]:
-            ticker = str(event.get("event_ticker"))
-            game = matches.games.get(ticker)
-            legs = [kalshi[market] for row in event.get("markets") or () if (market := row.get("ticker")) in kalshi]
-            basket = to_event_basket(game, name, legs, mode=mode) if game else None
-            if basket is not None:
-                found.append(basket)
-    return found
 
 
 def _starting(market: Market, starts_at: WallNs | None) -> Market:
@@ -255,7 +223,6 @@ def _cached_report(cached: Cached, name: str, error: str | None) -> LeagueReport
 def _result(
     found: Cached,
     reports: list[LeagueReport],
-    abstained: Mapping[str, int],
     failures: list[str],
     notices: list[str],
     read_at: WallNs,
@@ -263,9 +230,7 @@ def _result(
     return Discovery(
         pairs=found.pairs,
         markets={market.id: market for market in found.markets},
-        event_baskets=found.event_baskets,
         reports=tuple(sorted(reports, key=lambda report: report.league)),
-        abstained=abstained,
         failures=tuple(failures),
         notices=tuple(notices),
         read_at=read_at,
@@ -277,16 +242,13 @@ def _join(first: Cached, second: Cached) -> Cached:
         first,
         pairs=(*first.pairs, *second.pairs),
         markets=(*first.markets, *second.markets),
-        event_baskets=(*first.event_baskets, *second.event_baskets),
     )
 
 
 def _current(cached: Cached, now: WallNs) -> Cached:
-    """Without games that began more than a day ago and baskets with a market past its close."""
-    closed = {market.id for market in cached.markets if market.closes_at is not None and market.closes_at <= now}
+    """Without games that began more than a day ago."""
     pairs = tuple(pair for pair in cached.pairs if pair.starts_at is None or pair.starts_at > now - _DAY_NS)
-    baskets = tuple(basket for basket in cached.event_baskets if not any(leg in closed for leg, _ in basket.legs))
-    return msgspec.structs.replace(cached, pairs=pairs, event_baskets=baskets)
+    return msgspec.structs.replace(cached, pairs=pairs)
 
 
 def _demote(cached: Cached, mode: ApprovalMode) -> Cached:
@@ -294,10 +256,7 @@ def _demote(cached: Cached, mode: ApprovalMode) -> Cached:
     if mode != "all":
         return cached
     pairs = tuple(msgspec.structs.replace(p, state="proposed") if p.state == "approved" else p for p in cached.pairs)
-    baskets = tuple(
-        msgspec.structs.replace(b, approval="proposed") if b.approval == "approved" else b for b in cached.event_baskets
-    )
-    return msgspec.structs.replace(cached, pairs=pairs, event_baskets=baskets)
+    return msgspec.structs.replace(cached, pairs=pairs)
 
 
 def _fresh(base: Cached, name: str, now: WallNs, mode: ApprovalMode, cache: DiscoveryCache | None) -> bool:

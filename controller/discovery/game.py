@@ -60,10 +60,11 @@ class Keyed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Abstain(msgspec.Struct, frozen=True):
-    """The row is not matched; reason is one word to count by, detail what was seen."""
+    """The row is not matched; reason is one word to count by, detail what was seen, league whom the miss is charged to."""
 
     reason: str
     detail: str = ""
+    league: str = ""
 
 
 def conflicting_starts(one: WallNs | None, other: WallNs | None) -> bool:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from datetime import date
 
+import msgspec
+
 from controller.discovery.game import Abstain, GameKey, Keyed, Row, conflicting_starts
 from controller.discovery.names import DRAW, League, Names, fold, load
 from controller.discovery.when import day_of, eastern, parse_time
@@ -37,6 +39,13 @@ def kalshi_key(event: Row, market: Row, milestone: Row | None = None, *, names: 
     league = names.league_of_series(series)
     if league is None:
         return Abstain("not_a_game_winner", series)
+    found = _key_in(league, series, event, market, milestone, names)
+    return msgspec.structs.replace(found, league=league.id) if isinstance(found, Abstain) else found
+
+
+def _key_in(league: League, series: str, event: Row, market: Row, milestone: Row | None, names: Names) -> Keyed | Abstain:
+    """The key within a known league."""
+    ticker, event_ticker = str(market.get("ticker") or ""), str(event.get("event_ticker") or market.get("event_ticker") or "")
     parsed = _EVENT.fullmatch(event_ticker)
     if parsed is None or parsed["series"] != series or not ticker.startswith(event_ticker + "-"):
         return Abstain("ticker_form", ticker)

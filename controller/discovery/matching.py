@@ -53,8 +53,6 @@ class Matches(msgspec.Struct, frozen=True):
     pairs: tuple[MatchedPair, ...]
     abstained: Mapping[str, int]
     by_league: Mapping[str, Mapping[str, int]]
-    games: Mapping[str, str]
-    """Kalshi event ticker -> game in one word, for every Kalshi game that could be read, paired or not."""
     read: Mapping[str, int]
     """Polymarket markets per league that were read as sides of a full game."""
 
@@ -86,9 +84,13 @@ def join(kalshi: Iterable[Keyed | Abstain], polymarket: Iterable[Keyed | Abstain
         missed[f"{venue}.{reason}"] += 1
         leagues.setdefault(game.key.league, Counter())[f"{venue}.{reason}"] += 1
 
-    ours = _games(kalshi, "kalshi", missed, miss)
-    theirs = _games((_settle_league(row, ours) for row in polymarket), "polymarket", missed, miss)
-    names_of = {game.event: game.key.text(game.clock) for games in ours.values() for game in games}
+    def abstain(venue: str, row: Abstain) -> None:
+        missed[f"{venue}.{row.reason}"] += 1
+        if row.league:
+            leagues.setdefault(row.league, Counter())[f"{venue}.{row.reason}"] += 1
+
+    ours = _games(kalshi, "kalshi", abstain, miss)
+    theirs = _games((_settle_league(row, ours) for row in polymarket), "polymarket", abstain, miss)
     pairs: list[MatchedPair] = []
     for bucket, games in ours.items():
         others = theirs.get(bucket, [])
@@ -117,7 +119,7 @@ def join(kalshi: Iterable[Keyed | Abstain], polymarket: Iterable[Keyed | Abstain
     for others in theirs.values():
         read[others[0].key.league] += sum(len({row.market for row, _ in game.rows.values()}) for game in others)
     by_league = {league: dict(counts) for league, counts in leagues.items()}
-    return Matches(tuple(pairs), dict(missed), by_league, names_of, dict(read))
+    return Matches(tuple(pairs), dict(missed), by_league, dict(read))
 
 
 def _guard(read: Callable[[], Keyed | Abstain]) -> Keyed | Abstain:
@@ -132,13 +134,16 @@ _Buckets = dict[tuple[object, ...], list[_Game]]
 
 
 def _games(
-    rows: Iterable[Keyed | Abstain], venue: str, missed: Counter[str], miss: Callable[[str, _Game, str], None]
+    rows: Iterable[Keyed | Abstain],
+    venue: str,
+    abstain: Callable[[str, Abstain], None],
+    miss: Callable[[str, _Game, str], None],
 ) -> _Buckets:
     """Collect rows into games. Two rows for one side, or rows of one event that disagree on the game, spoil it."""
     by_event: dict[tuple[str, frozenset[str]], _Game] = {}
     for row in rows:
         if isinstance(row, Abstain):
-            missed[f"{venue}.{row.reason}"] += 1
+            abstain(venue, row)
             continue
         place = (row.event, row.key.teams)
         game = by_event.get(place)

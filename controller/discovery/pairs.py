@@ -1,21 +1,20 @@
-"""Turn matches into what the controller trades: pairs with their approval and terms, and the baskets within one venue's event.
+"""Turn matches into what the controller trades: pairs with their approval and their settlement terms.
 
 A structural match (both starts known, every name given by the venue) may trade by itself under REQUIRE_PAIR_APPROVAL=auto
 (C-11); everything else waits for a person, whatever the setting. Prices are never a proof, but prices far apart are a doubt
 (matching.md 3.4): such a pair waits too.
 """
 
-from collections.abc import Sequence
 from typing import Literal
 
 from controller.discovery.game import Row
 from controller.discovery.matching import MatchedPair
 from controller.discovery.rules import charge, compare
-from controller.model import Basket, EventId, Pair, PairState, Terms
+from controller.model import EventId, Pair, PairState
 from trading.market import Market, Outcome
 from trading.units import CENT, ONE, Price, complement, parse_price
 
-__all__ = ["KIND", "MAX_GAP", "ApprovalMode", "to_event_basket", "to_pair"]
+__all__ = ["KIND", "MAX_GAP", "ApprovalMode", "to_pair"]
 
 ApprovalMode = Literal["auto", "all", "none"]
 KIND = "game_winner"
@@ -50,29 +49,6 @@ def to_pair(
         starts_at=found.starts_at,
         settlement_charge=charge(found.key.sport, found.key.league),
         evidence=(*found.evidence, *notes, *(f"doubt: {doubt}" for doubt in doubts if doubt not in notes)),
-    )
-
-
-def to_event_basket(event: str, league: str, markets: Sequence[Market], *, mode: ApprovalMode) -> Basket | None:
-    """NO of every open market of one mutually exclusive event: at most one pays YES, so n legs pay at least n - 1 dollars.
-
-    None when the venue does not call the event exclusive or fewer than two markets are open. YES + YES is no basket: exclusive
-    means at most one YES, not exactly one (kalshi.md 5.1, B-160).
-    """
-    legs = [market for market in markets if market.status == "open"]
-    if len(legs) < 2 or not all(market.mutually_exclusive for market in legs):
-        return None
-    read = all(market.rules and "||" not in market.rules for market in legs)
-    terms: Terms = "verified" if read else "unverified"
-    return Basket(
-        id=f"{legs[0].venue}:{legs[0].event_id}:kalshi_only",
-        kind="kalshi_only",
-        event=EventId(event),
-        legs=tuple((market.id, Outcome.NO) for market in sorted(legs, key=lambda market: market.id)),
-        payout=Price((len(legs) - 1) * ONE),
-        approval="proposed" if mode == "all" else "approved",
-        terms=terms,
-        league=league,
     )
 
 

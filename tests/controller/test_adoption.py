@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any
 
 import msgspec
 
@@ -53,17 +52,14 @@ PAIR = Pair(
 
 
 def found(*pairs: Pair, league_error: str | None = None, from_cache: bool = False) -> Discovery:
-    values: dict[str, Any] = {
-        "pairs": pairs,
-        "markets": {K.id: K, P.id: P},
-        "reports": (LeagueReport(league="nba", error=league_error, from_cache=from_cache),),
-        "failures": (),
-        "notices": (),
-        "read_at": WallNs(0),
-    }
-    optional = {"event_baskets": (), "abstained": {}}
-    names = {field.name for field in msgspec.structs.fields(Discovery)}
-    return Discovery(**values, **{name: value for name, value in optional.items() if name in names})
+    return Discovery(
+        pairs=pairs,
+        markets={K.id: K, P.id: P},
+        reports=(LeagueReport(league="nba", error=league_error, from_cache=from_cache),),
+        failures=(),
+        notices=(),
+        read_at=WallNs(0),
+    )
 
 
 class Client:

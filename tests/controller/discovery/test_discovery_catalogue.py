@@ -77,16 +77,15 @@ def ids(found):
 ALL = {f"{NBA}-UTA", f"{NBA}-GSW", f"{MLS}-VAN", f"{MLS}-HOU", f"{MLS}-TIE"}
 
 
-async def test_run_returns_pairs_markets_and_baskets_of_all_leagues():
-    """Every pair has both Market values, every game its NO basket, every league its report."""
+async def test_run_returns_pairs_and_markets_of_all_leagues():
+    """Every pair has both Market values and no other market stands with them; every league has its report."""
     found = await run(Kalshi(), Gamma())
 
     assert ids(found) == ALL
     assert {pair.state for pair in found.pairs} == {"approved"}
     assert all(pair.first in found.markets and pair.second in found.markets for pair in found.pairs)
     assert found.markets[f"{NBA}-UTA"].starts_at == found.pairs[0].starts_at
-    assert {len(basket.legs): basket.payout for basket in found.event_baskets} == {2: 10_000, 3: 20_000}
-    assert {basket.event for basket in found.event_baskets} == {pair.event for pair in found.pairs}
+    assert found.markets.keys() == {side for pair in found.pairs for side in (pair.first, pair.second)}
     assert {report.league for report in found.reports} == set(load().leagues)
     assert found.failures == ()
     nba = next(report for report in found.reports if report.league == "nba")
@@ -193,7 +192,6 @@ async def test_force_and_changed_approval_setting_read_again(tmp_path):
     assert forced.asked
     assert strict.asked
     assert {pair.state for pair in found.pairs} == {"proposed"}
-    assert {basket.approval for basket in found.event_baskets} == {"proposed"}
 
 
 async def test_old_cache_with_nothing_new_is_renewed_from_kalshi_alone(tmp_path):

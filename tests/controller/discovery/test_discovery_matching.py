@@ -334,3 +334,15 @@ def test_five_thousand_events_take_well_under_five_seconds():
 
     assert len(match(first, second).pairs) == 5_000
     assert time.process_time() - began < 5
+
+
+def test_unread_row_is_charged_to_its_series_league():
+    """A Kalshi row that could not be read counts among its league's misses; a series of no league counts for nobody."""
+    stranger = kalshi_game()
+    stranger["title"] = "Utah vs Atlantis"
+    other = kalshi_game("KXRAINNYC-26NOV19NYC", "Rain in New York?")
+    matches = match(rows([stranger, other]), gamma_rows([gamma_game()]))
+
+    assert matches.by_league["nba"]["kalshi.unknown_team"] == len(stranger["markets"])
+    assert matches.abstained["kalshi.not_a_game_winner"] == len(other["markets"])
+    assert "kalshi.not_a_game_winner" not in matches.by_league["nba"]

@@ -1,11 +1,11 @@
-"""Promises of pairs and baskets: what may trade by itself, what waits for a person, what the texts must not say."""
+"""Promises of pairs: what may trade by itself, what waits for a person, what the texts must not say."""
 
 import msgspec
 import pytest
 from discovery_games import gamma_game, gamma_rows, kalshi_game, milestone, rows
 
 from controller.discovery.matching import match
-from controller.discovery.pairs import to_event_basket, to_pair
+from controller.discovery.pairs import to_pair
 from controller.discovery.rules import charge, compare
 from trading.kalshi import wire as kalshi_wire
 from trading.market import Outcome
@@ -149,31 +149,3 @@ def test_conflicting_terms_keep_a_structural_pair_from_approval():
     pair = to_pair(found, one, two, mode="none", rows=raw)
 
     assert (pair.terms, pair.state) == ("conflict", "proposed")
-
-
-@pytest.mark.parametrize(("codes", "payout"), [((("SVW", "Bremen"), ("BVB", "Dortmund"), ("TIE", "Tie")), 20_000)])
-def test_event_basket_buys_no_of_every_market_and_pays_one_less(codes, payout):
-    """At most one of n exclusive markets pays YES, so n NO legs pay at least n - 1 dollars (B-160)."""
-    event = kalshi_game("KXBUNDESLIGAGAME-26MAY16SVWBVB", "Bremen vs Dortmund", codes)
-    markets = [kalshi_wire.market_from(event, row, SERIES, read_at=NOW, wall=NOW) for row in event["markets"]]
-    open_now = [msgspec.structs.replace(market, status="open") for market in markets]
-    basket = to_event_basket("bundesliga:2026-05-16:bremen+dortmund", "bundesliga", open_now, mode="auto")
-
-    assert basket is not None
-    assert basket.kind == "kalshi_only"
-    assert basket.payout == payout
-    assert {outcome for _, outcome in basket.legs} == {Outcome.NO}
-    assert len(basket.legs) == 3
-    assert basket.approval == "approved"
-
-
-def test_event_basket_needs_the_venue_to_call_it_exclusive_and_two_open_markets():
-    """Without the flag both could pay YES; with one leg nothing is hedged."""
-    event = kalshi_game()
-    markets = [kalshi_wire.market_from(event, row, SERIES, read_at=NOW, wall=NOW) for row in event["markets"]]
-    loose = [msgspec.structs.replace(market, mutually_exclusive=False) for market in markets]
-    closed = [markets[0], msgspec.structs.replace(markets[1], status="closed")]
-
-    assert to_event_basket("x", "nba", markets, mode="auto") is not None
-    assert to_event_basket("x", "nba", loose, mode="auto") is None
-    assert to_event_basket("x", "nba", closed, mode="auto") is None
