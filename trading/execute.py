@@ -55,19 +55,30 @@ def supersedes(old: LegResult | None, new: LegResult) -> bool:
     if old is None:
         return True
     try:
-        advance(old, new)
+        next_one = advance(old, new)
     except Misuse:
         return False
-    if _facts(new) == _facts(old):
+    if _facts(next_one) == _facts(old):
         return False
-    reversal = any(fill.status == "reversed" for fill in new.fills)
+    gone, reversed_now = _reversed(old), _reversed(next_one)
+    if not gone <= reversed_now:
+        return False  # B-424: what the venue took back stays taken back; this read is older than the reversal
+    if gone and new.filled > old.filled and not new.settled:
+        return False  # nor does an estimate, under another fill's name, bring it back
+    reversal = reversed_now > gone
     if old.final and new.filled < old.filled and not reversal:
         return False  # a read that lags; only a reversal takes fills away (B-424)
     if not old.final and not new.final and new.filled < old.filled:
         return False
-    return not (old.state == "held" and new.state == "unknown") and not (
-        old.settled and not new.settled and new.filled == old.filled and not reversal
-    )
+    if old.state == "held" and new.state == "unknown":
+        return False
+    if reversal or new.filled != old.filled:
+        return True
+    return not (old.settled and not new.settled) and not (old.confirmed and not new.confirmed)
+
+
+def _reversed(result: LegResult) -> frozenset[str]:
+    return frozenset(fill.id for fill in result.fills if fill.status == "reversed")
 
 
 def _facts(result: LegResult) -> tuple[object, ...]:

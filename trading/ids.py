@@ -21,8 +21,10 @@ __all__ = [
     "SeededIds",
     "SystemIds",
     "arb_of",
+    "attempt_of",
     "client_order_id",
     "leg_id",
+    "leg_number",
     "parse_client_order_id",
 ]
 
@@ -71,6 +73,16 @@ def leg_id(arb: ArbId, leg: int, attempt: int) -> LegId:
 
 def arb_of(leg: LegId) -> ArbId:
     return ArbId(leg[:14])
+
+
+def leg_number(leg: LegId) -> int:
+    """Which leg of its arb this order is for: the place of its market in the basket."""
+    return leg[14]
+
+
+def attempt_of(leg: LegId) -> int:
+    """Which order for that leg this is: 0 is the approved one, the others came later."""
+    return leg[15]
 
 
 def client_order_id(leg: LegId) -> str:

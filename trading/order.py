@@ -158,9 +158,14 @@ def total(fills: tuple[Fill, ...]) -> tuple[Size, Money, Money]:
 
 
 def advance(old: LegResult, new: LegResult) -> LegResult:
-    """Replace a leg's result by a newer one. Raises Misuse on another leg or a transition the table does not allow."""
+    """Replace a leg's result by a newer one. Raises Misuse on another leg or a transition the table does not allow.
+
+    Reversed fills that new no longer lists stay in it, so that no later read can bring them back (B-424).
+    """
     if old.leg_id != new.leg_id:
         raise Misuse(f"result of leg {new.leg_id.hex()} offered for leg {old.leg_id.hex()}")
     if new.state not in _NEXT[old.state]:
         raise Misuse(f"leg {old.leg_id.hex()} cannot go from {old.state} to {new.state}")
-    return msgspec.structs.replace(new, result_no=old.result_no + 1)
+    listed = {fill.id for fill in new.fills}
+    gone = tuple(fill for fill in old.fills if fill.status == "reversed" and fill.id not in listed)
+    return msgspec.structs.replace(new, fills=new.fills + gone, result_no=old.result_no + 1)

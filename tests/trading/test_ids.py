@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trading.clock import ManualClock
-from trading.ids import LegId, SeededIds, SystemIds, arb_of, client_order_id, leg_id, parse_client_order_id
+from trading.ids import (
+    LegId,
+    SeededIds,
+    SystemIds,
+    arb_of,
+    attempt_of,
+    client_order_id,
+    leg_id,
+    leg_number,
+    parse_client_order_id,
+)
 
 
 @given(st.binary(min_size=16, max_size=16))
@@ -43,6 +53,7 @@ def test_leg_id_names_arb_leg_and_attempt() -> None:
 
     assert arb_of(leg_id(arb, 1, 3)) == arb
     assert leg_id(arb, 0, 1) != leg_id(arb, 1, 0)
+    assert (leg_number(leg_id(arb, 1, 3)), attempt_of(leg_id(arb, 1, 3))) == (1, 3)
 
 
 def test_seeded_ids_repeat() -> None:

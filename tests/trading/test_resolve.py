@@ -125,6 +125,50 @@ def test_slow_reads_take_no_knowledge_away():
     assert supersedes(LegResult(leg_id=leg.leg_id, state="none"), full)
 
 
+def taken_back(leg: LegRequest) -> LegResult:
+    """The leg after its fill was reversed by the venue."""
+    gone = filled(leg, status="reversed")
+    return msgspec.structs.replace(gone, state="none", filled=Size(0), cost=Money(0), fee=Money(0))
+
+
+def test_a_reversed_fill_never_comes_back():
+    """B-424: after a reversal neither a lagging read of the same fill, nor an estimate under another name, revives it; a
+    further fill that the venue itself lists does count."""
+    leg = World().leg()
+    ghost = taken_back(leg)
+    same = filled(leg, status="provisional")
+    renamed = tuple(msgspec.structs.replace(one, id="answer", fee_is_final=False) for one in same.fills)
+    further = tuple(msgspec.structs.replace(one, id="another") for one in filled(leg).fills)
+
+    assert not supersedes(ghost, same)
+    assert not supersedes(ghost, msgspec.structs.replace(same, fills=ghost.fills + renamed))
+    assert not supersedes(ghost, msgspec.structs.replace(same, fills=()))
+    assert supersedes(ghost, msgspec.structs.replace(filled(leg), fills=further))
+
+
+async def test_a_read_without_the_reversed_fill_does_not_forget_it():
+    """A list that no longer holds the reversed fill, and then one from before the reversal: the fill stays taken back."""
+    world = World()
+    leg = world.leg()
+    await world.journal.promise([leg])
+    for result in (filled(leg, status="provisional"), taken_back(leg), LegResult(leg_id=leg.leg_id, state="none", code="x")):
+        await record(world.journal, result)
+
+    kept = await record(world.journal, filled(leg, status="provisional"))
+
+    assert (kept.state, kept.filled) == ("none", 0)
+    assert [one.status for one in kept.fills] == ["reversed"]
+
+
+def test_a_confirmed_fill_does_not_become_provisional_again():
+    """A replica that has not seen the confirmation takes nothing away; a reversal still does."""
+    leg = World().leg()
+
+    assert supersedes(filled(leg, status="provisional"), filled(leg))
+    assert not supersedes(filled(leg), filled(leg, status="provisional"))
+    assert supersedes(filled(leg), taken_back(leg))
+
+
 async def test_record_needs_a_promise():
     """A result without a promise is a bug of ours."""
     world = World()
