@@ -2,7 +2,7 @@
 
     request ─► kalshi_rest ─► kalshi_orders ─► exchange.MatchingBook        kalshi_ws ─► Session
                    └─► kalshi_public, kalshi_portfolio     └──── what happened ────┘
-    kalshi_life moves markets, kalshi_money keeps accounts, kalshi_timers holds what is due later
+    kalshi_life moves markets, kalshi_money keeps accounts, timers holds what is due later
 
 A shell or a virtual-time loop carries it (core.py). The same seed, clock and requests give the same answers to the byte.
 """
@@ -25,8 +25,8 @@ from trading.sim.kalshi_orders import OrderDesk
 from trading.sim.kalshi_portfolio import Portfolio
 from trading.sim.kalshi_public import PublicData
 from trading.sim.kalshi_rest import RestApi
-from trading.sim.kalshi_timers import Timers
 from trading.sim.kalshi_ws import StreamHub
+from trading.sim.timers import Timers
 from trading.units import MonoNs, Price, Size, WallNs
 
 __all__ = ["KalshiSim", "order_latency"]

@@ -13,7 +13,7 @@ import msgspec
 
 from trading.clock import MS, SECOND
 from trading.sim.core import Response
-from trading.units import Money, Price, Size, WallNs, format_money, parse_price
+from trading.units import Money, Price, Size, format_money, parse_price
 
 __all__ = [
     "ALL_SCOPES",
@@ -27,7 +27,6 @@ __all__ = [
     "error_body",
     "json_response",
     "parse_grid",
-    "parse_time",
     "write_average",
     "write_time",
 ]
@@ -137,19 +136,6 @@ def error_body(exc: ApiError) -> dict[str, str]:
 
 def json_response(status: int, value: object) -> Response:
     return Response(status, msgspec.json.encode(value), {"content-type": "application/json"})
-
-
-def parse_time(text: object) -> WallNs | None:
-    """Read an RFC 3339 string, None when it is absent or no time."""
-    if not isinstance(text, str) or not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return WallNs(int(moment.timestamp()) * SECOND + moment.microsecond * 1_000)
 
 
 def write_time(at: int, *, digits: int = 6) -> str:

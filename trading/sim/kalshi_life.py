@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from trading.clock import SECOND, Clock
-from trading.sim.kalshi_data import parse_grid, parse_time
+from trading.sim.kalshi_data import parse_grid
 from trading.sim.kalshi_markets import MarketTable, SimEvent, SimMarket
 from trading.sim.kalshi_money import Account
 from trading.sim.kalshi_orders import OrderDesk
-from trading.sim.kalshi_timers import Timers
+from trading.sim.timers import Timers, parse_time
 from trading.units import ONE, Price, WallNs, format_price
 
 __all__ = ["Lifecycle"]

@@ -5,7 +5,8 @@ A request that does not fit takes nothing and answers 429; there is no penalty a
 
 from collections.abc import Iterable
 
-from trading.clock import SECOND, Clock
+from trading.clock import Clock
+from trading.sim.bucket import Bucket
 from trading.sim.kalshi_data import ApiError, KalshiRules
 
 __all__ = ["DEFAULT_COST", "ENDPOINT_COSTS", "RateLimits"]
@@ -19,18 +20,6 @@ ENDPOINT_COSTS: tuple[tuple[str, str, int], ...] = (
 )
 """Method, path and tokens of the endpoints that do not cost DEFAULT_COST."""
 
-_SCALE = SECOND  # tokens are counted in 1/1,000,000,000 so that refills stay integers
-
-
-class _Bucket:
-    def __init__(self, capacity: int, now: int) -> None:
-        self.tokens = capacity * _SCALE
-        self._at = now
-
-    def refill(self, rate: int, capacity: int, now: int) -> None:
-        self.tokens = min(capacity * _SCALE, self.tokens + rate * (now - self._at))
-        self._at = now
-
 
 class RateLimits:
     """The buckets of every account."""
@@ -39,7 +28,7 @@ class RateLimits:
         self._clock = clock
         self._rules = rules
         self._shards = tuple(shard for shard in shards if shard)
-        self._buckets: dict[tuple[str, str], _Bucket] = {}
+        self._buckets: dict[tuple[str, str], Bucket] = {}
 
     def read(self, user_id: str, cost: int = DEFAULT_COST) -> None:
         self._take(user_id, ("read",), cost)
@@ -63,13 +52,14 @@ class RateLimits:
         buckets = []
         for name in names:
             rate, capacity = self._terms(name)
-            bucket = self._buckets.setdefault((user_id, name), _Bucket(capacity, now))
-            bucket.refill(rate, capacity, now)
+            bucket = self._buckets.setdefault((user_id, name), Bucket(rate, capacity, now))
+            bucket.rate, bucket.capacity = rate, capacity  # the rules may have changed since it was made
+            bucket.refill(now)
             buckets.append(bucket)
-        if any(bucket.tokens < cost * _SCALE for bucket in buckets):
+        if not all(bucket.fits(cost) for bucket in buckets):
             raise ApiError(429, "too_many_requests")
         for bucket in buckets:
-            bucket.tokens -= cost * _SCALE
+            bucket.take(cost)
 
     def _terms(self, name: str) -> tuple[int, int]:
         rules = self._rules

@@ -5,13 +5,14 @@ result) are laid over it when it is served.
 """
 
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from trading.fees import rate
 from trading.market import FeeTerms
 from trading.sim.exchange import LevelChange, MatchingBook, Side
-from trading.sim.kalshi_data import Grid, KalshiCatalogue, parse_grid, parse_time, write_time
+from trading.sim.kalshi_data import Grid, KalshiCatalogue, parse_grid, write_time
+from trading.sim.timers import parse_time
 from trading.units import (
     ONE,
     Money,
@@ -205,13 +206,6 @@ class MarketTable:
             self.by_id[market.id] = market
             self.books[market.ticker] = market.book
         return event
-
-    def named(self, tickers: str) -> Iterator[SimMarket]:
-        """The known ones of a comma-separated list."""
-        for ticker in tickers.split(","):
-            market = self.markets.get(ticker.strip())
-            if market is not None:
-                yield market
 
     def category(self, market: SimMarket) -> str:
         series = self.series.get(market.event.series, {})

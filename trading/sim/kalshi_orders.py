@@ -29,7 +29,7 @@ from trading.sim.kalshi_ticket import (
     read_side,
     read_ticket,
 )
-from trading.sim.kalshi_timers import Timers
+from trading.sim.timers import Timers
 from trading.units import Money, Price, Size, WallNs, format_size
 
 __all__ = ["DeskEvents", "OrderDesk"]

@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 
 from trading.clock import SECOND, Clock
 from trading.sim.exchange import Side
-from trading.sim.kalshi_data import ApiError, parse_time, write_time
+from trading.sim.kalshi_data import ApiError, write_time
 from trading.sim.kalshi_limits import DEFAULT_COST, ENDPOINT_COSTS
 from trading.sim.kalshi_markets import FILTER_STATUS, MarketTable, SimEvent, SimMarket
 from trading.sim.kalshi_query import Query
+from trading.sim.timers import parse_time
 from trading.units import Price, Size, WallNs, complement, format_price, format_size
 
 __all__ = ["PublicData"]

@@ -97,10 +97,10 @@ class PolymarketSim:
         self._streams.close(session)
 
     def advance(self) -> None:
-        self._state.agenda.run()
+        self._state.timers.run_due()
 
     def next_due(self) -> MonoNs | None:
-        return self._state.agenda.next_due()
+        return self._state.timers.next_due()
 
     def customer_rest(self, market: str, side: Side, price: Price, size: Size, owner: str = "flow") -> str:
         """Rest an order of another customer; what crosses takes first, as on the real book. Returns its id."""
@@ -163,7 +163,7 @@ class PolymarketSim:
             if market.starts_at == starts_at and market.payout is None:
                 self._desk.wipe(market, "CANCELED")
 
-        self._state.agenda.after(self._state.until(starts_at), wipe)
+        self._state.timers.at_wall(starts_at, wipe)
 
     def markets(self) -> Mapping[str, SimMarket]:
         """Every market with a book, by condition id."""
@@ -186,16 +186,9 @@ class PolymarketSim:
         else:
             self._watch_start(found)
 
-    def set_tick(self, market: str, tick: Price) -> None:
-        """Change the price grid: tick_size_change, twice, then books."""
-        self._streams.change_tick(self._state.markets[market], tick)
-
     def set_hold(self, market: str, hold_ns: int | None) -> None:
         """Change the taker hold; None means itode."""
         self._state.markets[market].hold_ns = hold_ns
-
-    def set_accepting(self, market: str, accepting: bool) -> None:
-        self._state.markets[market].accepting = accepting
 
     def resolve(self, market: str, yes: Price) -> None:
         """Resolve: yes is what outcome 0 pays (ONE, 0 or ONE/2). Every order ends; positions become redeemable."""
@@ -260,10 +253,6 @@ class PolymarketSim:
     def stale_cache(self, owner: str, balance: Money = Money(0), allowance: Money = Money(0)) -> None:
         """Order checks see these until /balance-allowance/update is called with the right signature type."""
         self._wallet(owner).cached = (balance, allowance)
-
-    def deposit(self, owner: str, amount: Money) -> None:
-        wallet = self._wallet(owner)
-        wallet.cash = Money(wallet.cash + amount)
 
     def restrict(self, owner: str, *, banned: bool = False, closed_only: bool = False) -> None:
         wallet = self._wallet(owner)

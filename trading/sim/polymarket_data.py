@@ -6,13 +6,13 @@ market gets a book only when the venue could trade it: two token ids and a proto
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from trading.clock import MS, SECOND
 from trading.fees import rate
 from trading.market import FeeTerms
 from trading.sim.exchange import MatchingBook, Side
+from trading.sim.timers import parse_time
 from trading.units import ONE, Money, Price, Size, WallNs, complement, parse_price, parse_size
 
 __all__ = [
@@ -25,8 +25,8 @@ __all__ = [
     "decimal",
     "own_price",
     "parse_market",
-    "parse_time",
     "price_text",
+    "strings",
     "yes_price",
 ]
 
@@ -150,20 +150,7 @@ def price_text(price: Price) -> str:
     return decimal(price * 100)
 
 
-def parse_time(text: object) -> WallNs | None:
-    """Read the venue's ISO forms, "2026-04-05 15:10:00+00" among them; None when there is no time."""
-    if not isinstance(text, str) or not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return WallNs(int(moment.timestamp() * 1000) * MS)
-
-
-def _strings(value: object) -> list[str]:
+def strings(value: object) -> list[str]:
     """A JSON-encoded array inside a string, or a real one."""
     if isinstance(value, str):
         try:
@@ -185,8 +172,8 @@ def _fees(raw: Json) -> tuple[FeeTerms, Json | None, bool]:
 def parse_market(event: Json, raw: Json, book: MatchingBook) -> SimMarket | None:
     """Build the venue's own record of a Gamma market; None when the CLOB has no book for it."""
     version = str(raw.get("version") or "v1")
-    tokens = _strings(raw.get("positionIds") if version == "v2" else raw.get("clobTokenIds"))
-    outcomes = _strings(raw.get("outcomes")) or ["Yes", "No"]
+    tokens = strings(raw.get("positionIds") if version == "v2" else raw.get("clobTokenIds"))
+    outcomes = strings(raw.get("outcomes")) or ["Yes", "No"]
     if version not in ("v1", "v2") or len(tokens) != 2 or len(outcomes) != 2 or not raw.get("enableOrderBook", True):
         return None
     fees, schedule, chargeable = _fees(raw)
@@ -211,7 +198,7 @@ def parse_market(event: Json, raw: Json, book: MatchingBook) -> SimMarket | None
         book=book,
     )
     if closed:
-        prices = _strings(raw.get("outcomePrices"))
+        prices = strings(raw.get("outcomePrices"))
         if prices and prices[0] in ("0", "0.5", "1"):
             market.payout = Price(int(float(prices[0]) * ONE))
     return market

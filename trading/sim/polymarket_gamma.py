@@ -12,8 +12,9 @@ from typing import Any
 from trading.clock import SECOND
 from trading.sim.core import Request, Response
 from trading.sim.polymarket_books import best_prices, reply, tick_number
-from trading.sim.polymarket_data import Json, PolymarketCatalogue, SimMarket, own_price, parse_time, price_text
+from trading.sim.polymarket_data import Json, PolymarketCatalogue, SimMarket, own_price, price_text, strings
 from trading.sim.polymarket_state import SimState
+from trading.sim.timers import parse_time
 from trading.units import ONE
 
 __all__ = ["Gamma"]
@@ -143,8 +144,8 @@ class Gamma:
                 and query.match(now, "id", "slug", "game_id", "version", "uma_resolution_status", "resolution_status")
                 and query.has("condition_ids", [str(now.get("conditionId"))])
                 and query.has("question_ids", [str(now.get("questionID"))])
-                and query.has("clob_token_ids", _array(now.get("clobTokenIds")))
-                and query.has("position_ids", _array(now.get("positionIds")))
+                and query.has("clob_token_ids", strings(now.get("clobTokenIds")))
+                and query.has("position_ids", strings(now.get("positionIds")))
                 and query.has("sports_market_types", [str(now.get("sportsMarketType"))])
                 and query.tagged(tags)
                 and query.between(now, "start_date", "startDate")
@@ -202,15 +203,6 @@ def _moving(market: SimMarket) -> Json:
     if market.starts_at is not None and market.starts_at != parse_time(market.raw.get("gameStartTime")):
         fields["gameStartTime"] = f"{datetime.fromtimestamp(market.starts_at // SECOND, UTC):%Y-%m-%d %H:%M:%S}+00"
     return fields
-
-
-def _array(value: Any) -> list[str]:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return []
-    return [str(item) for item in value] if isinstance(value, list) else []
 
 
 def _unique(rows: Iterable[Any]) -> list[Json]:

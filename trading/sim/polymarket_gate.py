@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from trading.clock import SECOND
+from trading.sim.bucket import Bucket
 from trading.sim.core import Response
 from trading.sim.polymarket_books import reply
 from trading.sim.polymarket_data import Json
@@ -65,23 +66,6 @@ _WINDOWS: dict[str, tuple[tuple[int, int], ...]] = {
 
 
 @dataclass(slots=True)
-class _Bucket:
-    """Tokens in units of 1/SECOND so that refilling is exact."""
-
-    rate: int
-    burst: int
-    level: int
-    at: int
-
-    def refill(self, now: int) -> None:
-        self.level = min(self.burst * SECOND, self.level + (now - self.at) * self.rate)
-        self.at = now
-
-    def wait_s(self, cost: int) -> int:
-        return -(-(cost * SECOND - self.level) // (self.rate * SECOND))
-
-
-@dataclass(slots=True)
 class Gate:
     """Modes, limits and faults of one venue. faults are used up one per POST of orders."""
 
@@ -91,7 +75,7 @@ class Gate:
     faults: deque[str] = field(default_factory=deque)
     _epoch: int = 0
     _seen: dict[str, deque[int]] = field(default_factory=dict)
-    _buckets: dict[tuple[str, str], _Bucket] = field(default_factory=dict)
+    _buckets: dict[tuple[str, str], Bucket] = field(default_factory=dict)
 
     # --- modes -------------------------------------------------------------------------------------------------------------
 
@@ -111,7 +95,7 @@ class Gate:
             if self._epoch == epoch:
                 self.set_mode("post_only" if following == "post_only" else "normal")
 
-        self.state.agenda.after(lasting, leave)
+        self.state.timers.after(lasting, leave)
 
     def _left_s(self) -> int:
         return max(1, -(-(self.mode_until - self.state.clock.mono_ns()) // SECOND))
@@ -161,21 +145,20 @@ class Gate:
         rate, burst = TIERS[settings.tier][0 if kind == "orders" else 1]
         now = self.state.clock.mono_ns()
         bucket = self._buckets.get((owner, kind))
-        if bucket is None or bucket.burst != burst:
-            bucket = self._buckets[owner, kind] = _Bucket(rate, burst, burst * SECOND, now)
+        if bucket is None or bucket.capacity != burst:
+            bucket = self._buckets[owner, kind] = Bucket(rate, burst, now)  # another tier begins full
         bucket.refill(now)
-        refused = cost * SECOND > bucket.level
-        if not refused:
-            bucket.level -= cost * SECOND
-        full_s = -(-(burst * SECOND - bucket.level) // (rate * SECOND))
+        fits = bucket.fits(cost)
+        if fits:
+            bucket.take(cost)
         headers = {
-            "poly-ratelimit-remaining": str(bucket.level // SECOND),
-            "poly-ratelimit-reset": str(self.state.seconds() + full_s),
+            "poly-ratelimit-remaining": str(bucket.tokens),
+            "poly-ratelimit-reset": str(self.state.seconds() + bucket.wait_s(burst)),
             "poly-ratelimit-tier": settings.tier.capitalize(),
         }
-        if bucket.level < burst * SECOND // 5:
+        if not bucket.fits(-(-burst // 5)):
             headers["poly-ratelimit-warning"] = "true"
-        if not refused:
+        if fits:
             return None, headers
         wait = max(1, bucket.wait_s(cost))
         headers["retry-after"] = str(wait)

@@ -123,7 +123,7 @@ class Keys:
         beat.expected = self._state.uuid()
         beat.number += 1
         armed, number = beat, beat.number
-        self._state.agenda.after(_HEARTBEAT_S * SECOND, lambda: self._expire(key, armed, number))
+        self._state.timers.after(_HEARTBEAT_S * SECOND, lambda: self._expire(key, armed, number))
         return reply({"heartbeat_id": beat.expected})
 
     def _expire(self, key: ApiKey, beat: _Beat, number: int) -> None:

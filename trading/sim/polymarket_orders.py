@@ -67,7 +67,7 @@ class OrderDesk:
             order.reserved = need
             order.wallet.orders[order.id] = order
             self._news.order(order, "PLACEMENT", "DELAYED")
-            self._state.agenda.after(hold, lambda: self._release(order))
+            self._state.timers.after(hold, lambda: self._release(order))
             return
         self._execute(order, plan)
         self._settle_rest(order, "LIVE")
@@ -109,7 +109,7 @@ class OrderDesk:
         self._news.order(order, "PLACEMENT", resting_status if not order.matched else "LIVE")
         if order.type == "GTD":
             wait = (order.expiration - _EXPIRY_EARLY_S) * SECOND - self._state.clock.wall_ns()
-            self._state.agenda.after(wait, lambda: self._expire(order))
+            self._state.timers.after(wait, lambda: self._expire(order))
 
     def _expire(self, order: ClobOrder) -> None:
         if order.open:

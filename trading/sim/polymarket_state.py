@@ -1,43 +1,17 @@
-"""The memory of the simulated Polymarket: agenda, wallets, orders, trades, markets. Values and sums only, no rules.
+"""The memory of the simulated Polymarket: timers, wallets, orders, trades, markets. Values and sums only, no rules."""
 
-Everything that will happen later (holds, settlement, expiry, restarts) is one entry of one agenda, so the venue is a function
-of its clock and its seed.
-"""
-
-import heapq
 import random
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from trading.clock import MS, SECOND, Clock
 from trading.sim.exchange import MatchingBook, Order
 from trading.sim.polymarket_data import PolymarketAccount, PolymarketSettings, SimMarket, book_side, yes_price
-from trading.units import Money, MonoNs, Price, Size, WallNs, cost_of
+from trading.sim.timers import Timers
+from trading.units import Money, Price, Size, WallNs, cost_of
 
-__all__ = ["Agenda", "ApiKey", "ClobOrder", "Effect", "MakerFill", "SimState", "Trade", "Wallet"]
-
-
-class Agenda:
-    """What is due when, in order of time, then of entry."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._entries: list[tuple[int, int, Callable[[], None]]] = []
-        self._count = 0
-
-    def after(self, ns: int, do: Callable[[], None]) -> None:
-        """Do something ns from now, at the earliest."""
-        self._count += 1
-        heapq.heappush(self._entries, (self._clock.mono_ns() + max(0, ns), self._count, do))
-
-    def run(self) -> None:
-        """Do everything due by now, things entered meanwhile included."""
-        while self._entries and self._entries[0][0] <= self._clock.mono_ns():
-            heapq.heappop(self._entries)[2]()
-
-    def next_due(self) -> MonoNs | None:
-        return MonoNs(self._entries[0][0]) if self._entries else None
+__all__ = ["ApiKey", "ClobOrder", "Effect", "MakerFill", "SimState", "Trade", "Wallet"]
 
 
 @dataclass(slots=True, eq=False)
@@ -220,7 +194,7 @@ class SimState:
         self.rng = rng
         self.chain_id = chain_id
         self.settings = PolymarketSettings()
-        self.agenda = Agenda(clock)
+        self.timers = Timers(clock)
         self.markets: dict[str, SimMarket] = {}
         self.by_token: dict[str, SimMarket] = {}
         self.books: dict[str, MatchingBook] = {}

@@ -101,16 +101,16 @@ class TradeDesk:
             walk = "ghost"
         mined, confirmed = state.settings.mined_ns, max(state.settings.mined_ns, state.settings.confirmed_ns)
         if walk == "ok":
-            state.agenda.after(mined, lambda: self._mine(trade))
-            state.agenda.after(confirmed, lambda: self._step(trade, "CONFIRMED"))
+            state.timers.after(mined, lambda: self._mine(trade))
+            state.timers.after(confirmed, lambda: self._step(trade, "CONFIRMED"))
             return
         late = mined + state.settings.retry_ns
-        state.agenda.after(mined, lambda: self._step(trade, "RETRYING"))
+        state.timers.after(mined, lambda: self._step(trade, "RETRYING"))
         if walk == "ghost":
-            state.agenda.after(late, lambda: self._fail(trade))
+            state.timers.after(late, lambda: self._fail(trade))
         else:
-            state.agenda.after(late, lambda: self._mine(trade))
-            state.agenda.after(late + confirmed - mined, lambda: self._step(trade, "CONFIRMED"))
+            state.timers.after(late, lambda: self._mine(trade))
+            state.timers.after(late + confirmed - mined, lambda: self._step(trade, "CONFIRMED"))
 
     def _step(self, trade: Trade, status: str) -> None:
         trade.status = status
@@ -137,7 +137,7 @@ class TradeDesk:
     def index_later(self, wallet: Wallet) -> None:
         """The Data API sees the chain of now settings.data_lag_ns later."""
         seen = positions(wallet)
-        self._state.agenda.after(self._state.settings.data_lag_ns, lambda: wallet.indexed.update(seen))
+        self._state.timers.after(self._state.settings.data_lag_ns, lambda: wallet.indexed.update(seen))
 
     def redeem(self, wallet: Wallet, market: SimMarket) -> Money:
         """Pay a resolved market's tokens of one wallet and burn them; pending shares stay. Returns what was paid."""

@@ -206,7 +206,7 @@ class Streams:
         settings = self._state.settings
         fine = trade.price > 9600 or trade.price < 400
         if settings.fine_ticks and fine and market.tick == 100:
-            self._state.agenda.after(0, lambda: self.change_tick(market, Price(10)))
+            self._state.timers.after(0, lambda: self.change_tick(market, Price(10)))
 
     def change_tick(self, market: SimMarket, tick: Price) -> None:
         """A new grid is a new epoch: the change (sent twice, as seen) and then a book."""
