@@ -4,6 +4,7 @@ The two tokens of a market are exact mirrors, so each change is applied once, in
 token 0's are missing. There are no sequence numbers: each change carries the best prices after it, and these are the check.
 
     change agrees ─► proved, ready        disagrees or crosses ─► in doubt: not ready, still applied
+                                          leaves a side unstated ─► proves nothing, ends no doubt
     in doubt ─► agrees again ─► ready     (frames of one burst arrive one by one, with the bests of the burst's end)
              ─► for 1 s, or a crossed snapshot, or two REST samples against it ─► lost, resync
 """
@@ -304,22 +305,19 @@ class PolymarketBooks:
             self.latency_ms = late if self.latency_ms is None else self.latency_ms + (late - self.latency_ms) * 0.1
 
     def _judge(self, watched: _Watched, bid_text: str | None, ask_text: str | None, mirrored: bool, now: MonoNs) -> None:
-        """Hold the book's top against the one the venue states; "" and None state nothing."""
+        """Hold the book's top against the one the venue states; "" and "0" state an empty side, None states nothing.
+
+        Only both sides together prove a book or end a doubt; one side alone can still disagree.
+        """
         book = watched.book
+        bid, ask = _stated_bid(bid_text), _stated_ask(ask_text)
         if mirrored:
-            bid_text, ask_text = ask_text, bid_text
-        agrees = book.bid < book.ask
-        if bid_text:
-            bid = parse_price(bid_text)
-            agrees = agrees and book.bid == (complement(bid) % ONE if mirrored else bid % ONE)
-        if ask_text:
-            ask = parse_price(ask_text)
-            ask = complement(ask) if mirrored else ask
-            agrees = agrees and book.ask == (ask or ONE)
-        if agrees:
-            book.proof.at = now
-            watched.strikes = 0
-            self._clear(watched)
+            bid, ask = (None if ask is None else complement(ask)), (None if bid is None else complement(bid))
+        if book.bid < book.ask and (bid is None or bid == book.bid) and (ask is None or ask == book.ask):
+            if bid is not None and ask is not None:
+                book.proof.at = now
+                watched.strikes = 0
+                self._clear(watched)
         elif not watched.doubt_since:
             watched.doubt_since = now
             book.ready = False
@@ -414,6 +412,16 @@ def _apply_level(book: Book, bid: bool, change: _Change, price: Price, now: Mono
         book.apply_level("bid" if bid else "ask", price, size, now)
     elif size:
         raise ValueError(f"level at {change.price!r}")
+
+
+def _stated_bid(text: str | None) -> Price | None:
+    """A best bid in its token's price; 0 when the venue states that nobody bids, None when it states nothing."""
+    return None if text is None else parse_price(text) if text else Price(0)
+
+
+def _stated_ask(text: str | None) -> Price | None:
+    """A best ask likewise; an empty side is 1 dollar here, and "", "0" or "1" there."""
+    return None if text is None else (parse_price(text) or ONE) if text else ONE
 
 
 def _size(text: str) -> Size:

@@ -313,7 +313,7 @@ def test_unreadable_frames_are_counted_and_cost_one_resync() -> None:
 
 
 def test_empty_strings_and_empty_sides_are_understood() -> None:
-    """Empty best prices state nothing; 0 and 1 mean an empty side; an empty book is ready and offers nothing."""
+    """ "", 0 and 1 state an empty side; an empty book that is stated empty is ready and offers nothing."""
     desk = Desk()
     desk.send(book(asks=[]), change((YES, "0.48", "0", "BUY", "", ""), stamp=1_790_000_000_002))
     desk.send({"event_type": "best_bid_ask", "market": ID, "asset_id": YES, "best_bid": "0", "best_ask": "1", "timestamp": ""})
@@ -322,6 +322,59 @@ def test_empty_strings_and_empty_sides_are_understood() -> None:
     assert desk.book.ready
     assert desk.prices() == (0, ONE)
     assert desk.book.best(Outcome.YES, Action.BUY) is None
+
+
+def test_empty_best_prices_do_not_clear_a_doubt() -> None:
+    """A book whose ask was contradicted stays unready and unproven when the next change states "" for both sides."""
+    desk = Desk()
+    desk.send(book(bids=levels(_40="100"), asks=levels(_45="100")))
+    proved = desk.book.proved_at
+    desk.send(change((YES, "0.30", "5", "BUY", "0.40", "0.48")))
+    doubted = desk.book.ready
+    desk.send(change((YES, "0.31", "5", "BUY", "", "")))
+
+    assert not doubted
+    assert (desk.book.ready, desk.book.proved_at) == (False, proved)
+
+
+@pytest.mark.parametrize("empty", ["", "0", "1"])
+@pytest.mark.parametrize("token", [YES, NO])
+def test_side_stated_empty_must_be_empty_here(empty: str, token: str) -> None:
+    """An ask stated as "", "0" or "1" contradicts a book that still shows asks, told by either token; emptied, it proves it."""
+    desk = Desk()
+    desk.send(book(bids=levels(_40="100"), asks=levels(_45="100")))
+    proved = desk.book.proved_at
+    bests = ("0.40", empty) if token == YES else ("0" if empty == "1" else empty, "0.60")
+    best = {"event_type": "best_bid_ask", "market": ID, "asset_id": token, "best_bid": bests[0], "best_ask": bests[1]}
+    desk.send(best)
+    contradicted = (desk.book.ready, desk.book.proved_at)
+    desk.send(change((YES, "0.45", "0", "SELL", "0.40", "")))
+
+    assert contradicted == (False, proved)
+    assert (desk.book.ready, desk.book.proved_at) == (True, desk.now)
+
+
+@pytest.mark.parametrize("bests", [("0.40", None), (None, "0.45"), (None, None)])
+def test_unstated_side_neither_proves_nor_clears(bests: tuple[str | None, str | None]) -> None:
+    """A change that leaves a best price out renews no proof of a good book and ends no doubt of a bad one."""
+    desk = Desk()
+    desk.send(book(bids=levels(_40="100"), asks=levels(_45="100")))
+    proved = desk.book.proved_at
+    desk.send(change((YES, "0.30", "5", "BUY", *bests)))
+    good = (desk.book.ready, desk.book.proved_at)
+    desk.send(change((YES, "0.31", "5", "BUY", "0.40", "0.48")), change((YES, "0.32", "5", "BUY", *bests)))
+
+    assert good == (True, proved)
+    assert (desk.book.ready, desk.book.proved_at) == (False, proved)
+
+
+def test_one_stated_side_can_still_disagree() -> None:
+    """A best bid alone that the book does not have is a doubt, and a bid of a whole dollar agrees with no book."""
+    for bid in ("0.41", "1"):
+        desk = Desk()
+        desk.send(book(bids=levels(_40="100"), asks=levels(_45="100")), change((YES, "0.30", "5", "BUY", bid, None)))
+
+        assert not desk.book.ready
 
 
 def test_lost_stream_loses_all_its_books_once() -> None:
