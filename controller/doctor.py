@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import os
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -125,10 +126,12 @@ async def _mode(system: App, venue: Venue) -> str:
 
 
 def _skew(venue: Venue, ms: float | None) -> Finding:
+    """ms: the venue's clock minus ours."""
     if ms is None:
         return Finding("warn", f"{venue} clock", "the venue gave no time", "")
     if abs(ms) > _SKEW_MS:
-        return Finding("fail", f"{venue} clock", f"this clock is {ms:+.0f} ms off the venue's", "synchronise it (NTP)")
+        side = "behind" if ms > 0 else "ahead of"
+        return Finding("fail", f"{venue} clock", f"this clock is {abs(ms):.0f} ms {side} the venue's", "synchronise it (NTP)")
     return Finding("pass", f"{venue} clock", f"within {abs(ms):.0f} ms of the venue")
 
 
@@ -158,7 +161,7 @@ async def _polymarket(system: App) -> list[Finding]:
         return found
     skew = await client.server_skew_s()
     # the venue tells whole seconds: a difference of one proves nothing
-    found.append(_skew(POLYMARKET, None if skew is None else max(0.0, abs(skew) - 1.0) * 1000))
+    found.append(_skew(POLYMARKET, None if skew is None else math.copysign(max(0.0, abs(skew) - 1.0) * 1000, skew)))
     if system.connections.account is not None:
 
         async def money() -> str:

@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,8 @@ class Tap:
         self._timeline = timeline
         self.orders: list[Sent] = []
         self.before: Callable[[Request], Response | None] = lambda _: None
+        self.headers: Callable[[], Mapping[str, str]] = dict
+        """More headers for every answer: the venue's date."""
         self.sessions: list[Session] = []
         self.way_ns = 0
         """How long an order is on its way to the engine."""
@@ -81,6 +83,7 @@ class Tap:
 
     def handle(self, request: Request) -> Response:
         answer = self.before(request) or self.core.handle(request)
+        answer = replace(answer, headers={**answer.headers, **self.headers()})
         if self.is_order(request):
             sent = Sent(self.core.name, json.loads(request.body), 0 if answer.drop else answer.status, time.monotonic())
             self.orders.append(sent)

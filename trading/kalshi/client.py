@@ -302,8 +302,10 @@ class KalshiClient:
             wait = self._balance_at + SECOND - self._clock.mono_ns()
             if wait > 0:  # kalshi.md 7.5: a bucket of its own, 1 a second, no burst
                 await self._sleep(wait / SECOND)
-            self._balance_at = self._clock.mono_ns()
-            return await self._rest.read("/portfolio/balance", query, private=True)
+            try:
+                return await self._rest.read("/portfolio/balance", query, private=True)
+            finally:  # counted from the answer: a first request that opened a connection arrived late, and the bucket saw that
+                self._balance_at = self._clock.mono_ns()
 
     async def mode(self) -> VenueMode:
         """What the shards we use let us do (B-426); shard 0 until a market was seen. Never raises a VenueError."""
