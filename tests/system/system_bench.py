@@ -38,6 +38,7 @@ from trading.units import CENT, CONTRACT, MonoNs, Price, Size
 
 _SLOT = 1_800 * SECOND
 _CHAIN_ID = 137
+_DUST = 50_000
 _KALSHI_ORDERS = "/trade-api/v2/portfolio/events/orders"
 
 
@@ -300,7 +301,7 @@ class Desk:
     @property
     def errors(self) -> int:
         """Errors in a row as the breaker counts them."""
-        return self.system.engine.gate.breaker.snapshot(self.now()).errors
+        return self.system.engine.gate.breaker.errors
 
     async def until(self, what: Callable[[], object], why: str, within: float = 8.0) -> None:
         """Wait for a condition; fails with why, or with what ended the controller."""
@@ -324,6 +325,12 @@ class Desk:
         """Wait until both venues confirmed everything."""
         left = await self.system.runtime.settle(8.0)
         assert left == (), f"still unconfirmed: {left}"
+
+    def ghosts(self) -> int:
+        """Booked legs with a fill that the venue took back."""
+        ledger = self.system.ledger
+        results = [ledger.result(result.leg_id) for closed in self.closed for result in closed.results]
+        return sum(any(fill.status == "reversed" for fill in one.fills) for one in results if one is not None)
 
     def book(self, market: str) -> Any:
         return self.system.state.books.get(market)  # type: ignore[call-overload]  # ids are texts in tests
@@ -429,12 +436,25 @@ def assert_ledger_equals_venues(desk: Desk) -> None:
     assert {key: value for key, value in mine.items() if value} == {key: value for key, value in theirs.items() if value}
 
 
+def naked(venues: Venues) -> dict[str, int]:
+    """By event what the venues themselves hold against nothing on the other one, in contracts of the first team."""
+    held = venues.record()
+
+    def net(market: str) -> int:
+        return held.get(f"{market} YES", 0) - held.get(f"{market} NO", 0)
+
+    return {game.event: net(game.first) - net(game.second) + net(game.condition) for game in venues.games}
+
+
 def assert_hedged(desk: Desk) -> None:
-    """What stands on one venue stands on the other: no contract is alone, dust apart."""
+    """What stands on one venue stands on the other, dust apart, and the controller's own positions say the same."""
+    alone = naked(desk.venues)
+    held = desk.system.state.positions
     for game in desk.venues.games:
-        held = desk.system.state.positions
-        one = held.contracts(game.first) - held.contracts(game.second)  # type: ignore[arg-type]  # ids are texts in tests
-        assert abs(one + held.contracts(game.condition)) <= 50_000, game.event  # type: ignore[arg-type]  # as above
+        mine = [held.contracts(market) for market in (game.first, game.second, game.condition)]  # type: ignore[arg-type]  # ids are texts in tests
+
+        assert abs(alone[game.event]) <= _DUST, game.event
+        assert mine[0] - mine[1] + mine[2] == alone[game.event], game.event
 
 
 def on_arrival(tap: Tap, do: Callable[[str, Order], None], *, times: int = 1) -> None:
@@ -460,6 +480,7 @@ __all__ = [
     "assert_ledger_equals_venues",
     "make_games",
     "make_universe",
+    "naked",
     "on_arrival",
     "open_venues",
     "ours",
