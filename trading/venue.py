@@ -20,7 +20,6 @@ __all__ = [
     "AccountPage",
     "AccountQuery",
     "Balance",
-    "Catalogue",
     "Feed",
     "FeedStatistics",
     "OpenOrder",
@@ -185,11 +184,3 @@ class Feed(Protocol):
         """Ask for a fresh snapshot; the book is not ready until it came."""
 
     def statistics(self) -> FeedStatistics: ...
-
-
-class Catalogue(Protocol):
-    """Discovery reads of one venue, already as our types plus the raw rows that the matcher's keys need."""
-
-    venue: Venue
-
-    def pages(self) -> AsyncIterator[Sequence[Mapping[str, Any]]]: ...

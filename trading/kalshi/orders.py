@@ -30,7 +30,6 @@ NO_FILL = frozenset({"fill_or_kill_insufficient_resting_volume", "immediate_or_c
 _TIF = {Tif.IOC: "immediate_or_cancel", Tif.FOK: "fill_or_kill", Tif.GTC: "good_till_canceled"}
 _REDUCING = frozenset({"complete", "unwind", "exit"})
 _USUAL_FEES = FeeTerms(schedule="kalshi", taker=rate("0.07"))
-_MILLION = 1_000_000
 
 
 def yes_leg(want: Want) -> tuple[str, Price]:

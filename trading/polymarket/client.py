@@ -32,7 +32,6 @@ from trading.venue import (
     AccountPage,
     AccountQuery,
     Balance,
-    OpenOrder,
     Position,
     Prepared,
     SignedOrder,
@@ -307,25 +306,6 @@ class PolymarketClient:
         url = f"{self._data_url}/v2/positions?user={self._owner.maker}&status={status}&limit=100"
         url += f"&cursor={segment(cursor)}" if cursor else ""
         return data_rows(await patiently(lambda: read_json(self._http, "GET", url, {}, None), self._sleep))
-
-    async def refresh_balances(self, tokens: Sequence[str] = ()) -> None:
-        """Tell the venue's balance cache to look again: once after funding or approving (polymarket.md 7.1, 14)."""
-        kind = ("signature_type", str(self._owner.signature_type))
-        await self._rest.read("/balance-allowance/update", (("asset_type", "COLLATERAL"), kind), signed=True)
-        for token in tokens:
-            query = (("asset_type", "CONDITIONAL"), ("token_id", token), kind)
-            await self._rest.read("/balance-allowance/update", query, signed=True)
-
-    async def orders(self) -> tuple[OpenOrder, ...]:
-        """All resting orders of this API key."""
-        found_orders: list[OpenOrder] = []
-        cursor = ""
-        while True:
-            page = await self.account(AccountQuery(what="orders", cursor=cursor))
-            found_orders += page.orders
-            if not page.cursor or page.cursor == cursor:
-                return tuple(found_orders)
-            cursor = page.cursor
 
     async def mode(self) -> VenueMode:
         """What the venue lets us do, as its last refusals said (B-426); else whether it answers at all."""

@@ -266,7 +266,7 @@ async def test_free_cash_is_the_balance_less_open_buys() -> None:
     bench.http.routes["GET /balance-allowance"] = {"balance": "25000000", "allowances": {}}
     bench.http.routes["GET /data/orders"] = page(buy, buy | {"side": "SELL"})
     cash = (await bench.client.account(AccountQuery(what="balances"))).balances
-    orders = await bench.client.orders()
+    orders = (await bench.client.account(AccountQuery(what="orders"))).orders
 
     assert [(b.shard, b.cash) for b in cash] == [(0, 15_000_000)]
     assert [(o.venue_order_id, o.market, o.remaining) for o in orders] == [("1", ID, 20_000_000)] * 2
