@@ -30,23 +30,25 @@ class Engine:
         self.state = state
         self.gate = gate
         self._strategies = tuple(strategies)
+        self._on_book = tuple(one.on_event for one in strategies if getattr(one, "hears_books", True))
         self._episodes: dict[str, set[str]] = {}
         """Basket id to the codes already reported while its opportunity lasts."""
 
     def process(self, event: Event, now: MonoNs) -> Sequence[Decided]:
         """Take one event and answer with what to execute, record or cancel."""
+        state = self.state
         if type(event) is BookChanged:
-            self.state.apply_book(event.book, now)
+            state.apply_book(event.book, now)
             found: list[Intent | CancelLeg] | None = None
-            for strategy in self._strategies:
-                wishes = strategy.on_event(event, self.state, now)
+            for on_event in self._on_book:
+                wishes = on_event(event, state, now)
                 if wishes:
                     found = [*(found or ()), *wishes]
             if self._episodes:
                 self._end_episodes(event.book.market, found or ())
             return self._decide(found, now) if found else _NOTHING
         self._apply(event, now)
-        found = [wish for strategy in self._strategies for wish in strategy.on_event(event, self.state, now)]
+        found = [wish for strategy in self._strategies for wish in strategy.on_event(event, state, now)]
         if isinstance(event, Tick):
             seen = {wish.basket.id for wish in found if isinstance(wish, Intent)}
             for basket_id in [basket_id for basket_id in self._episodes if basket_id not in seen]:

@@ -106,11 +106,16 @@ class Book:
 
     def apply_delta(self, side: Side, price: Price, change: Size, now: MonoNs) -> None:
         """Add a signed change to one level. Raises OutOfSync if the level would turn negative."""
-        held = (self.bids if side == "bid" else self.asks).get(price, 0)
-        size = Size(held + change)
+        levels = self.bids if side == "bid" else self.asks
+        held = levels.get(price, 0)
+        size = held + change
+        if held > 0 and size > 0:  # the usual change: a level stays, and so does the top
+            levels[price] = size  # type: ignore[assignment]  # Size() is a call, dearer than the sum it names
+            self.changed_at = now
+            return
         if size < 0:
             raise OutOfSync(f"{self.market}: {side} level {price} would hold {size} after {change}")
-        self.apply_level(side, price, size, now)
+        self.apply_level(side, price, Size(size), now)
 
     def lose(self) -> None:
         """Stop being ready: the levels can no longer be trusted."""

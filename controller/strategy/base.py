@@ -71,6 +71,8 @@ class StateView(Protocol):
 
 
 class Strategy(Protocol):
+    """A strategy with hears_books = False answers commands only and is not asked about each changed book."""
+
     name: str
 
     def on_event(self, event: Event, state: StateView, now: MonoNs) -> Sequence[Intent | CancelLeg]: ...

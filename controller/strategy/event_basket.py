@@ -28,7 +28,7 @@ class _Watch:
     NO of an exclusive event: worth = what is left of the leg's dollar, 0 for a leg better left out. Exhaustive YES: minus cost.
     """
 
-    __slots__ = ("basket", "books", "costs", "exhaustive", "limit", "place", "total", "worth")
+    __slots__ = ("basket", "books", "costs", "exhaustive", "limit", "seen", "total", "worth")
 
     def __init__(self, basket: Basket, books: list[Book], costs: list[tuple[int, ...]], limit: int) -> None:
         self.basket = basket
@@ -36,22 +36,22 @@ class _Watch:
         self.costs = costs
         self.exhaustive = basket.kind.endswith("_exhaustive")
         self.limit = limit
-        self.place = {book.market: index for index, book in enumerate(books)}
+        self.seen = [book.ask if self.exhaustive else book.bid for book in books]
         self.worth = [self._worth_of(index) for index in range(len(books))]
         self.total = sum(self.worth)
 
     def _worth_of(self, index: int) -> int:
-        book = self.books[index]
-        if self.exhaustive:
-            return -self.costs[index][book.ask]
-        return max(0, ONE * UNIT - self.costs[index][book.bid])
+        cost = self.costs[index][self.seen[index]]
+        return -cost if self.exhaustive else max(0, ONE * UNIT - cost)
 
-    def touch(self, market: MarketId) -> bool:
-        """Take a leg's new price; True when the sum passes the gate."""
-        index = self.place[market]
-        worth = self._worth_of(index)
-        self.total += worth - self.worth[index]
-        self.worth[index] = worth
+    def touch(self, book: Book, index: int) -> bool:
+        """Take a leg's price; True when the sum passes the gate. Most changes leave the price alone, and then the sum too."""
+        price = book.ask if self.exhaustive else book.bid
+        if price != self.seen[index]:
+            self.seen[index] = price
+            worth = self._worth_of(index)
+            self.total += worth - self.worth[index]
+            self.worth[index] = worth
         return self.total >= self.limit
 
     def chosen(self, most: int) -> list[int] | None:
@@ -70,7 +70,8 @@ class EventBasket:
     def __init__(self, settings: RiskSettings) -> None:
         self._settings = settings
         self._structure = -1
-        self._watches: dict[MarketId, tuple[_Watch, ...]] = {}
+        self._watches: dict[MarketId, tuple[tuple[_Watch, int], ...]] = {}
+        """Market to the baskets it is a leg of, and which leg."""
         self._by_basket: dict[str, _Watch | None] = {}
 
     def on_event(self, event: Event, state: StateView, now: MonoNs) -> Sequence[Intent | CancelLeg]:
@@ -80,12 +81,13 @@ class EventBasket:
                 self._watches.clear()
                 self._by_basket.clear()
                 self._structure = state.structure
-            watches = self._watches.get(market)
-            if watches is None:
-                watches = self._watches[market] = self._build(state.baskets_of(market), state)
-            if not watches:
-                return _NOTHING
-            passed = [watch for watch in watches if watch.touch(market)]
+            touched = self._watches.get(market)
+            if touched is None:
+                touched = self._watches[market] = self._legs(market, state)
+            passed: list[_Watch] | None = None
+            for watch, index in touched:
+                if watch.touch(event.book, index):
+                    passed = [*(passed or ()), watch]
             return self._examine(passed, state, now) if passed else _NOTHING
         if isinstance(event, Tick):
             if state.structure != self._structure:
@@ -96,6 +98,14 @@ class EventBasket:
             passed = [watch for watch in watches if watch.total >= watch.limit]
             return self._examine(passed, state, now) if passed else _NOTHING
         return _NOTHING
+
+    def _legs(self, market: MarketId, state: StateView) -> tuple[tuple[_Watch, int], ...]:
+        return tuple(
+            (watch, index)
+            for watch in self._build(state.baskets_of(market), state)
+            for index, book in enumerate(watch.books)
+            if book.market == market
+        )
 
     def _build(self, baskets: Sequence[Basket], state: StateView) -> tuple[_Watch, ...]:
         """Watches of these baskets, one object per basket however many markets lead to it."""

@@ -22,6 +22,7 @@ class Synthetic:
     """Answers Command("test_arb") and nothing else. kind is a basket kind of B-160."""
 
     name = "test"
+    hears_books = False
 
     def __init__(self, kind: str) -> None:
         self._kind = kind

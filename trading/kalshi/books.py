@@ -227,17 +227,15 @@ class KalshiBooks:
                 sid = self._count(frame.sid, frame.seq, _BOOKS)
                 if sid is None:
                     return
-            self._apply_delta(sid, frame.msg, now, wall)
+            body = frame.msg
+            entry = self._entries.get(body.market_ticker)
+            if entry is not None and entry.sid is sid and entry.book.ready:
+                self._apply_delta(entry, body, now, wall)
         else:
             self._apply_other(frame, wall)
 
-    def _apply_delta(self, sid: _Sid, body: DeltaBody, now: MonoNs, wall: WallNs) -> None:
-        entry = self._entries.get(body.market_ticker)
-        if entry is None or entry.sid is not sid:
-            return
+    def _apply_delta(self, entry: _Entry, body: DeltaBody, now: MonoNs, wall: WallNs) -> None:
         book = entry.book
-        if not book.ready:
-            return
         try:
             price = parse_price(body.price_dollars)
             if not 0 < price < ONE:

@@ -4,6 +4,7 @@ Rows are plain mappings because discovery passes them on to the matcher. What is
 of market) makes the market watch-only; it never raises for a single odd field, so one row cannot spoil a page.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,18 +52,31 @@ _RATES = {
 }
 
 _COUNTS: dict[str, Size] = {}
+_MOST_COUNTS = 4_096
+_USUAL = re.compile(r"-?\d+\.\d\d", re.ASCII).fullmatch
 
 
 def parse_count(text: str) -> Size:
-    """Parse a contract count such as "-54.00". Raises ValueError when it is no multiple of 0.01."""
+    """Parse a contract count such as "-54.00". Raises ValueError when it is no multiple of 0.01.
+
+    Remembers what it read: most changes of a stream are one of a few round numbers.
+    """
     known = _COUNTS.get(text)
     if known is not None:
         return known
+    size = _read_count(text)
+    if len(_COUNTS) >= _MOST_COUNTS:  # bounded, and what comes often is soon back
+        _COUNTS.clear()
+    _COUNTS[text] = size
+    return size
+
+
+def _read_count(text: str) -> Size:
+    if _USUAL(text) is not None:  # two decimals, as the stream writes them: no digit can be lost
+        return int(text[:-3] + text[-2:]) * COUNT_STEP  # type: ignore[return-value]  # Size() is a call, as dear as int()
     size = parse_size(text)
     if size % COUNT_STEP:
         raise ValueError(f"count {text!r} is no multiple of 0.01")
-    if len(_COUNTS) < 50_000:  # bounded: a feed of odd sizes cannot grow it without end
-        _COUNTS[text] = size
     return size
 
 
@@ -193,7 +207,7 @@ def levels_from(
     for rows, flip in ((yes, False), (no, not yes_view)):
         levels: dict[Price, Size] = {}
         for text, count in rows or ():
-            price, size = parse_price(text), parse_count(count)
+            price, size = parse_price(text), _read_count(count)  # a level's size hardly comes twice: nothing to remember
             if not 0 < price < ONE or size < 0:
                 raise ValueError(f"level {text!r} x {count!r} cannot stand in a book")
             if size:
