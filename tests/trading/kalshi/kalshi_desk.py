@@ -4,15 +4,8 @@ import asyncio
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from kalshi_fakes import (
-    BASE,
-    WS,
-    FakeDialer,
-    FakeHttp,
-    make_leg,
-    make_market,
-    reply,
-)
+from fakes import FakeDialer, FakeHttp, reply
+from kalshi_rows import BASE, PREFIX, WS, make_leg, make_market
 
 from trading.clock import SECOND, ManualClock
 from trading.http import Response
@@ -32,7 +25,7 @@ class Desk:
     """A client with its fakes; sleeps are noted and move the clock."""
 
     def __init__(self, *, key: bool = True, dialer: FakeDialer | None = None) -> None:
-        self.http = FakeHttp()
+        self.http = FakeHttp(base=PREFIX)
         self.clock = ManualClock()
         self.slept: list[float] = []
         self.signer = KalshiSigner("key-id", "ed25519", KEY.sign)

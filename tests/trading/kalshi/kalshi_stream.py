@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from kalshi_fakes import make_market
+from kalshi_rows import make_market
 
 from trading.book import Book, BookLost, MarketEvent
 from trading.clock import MS, SECOND

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kalshi_fakes import SHARED, make_market
+from kalshi_rows import SHARED, make_market
 from kalshi_stream import Stream, T, U, assert_book, delta, snapshot
 
 from trading.book import BookChanged

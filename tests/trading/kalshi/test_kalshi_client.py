@@ -5,12 +5,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from fakes import Call, reply
 from kalshi_desk import CREATE, DUPLICATE, NOT_FOUND, TICKER, Desk, created, filled_row, listed
-from kalshi_fakes import (
-    BASE,
-    Call,
-    reply,
-)
+from kalshi_rows import BASE
 
 from trading.clock import SECOND
 from trading.errors import (

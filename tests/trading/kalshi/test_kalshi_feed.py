@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from kalshi_fakes import BASE, WS, FakeDialer, FakeHttp, FakeWire, make_market, reply, settle
+from fakes import FakeDialer, FakeHttp, FakeWire, reply, settle
+from kalshi_rows import BASE, PREFIX, WS, make_market
 
 from trading.book import BookChanged, BookLost, MarketEvent
 from trading.clock import SECOND, ManualClock
@@ -95,8 +96,8 @@ async def test_feed_subscribes_and_builds_books() -> None:
 
         stats = room.feed.statistics()
 
-    assert wire.sent[0]["params"]["market_tickers"] == [T, U]
-    assert wire.sent[0]["params"]["use_yes_price"] is True
+    assert wire.messages()[0]["params"]["market_tickers"] == [T, U]
+    assert wire.messages()[0]["params"]["use_yes_price"] is True
     assert set(room.dialer.dialled[0]) == {"KALSHI-ACCESS-KEY", "KALSHI-ACCESS-TIMESTAMP", "KALSHI-ACCESS-SIGNATURE"}
     assert (stats.markets, stats.ready, stats.connected, stats.reconnects) == (2, 2, True, 0)
     assert [type(event) for event in room.events[:2]] == [BookChanged, BookChanged]
@@ -115,7 +116,7 @@ async def test_quiet_books_stay_proven() -> None:
         for _ in range(60):
             await room.let()
             oldest = max(oldest, room.clock.mono_ns() - book.proved_at)
-            for command in wire.sent[answered:]:
+            for command in wire.messages()[answered:]:
                 seq += 1
                 wire.put(snapshot(command["params"]["market_tickers"][0], seq))
             answered = len(wire.sent)
@@ -195,9 +196,9 @@ async def test_markets_spread_over_sockets() -> None:
         room.feed.watch([make_market(T), make_market(U)])
         await settle()
 
-    channels = [[command["params"]["channels"][0] for command in wire.sent] for wire in (one, two)]
+    channels = [[command["params"]["channels"][0] for command in wire.messages()] for wire in (one, two)]
     assert channels == [["orderbook_delta", "market_lifecycle_v2"], ["orderbook_delta"]]
-    assert two.sent[0]["params"]["market_tickers"] == [U]
+    assert two.messages()[0]["params"]["market_tickers"] == [U]
 
 
 async def test_unwatch_and_resync_reach_the_socket() -> None:
@@ -215,7 +216,7 @@ async def test_unwatch_and_resync_reach_the_socket() -> None:
         room.feed.unwatch([make_market(U).id])
         await room.let()
 
-        assert [command["params"]["action"] for command in wire.sent] == ["get_snapshot", "delete_markets"]
+        assert [command["params"]["action"] for command in wire.messages()] == ["get_snapshot", "delete_markets"]
         assert room.lost() == [T, U]
         assert list(room.feed.books) == [T]
 
@@ -233,7 +234,7 @@ def test_redial_starts_again_after_success() -> None:
 
 class Polls:
     def __init__(self) -> None:
-        self.http = FakeHttp()
+        self.http = FakeHttp(base=PREFIX)
         self.events: list[MarketEvent] = []
         self.clock = ManualClock()
         self.feed = PolledFeed(self.http, BASE, self.clock, self.events.append, interval_s=5, sleep=self.sleep)

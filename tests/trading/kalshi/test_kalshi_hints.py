@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from kalshi_fakes import make_leg, make_market
+from kalshi_rows import make_leg, make_market
 
 from trading.errors import Disconnected
 from trading.kalshi.hints import OrderHints

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from kalshi_fakes import make_market
+from kalshi_rows import make_market
 from kalshi_stream import Stream, T, assert_book, delta
 
 from trading.book import MarketChanged

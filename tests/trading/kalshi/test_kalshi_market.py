@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from kalshi_fakes import EVENT, SERIES, SHARED, make_market, market_row
+from kalshi_rows import EVENT, SERIES, SHARED, make_market, market_row
 
 from trading.errors import BadAnswer
 from trading.kalshi.wire import fee_terms, grid_from, levels_from, market_from, parse_time

@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 import pytest
-from kalshi_fakes import make_leg, make_market, reply
+from fakes import reply
+from kalshi_rows import make_leg, make_market
 
 from trading.errors import Misuse, Rejected, UnknownOutcome
 from trading.kalshi.orders import prepare_order, read_create, result_of_order

@@ -3,14 +3,9 @@
 from typing import Any
 
 import pytest
+from fakes import Call, reply
 from kalshi_desk import TICKER, Desk, filled_row, listed
-from kalshi_fakes import (
-    EVENT,
-    SERIES,
-    Call,
-    market_row,
-    reply,
-)
+from kalshi_rows import EVENT, SERIES, market_row
 
 from trading.clock import SECOND
 from trading.errors import (

@@ -3,12 +3,8 @@
 import asyncio
 from typing import Any
 
+from fakes import FakeDialer, FakeWire, settle
 from kalshi_desk import TICKER, Desk, filled_row, listed
-from kalshi_fakes import (
-    FakeDialer,
-    FakeWire,
-    settle,
-)
 
 from trading.errors import (
     AuthFailed,
@@ -40,7 +36,7 @@ async def test_private_stream_reports_our_legs_and_reconnects() -> None:
 
     assert (first.state, first.settled, first.client_order_id) == ("filled", True, order.client_order_id)
     assert (second.state, second.client_order_id) == ("none", later.client_order_id)
-    assert one.sent[0]["params"] == {"channels": ["fill", "user_orders"]}
+    assert one.messages()[0]["params"] == {"channels": ["fill", "user_orders"]}
     assert len(dialer.dialled) == 2
     assert [leg async for leg in updates] == []
 

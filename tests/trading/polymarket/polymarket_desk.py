@@ -1,103 +1,64 @@
-"""Short words for tests of orders: one market, one leg, one prepared order, the answers and trades of it."""
+"""A client over a fake HTTP and memory wires: every answer is given, no time passes."""
 
-import json
 from typing import Any
 
-from trading.clock import SECOND
-from trading.ids import ArbId, leg_id
-from trading.market import POLYMARKET, Action, FeeTerms, Market, MarketId, Outcome
-from trading.order import LegRequest, LegResult, Purpose, Tif, Want
-from trading.polymarket.orders import answered, prepare
-from trading.polymarket.sign import Account
+from fakes import FakeHttp, reply
+from polymarket_rows import ACCOUNT, NO, YES, leg, trade
+
+from trading.clock import SECOND, ManualClock
+from trading.ids import SeededIds
+from trading.market import MarketId
+from trading.order import LegResult
+from trading.polymarket.client import PolymarketClient
+from trading.polymarket.sign import ApiCredentials
 from trading.secrets import Secret
-from trading.units import Money, MonoNs, Price, Size, WallNs, parse_price, parse_size
-from trading.venue import Prepared
+from trading.venue import Prepared, SignedOrder
 
-KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
-WALLET = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
-ACCOUNT = Account(Secret(KEY), WALLET, 3, 137)
-YES, NO = "1234", "5678"
-NOW = WallNs(1_790_000_000 * SECOND)
+CREDENTIALS = ApiCredentials("uuid-1", Secret("AAECAwQFBgcICQoLDA0ODw=="), Secret("phrase"))
+ID = MarketId("0xcc")
+PARAMS = {"c": ID, "t": [{"t": YES, "o": "Yes"}, {"t": NO, "o": "No"}], "mts": 0.01, "mos": 5, "ao": True}
+PARAMS["fd"] = {"r": 0.05, "e": 1, "to": True}
 
 
-def market(**changes: Any) -> Market:
-    base: dict[str, Any] = {
-        "id": MarketId("0xcc"),
-        "venue": POLYMARKET,
-        "event_id": "e",
-        "question": "q",
-        "tokens": (YES, NO),
-        "grid": ((Price(100), Price(9_900), Price(100)),),
-        "min_size": Size(10_000),
-        "min_cost": Money(1_000_000),
-        "fees": FeeTerms(schedule="polymarket", taker=50_000_000),
-        "version": "v1",
-    }
-    return Market(**{**base, **changes})
+class Desk:
+    """A client with its fakes; sleeps are noted."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.http = FakeHttp(missing=reply(404, {"error": "not found"}))
+        self.http.on("GET", "/clob-markets/0xcc", PARAMS)
+        self.clock = ManualClock()
+        self.slept: list[float] = []
+        self.ids = SeededIds(self.clock, 1)
+        given: dict[str, Any] = {"account": ACCOUNT, "credentials": CREDENTIALS, "ws": None, **changes}
+        self.client = PolymarketClient(
+            self.http,
+            "https://clob.test/",
+            "https://data.test",
+            given["account"],
+            given["credentials"],
+            self.clock,
+            self.ids,
+            ws=given["ws"],
+            sleep=self.sleep,
+        )
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+    async def signed(self, **changes: Any) -> SignedOrder:
+        """An order due in 5 s; changes are those of polymarket_rows.leg."""
+        market = await self.client.market(ID)
+        wanted = leg(**{"deadline": self.clock.mono_ns() + 5 * SECOND, **changes})
+        return await self.client.sign(self.client.prepare(wanted, market, self.ids, self.clock))
+
+    async def send(self, order: SignedOrder) -> LegResult:
+        return await self.client.send(order, deadline=order.prepared.leg.deadline)
 
 
-def leg(
-    *,
-    action: Action = Action.BUY,
-    outcome: Outcome = Outcome.YES,
-    limit: str = "0.56",
-    size: str = "50",
-    tif: Tif = Tif.IOC,
-    post_only: bool = False,
-    purpose: Purpose = "open",
-) -> LegRequest:
-    want = Want(
-        market=MarketId("0xcc"),
-        outcome=outcome,
-        action=action,
-        limit=parse_price(limit),
-        size=parse_size(size),
-        tif=tif,
-        post_only=post_only,
-    )
-    return LegRequest(
-        leg_id=leg_id(ArbId(bytes(14)), 0, 0),
-        want=want,
-        venue=POLYMARKET,
-        purpose=purpose,
-        max_cost=Money(10**9),
-        world="sim",
-        epoch=1,
-        deadline=MonoNs(10**15),
-    )
+def traded(order: Prepared, size: str = "50", price: str = "0.56", status: str = "MATCHED") -> dict[str, Any]:
+    """A trade of an order with one maker, as list and user channel show it."""
+    return trade(order, [(size, price, order.fields["token"])], status=status) | {"event_type": "trade"}
 
 
-def order(given_leg: LegRequest | None = None, **changes: Any) -> Prepared:
-    return prepare(given_leg or leg(), market(**changes), ACCOUNT, salt=12345, timestamp_ms=1_790_000_000_456)
-
-
-def answer(put: Prepared, status: int = 200, body: Any = None, headers: dict[str, str] | None = None) -> LegResult:
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return answered(put, status, headers or {}, raw, now=NOW)
-
-
-def taken(put: Prepared, making: str, taking: str, **changes: Any) -> dict[str, Any]:
-    row = {"success": True, "errorMsg": "", "orderID": put.venue_order_id, "status": "matched", "tradeIDs": ["t1"]}
-    return {**row, "makingAmount": making, "takingAmount": taking, "transactionsHashes": [], **changes}
-
-
-def trade(put: Prepared, makers: list[tuple[str, str, str]], *, status: str = "CONFIRMED", name: str = "t1") -> dict[str, Any]:
-    """makers: (matched amount, price, asset id)."""
-    size = sum(parse_size(amount) for amount, _, _ in makers)
-    return {
-        "id": name,
-        "taker_order_id": put.venue_order_id,
-        "market": "0xcc",
-        "asset_id": put.fields["token"],
-        "side": put.fields["side"],
-        "size": f"{size / 1_000_000:.6f}",
-        "price": makers[0][1],
-        "status": status,
-        "match_time": "1790000001",
-        "trader_side": "TAKER",
-        "fee_rate_bps": "1000",
-        "maker_orders": [
-            {"order_id": f"0xm{i}", "matched_amount": amount, "price": price, "asset_id": asset, "maker_address": "0x9"}
-            for i, (amount, price, asset) in enumerate(makers)
-        ],
-    }
+def page(*rows: Any, cursor: str = "LTE=") -> dict[str, Any]:
+    return {"limit": 100, "count": len(rows), "next_cursor": cursor, "data": list(rows)}

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from polymarket_bench import FakeWire
+from fakes import FakeWire
 
 from trading.book import BookLost, MarketEvent
 from trading.clock import SECOND, ManualClock
@@ -91,7 +91,7 @@ class Bench:
 
     async def tell(self, wire: int, *frames: dict[str, Any] | bytes) -> None:
         for frame in frames:
-            self.wires[wire].inbox.put_nowait(frame if isinstance(frame, bytes) else json.dumps(frame).encode())
+            self.wires[wire].put(frame)
         await self.settle()
 
 
@@ -133,7 +133,7 @@ async def test_lost_socket_loses_its_books_and_is_dialled_again() -> None:
     async with bench.running():
         await bench.tell(0, book(1))
         ready = bench.feed.books[MarketId("0x1")].ready
-        bench.wires[0].inbox.put_nowait(None)
+        bench.wires[0].end()
         await bench.settle()
         lost = bench.feed.books[MarketId("0x1")].ready
         await bench.tell(1, book(1))

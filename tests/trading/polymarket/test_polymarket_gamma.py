@@ -1,9 +1,7 @@
 """The catalogue over a fake HTTP: cursors, loops, waits."""
 
-from collections import deque
-
 import pytest
-from polymarket_bench import Bench
+from polymarket_desk import Desk
 
 from trading.errors import BadAnswer, Throttled, Unreachable
 from trading.polymarket.gamma import Gamma
@@ -11,23 +9,27 @@ from trading.polymarket.gamma import Gamma
 
 async def test_gamma_follows_cursors_not_page_lengths() -> None:
     """Short pages go on while a cursor is given; booleans and lists are written as the venue reads them."""
-    bench = Bench()
-    bench.http.routes["GET /gamma/events/keyset"] = deque(
-        [{"events": [{"id": 1}], "next_cursor": "a"}, {"events": [], "next_cursor": "b"}, {"events": [{"id": 2}]}]
+    desk = Desk()
+    desk.http.on(
+        "GET",
+        "/gamma/events/keyset",
+        {"events": [{"id": 1}], "next_cursor": "a"},
+        {"events": [], "next_cursor": "b"},
+        {"events": [{"id": 2}]},
     )
-    gamma = Gamma(bench.http, "https://x.test/gamma/", sleep=bench.sleep)
+    gamma = Gamma(desk.http, "https://x.test/gamma/", sleep=desk.sleep)
     pages = [page async for page in gamma.event_pages(closed=False, tag_id=[1, 2])]
 
     assert pages == [[{"id": 1}], [], [{"id": 2}]]
-    assert bench.http.query(0) == {"closed": ["false"], "tag_id": ["1", "2"], "limit": ["100"]}
-    assert bench.http.query(2)["after_cursor"] == ["b"]
+    assert desk.http.calls[0].params == {"closed": ["false"], "tag_id": ["1", "2"], "limit": ["100"]}
+    assert desk.http.calls[2].params["after_cursor"] == ["b"]
 
 
 async def test_gamma_stops_at_a_cursor_loop() -> None:
     """A cursor that comes back ends the walk with an error."""
-    bench = Bench()
-    bench.http.routes["GET /events/keyset"] = {"events": [], "next_cursor": "a"}
-    gamma = Gamma(bench.http, "https://x.test", sleep=bench.sleep)
+    desk = Desk()
+    desk.http.on("GET", "/events/keyset", {"events": [], "next_cursor": "a"})
+    gamma = Gamma(desk.http, "https://x.test", sleep=desk.sleep)
 
     with pytest.raises(BadAnswer, match="repeats"):
         _ = [page async for page in gamma.pages()]
@@ -35,32 +37,32 @@ async def test_gamma_stops_at_a_cursor_loop() -> None:
 
 async def test_gamma_reads_wait_as_told_or_by_the_schedule() -> None:
     """429 waits 4, 8, 16, 32, 64 s or Retry-After, at most five times (B-210); other errors do not wait."""
-    bench = Bench()
-    gamma = Gamma(bench.http, "https://x.test", sleep=bench.sleep)
-    bench.http.routes["GET /markets/7"] = deque([(429, b""), (429, b"", {"retry-after": "1.5"}), {"id": "7"}])
+    desk = Desk()
+    gamma = Gamma(desk.http, "https://x.test", sleep=desk.sleep)
+    desk.http.on("GET", "/markets/7", (429, b""), (429, b"", {"retry-after": "1.5"}), {"id": "7"})
     market = await gamma.market("7")
-    waits = bench.slept[:]
-    bench.http.routes["GET /markets/7"] = (429, b"")
+    waits = desk.slept[:]
+    desk.http.on("GET", "/markets/7", (429, b""))
     with pytest.raises(Throttled):
         await gamma.market("7")
 
     assert market == {"id": "7"}
     assert waits == [4, 1.5]
-    assert bench.slept[2:] == [4, 8, 16, 32, 64]
+    assert desk.slept[2:] == [4, 8, 16, 32, 64]
     assert await gamma.market("8") is None
     with pytest.raises(Unreachable):
-        bench.http.routes["GET /markets/7"] = (502, b"")
+        desk.http.on("GET", "/markets/7", (502, b""))
         await gamma.market("7")
 
 
 async def test_gamma_finds_markets_by_condition_id_and_teams_by_league() -> None:
     """A condition id is looked up in the keyset list; teams are read page by page."""
-    bench = Bench()
-    gamma = Gamma(bench.http, "https://x.test", sleep=bench.sleep)
-    bench.http.routes["GET /markets/keyset"] = {"markets": [{"conditionId": "0xCC", "id": "1"}]}
+    desk = Desk()
+    gamma = Gamma(desk.http, "https://x.test", sleep=desk.sleep)
+    desk.http.on("GET", "/markets/keyset", {"markets": [{"conditionId": "0xCC", "id": "1"}]})
     full = [{"id": i} for i in range(100)]
-    bench.http.routes["GET /teams"] = deque([full, [{"id": 200}]])
+    desk.http.on("GET", "/teams", full, [{"id": 200}])
 
     assert (await gamma.market("0xcc") or {})["id"] == "1"
     assert len(await gamma.teams("nba")) == 101
-    assert bench.http.query()["offset"] == ["100"]
+    assert desk.http.calls[-1].params["offset"] == ["100"]

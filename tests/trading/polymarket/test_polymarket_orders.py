@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from polymarket_desk import ACCOUNT, NO, WALLET, YES, answer, leg, order, taken
+from polymarket_rows import ACCOUNT, NO, WALLET, YES, answer, leg, order, taken
 
 from trading.errors import Rejected, UnknownOutcome
 from trading.market import Action, MarketId, Outcome

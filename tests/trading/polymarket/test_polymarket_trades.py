@@ -1,7 +1,7 @@
 """Look-ups: what an order's state and its listed trades make of it."""
 
 import pytest
-from polymarket_desk import NO, YES, leg, order, trade
+from polymarket_rows import NO, YES, leg, order, trade
 
 from trading.errors import BadAnswer
 from trading.market import FeeTerms
