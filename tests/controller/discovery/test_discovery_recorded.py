@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections import Counter
 
 import pytest
 from discovery_recorded import SHARED, labelled, universe
@@ -74,13 +75,15 @@ def test_recorded_winners_moved_by_a_day_never_match(days):
 
 def test_recorded_spread_total_and_segment_rows_never_get_a_key():
     """Every recorded market whose category is not a winner stays out on at least one venue."""
-    for row in labelled():
-        kind = row["category"].rpartition(".")[2]
-        if kind in ("moneyline", "moneyline_2way", "moneyline_3way", "moneyline_draw") or row["category"].startswith(
-            "sports.nba"
-        ):
-            continue
-        assert proposals([row]) == [], row["pair_id"]
+    winners = ("moneyline", "moneyline_2way", "moneyline_3way", "moneyline_draw")
+    others = [
+        row
+        for row in labelled()
+        if row["category"].rpartition(".")[2] not in winners and not row["category"].startswith("sports.nba")
+    ]
+
+    assert len(others) == 687
+    assert [row["pair_id"] for row in others if proposals([row])] == []
 
 
 def test_recorded_nba_catalogues_match_all_listed_games():
@@ -104,17 +107,21 @@ def test_recorded_nba_catalogues_match_all_listed_games():
 def test_recorded_kalshi_catalogue_gives_a_key_to_every_game_winner_and_to_nothing_else():
     """Sixty-one verbatim events of August 2026: every GAME market is read, no spread, total or future is."""
     events = read("kalshi_events_sports_2026-08.json.gz")["events"]
-    for event in events:
-        winner = event["event_ticker"].partition("-")[0].endswith("GAME")
-        for market in event["markets"]:
-            assert isinstance(kalshi_key(event, market), Keyed) is winner, market["ticker"]
+    rows = [
+        (event["event_ticker"].partition("-")[0].endswith("GAME"), event, market)
+        for event in events
+        for market in event["markets"]
+    ]
+
+    assert Counter(winner for winner, _, _ in rows) == {True: 91, False: 212}
+    assert [row["ticker"] for winner, event, row in rows if isinstance(kalshi_key(event, row), Keyed) is not winner] == []
 
 
 def test_recorded_futures_and_noisy_universe_never_match():
     """Championship markets have no game key, and a mixed noisy universe only yields games both venues list."""
-    for event in read("polymarket_events_wnba_2026-07.json"):
-        for market in event["markets"]:
-            assert not isinstance(polymarket_key(event, market), Keyed)
+    futures = [(event, market) for event in read("polymarket_events_wnba_2026-07.json") for market in event["markets"]]
+    assert len(futures) == 6
+    assert not any(isinstance(polymarket_key(event, market), Keyed) for event, market in futures)
     kalshi, polymarket = [], []
     for line in (SHARED / "events_unlabelled_2026-05.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
