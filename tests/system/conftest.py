@@ -1,5 +1,6 @@
 """Throwaway accounts, made once (an RSA key takes a tenth of a second), and the marker of every test of this folder."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,7 @@ def credentials(tmp_path_factory: pytest.TempPathFactory) -> Credentials:
 
 
 @pytest.fixture
-async def venues(credentials: Credentials):
+async def venues(credentials: Credentials) -> AsyncIterator[Venues]:
     """Both simulated venues on loopback with two games, every book at rest."""
     async with open_venues(credentials) as opened:
         yield opened
-
-
-__all__ = ["Venues"]

@@ -67,6 +67,8 @@ class Tap:
         self.headers: Callable[[], Mapping[str, str]] = dict
         """More headers for every answer: the venue's date."""
         self.sessions: list[Session] = []
+        self.private: list[Session] = []
+        """Streams opened, and Polymarket's user streams apart."""
         self.way_ns = 0
         """How long an order is on its way to the engine."""
 
@@ -79,7 +81,7 @@ class Tap:
     def connect(self, request: Request) -> Session | Refusal:
         opened = self.core.connect(request)
         if isinstance(opened, Session):
-            self.sessions.append(opened)
+            (self.private if request.path.endswith("/user") else self.sessions).append(opened)
         return opened
 
     def handle(self, request: Request) -> Response:
@@ -325,6 +327,10 @@ class Desk:
         """Wait until both venues confirmed everything."""
         left = await self.system.runtime.settle(8.0)
         assert left == (), f"still unconfirmed: {left}"
+
+    def polymarket_legs_open(self) -> int:
+        """Legs on Polymarket whose outcome is not known."""
+        return sum(leg.venue == POLYMARKET for leg in self.system.ports.journal.open_legs())
 
     def ghosts(self) -> int:
         """Booked legs with a fill that the venue took back."""

@@ -18,7 +18,7 @@ from system_bench import Venues, open_venues
 from trading.clock import MS, SECOND, SystemClock
 from trading.secrets import write_private
 from trading.sim.credentials import Credentials
-from trading.units import WallNs
+from trading.units import MonoNs, WallNs
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 30.0
@@ -179,11 +179,18 @@ async def test_a_live_start_with_a_wrong_key_ends_before_anything_is_traded(venu
     assert venues.orders == (0, 0)
 
 
-class Ahead(SystemClock):
+class Ahead:
     """The venues' clock when ours is a minute behind."""
 
+    def __init__(self) -> None:
+        self.boot_id = b"test"
+        self._true = SystemClock()
+
     def wall_ns(self) -> WallNs:
-        return WallNs(super().wall_ns() + 60 * SECOND)
+        return WallNs(self._true.wall_ns() + 60 * SECOND)
+
+    def mono_ns(self) -> MonoNs:
+        return self._true.mono_ns()
 
 
 async def test_doctor_explains_a_skewed_clock(credentials: Credentials, tmp_path: Path) -> None:

@@ -9,28 +9,23 @@ from system_bench import Venues, assert_hedged, assert_ledger_equals_venues, on_
 
 from trading.clock import SECOND
 from trading.market import KALSHI, POLYMARKET
-from trading.sim.core import Request, Response
 
 
 async def test_an_unanswered_first_leg_is_looked_up_and_then_hedged_by_the_exit_rule(venues: Venues, tmp_path: Path) -> None:
     """B-093: the order was taken in and the answer lost. Kalshi gets nothing until the look-up proved the fill, and no second
     order is placed on Polymarket; the excess completes with the books of then."""
-    looked_up: list[bool] = []
-
-    def note(request: Request) -> Response | None:
-        if request.path.startswith(("/data/order", "/data/trades")) and venues.polymarket.orders:
-            looked_up.append(not venues.kalshi.orders)
-        return None
-
-    venues.polymarket.before = note
     venues.polymarket.core.fail_next("drop_after_accept")
+    open_then: list[int] = []
     async with trading(venues, tmp_path) as desk:
+        on_arrival(venues.kalshi, lambda market, order: open_then.append(desk.polymarket_legs_open()))
+        for session in venues.polymarket.private:
+            session.frozen = True  # its hint would be quicker than the doubt
         venues.open_arb(venues.games[0])
         (closed,) = await desk.until_closed()
         await desk.settle()
 
         assert [sent.status for sent in venues.polymarket.orders] == [0]
-        assert looked_up[0] is True
+        assert open_then == [0]
         assert (closed.outcome, closed.matched, closed.unhedged) == ("matched", 20_000_000, 0)
         assert len(venues.kalshi.orders) == 1
         legs = [desk.system.ports.journal.stored(result.leg_id) for result in closed.results]
