@@ -26,7 +26,7 @@ class RiskSettings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     # Plan (execution.md 2)
-    execution_mode: Literal["auto", "concurrent", "poly_first", "kalshi_first"] = "auto"  # B-052
+    execution_mode: Literal["auto", "concurrent", "poly_first", "kalshi_first"] = "auto"  # EXECUTION_MODE (B-052)
     doubtful_venue: Venue = POLYMARKET  # holds takers, sizes buys in cash: its leg goes first unless the table says otherwise
     plan_min_samples: int = 30  # PLAN_MIN_SAMPLES
     hold_unknown_ms: int = 3_000  # HOLD_UNKNOWN_MS
@@ -69,13 +69,11 @@ class RiskSettings(msgspec.Struct, frozen=True, kw_only=True):
     redeem_delay_days: int = 1  # one day after the later settlement
 
     # Gate (execution.md 4)
-    require_pair_approval: Literal["auto", "all", "none"] = (
-        "auto"  # B-056: discovery approves by it; none admits proposed pairs
-    )
-    allow_unverified_live: bool = False  # B-406
+    require_pair_approval: Literal["auto", "all", "none"] = "auto"  # REQUIRE_PAIR_APPROVAL (B-056): none admits proposed pairs
+    allow_unverified_live: bool = False  # ALLOW_UNVERIFIED_LIVE (B-406)
     allow_live_test_arb: bool = False  # B-072
-    enable_event_baskets: bool = True  # B-405
-    feed_proof_max_ms: int = 2_000  # B-400
+    enable_event_baskets: bool = True  # ENABLE_EVENT_BASKETS (B-405)
+    feed_proof_max_ms: int = 2_000  # FEED_PROOF_MAX_MS (B-400)
     restart_quarantine_ms: int = 150_000  # RESTART_QUARANTINE_SECS
     start_blackout_ms: int = 60_000  # START_BLACKOUT_SECS
     no_new_before_close_ms: int = 120_000  # NO_NEW_BEFORE_CLOSE_SECS
@@ -85,8 +83,8 @@ class RiskSettings(msgspec.Struct, frozen=True, kw_only=True):
     unwind_daily_budget: Money = Money(25 * DOLLAR)  # UNWIND_DAILY_BUDGET_USD, dollars a day
 
     # Limits, dollars in all of them unless contracts
-    max_trade_size: Money = Money(1_000 * DOLLAR)  # B-046
-    max_position_per_market: Money = Money(5_000 * DOLLAR)  # B-047
+    max_trade_size: Money = Money(1_000 * DOLLAR)  # MAX_TRADE_SIZE (B-046)
+    max_position_per_market: Money = Money(5_000 * DOLLAR)  # MAX_POSITION_PER_MARKET (B-047)
     event_max_cost: Money = Money(500 * DOLLAR)  # EVENT_MAX_COST_USD
     event_max_worst_loss: Money = Money(50 * DOLLAR)  # EVENT_MAX_WORST_LOSS_USD
     naked_max_contracts_event: Size = Size(25 * CONTRACT)  # NAKED_MAX_CONTRACTS_EVENT
@@ -98,7 +96,7 @@ class RiskSettings(msgspec.Struct, frozen=True, kw_only=True):
     unwind_cash_reserve_ppm: int = 50_000  # UNWIND_CASH_RESERVE of the shard's cash
 
     # Claims and miss memory (B-432, B-205)
-    trade_cooldown_ms: int = 0  # B-053
+    trade_cooldown_ms: int = 0  # TRADE_COOLDOWN_SECS (B-053)
     cooldown_match_ms: int = 0  # COOLDOWN_MATCH_MS
     book_reflects_ms: int = 500  # our fill is in the book by then
     miss_backoff_ms: int = 2_000  # MISS_BACKOFF_MS, doubling
@@ -110,13 +108,13 @@ class RiskSettings(msgspec.Struct, frozen=True, kw_only=True):
     one_sided_block_ms: int = 300_000
 
     # Breaker (section 11)
-    cb_enabled: bool = True  # B-038
-    cb_max_position_per_market: Size = Size(100 * CONTRACT)  # B-039
-    cb_max_total_position: Size = Size(500 * CONTRACT)  # B-040
-    cb_max_daily_loss: Money = Money(50 * DOLLAR)  # B-041, dollars (the variable is in cents)
-    cb_max_consecutive_errors: int = 5  # B-042
-    cb_cooldown_ms: int = 60_000  # B-043
-    cb_reset_utc_secs: int = 0  # B-199: second of the UTC day at which the day begins
+    cb_enabled: bool = True  # CB_ENABLED (B-038)
+    cb_max_position_per_market: Size = Size(100 * CONTRACT)  # CB_MAX_POSITION_PER_MARKET (B-039)
+    cb_max_total_position: Size = Size(500 * CONTRACT)  # CB_MAX_TOTAL_POSITION (B-040)
+    cb_max_daily_loss: Money = Money(50 * DOLLAR)  # CB_MAX_DAILY_LOSS (B-041, in cents there)
+    cb_max_consecutive_errors: int = 5  # CB_MAX_CONSECUTIVE_ERRORS (B-042)
+    cb_cooldown_ms: int = 60_000  # CB_COOLDOWN_SECS (B-043)
+    cb_reset_utc_secs: int = 0  # CB_RESET_UTC_SECS (B-199)
 
 
 class Lot(msgspec.Struct, frozen=True):
