@@ -1,27 +1,49 @@
 """What we hold, market by market and event by event.
 
-Contracts are signed (positive = YES); buying the other outcome nets, as both venues' books do once sets are merged. Markets
-that ask the same belong to one question with a polarity, so that a hedge on another venue counts as one (B-443).
+Both outcomes of a market are kept with what they cost. Kalshi nets them by itself and pays the dollar back; elsewhere nothing
+merges them yet, so a set of both stays held, with its cash, until it settles: every cap in dollars sees it. Signed contracts
+(positive = YES) are what stands beyond such sets. Markets that ask the same belong to one question with a polarity, so that a
+hedge on another venue counts as one (B-443).
 """
 
 from collections.abc import Iterable
 
 from controller.model import EventId, Pair
 from controller.risk.limits import Lot, naked_contracts, worst_loss
-from trading.market import MarketId, Outcome
+from trading.market import KALSHI, Action, MarketId, Outcome, Venue
+from trading.order import LegRequest
 from trading.units import Money, Size
 
 __all__ = ["Positions"]
 
 _HALF_DAY_NS = 43_200_000_000_000
+_NETTING: frozenset[Venue] = frozenset({KALSHI})
+"""Venues where the two outcomes of a market cancel at once, for cash."""
 
 
 class _Holding:
-    __slots__ = ("contracts", "cost")
+    """Contracts and their cash by outcome; counts are never negative once a fill is booked."""
+
+    __slots__ = ("contracts", "costs")
 
     def __init__(self) -> None:
-        self.contracts = 0
-        self.cost = 0
+        self.contracts = [0, 0]
+        self.costs = [0, 0]
+
+    @property
+    def net(self) -> int:
+        return self.contracts[Outcome.YES] - self.contracts[Outcome.NO]
+
+    @property
+    def cost(self) -> int:
+        return sum(self.costs)
+
+    def take(self, outcome: Outcome, contracts: int) -> None:
+        """Give contracts (at most those held) away with their share of the cost."""
+        held = self.contracts[outcome]
+        if contracts:
+            self.costs[outcome] -= self.costs[outcome] * contracts // held
+            self.contracts[outcome] = held - contracts
 
 
 class Positions:
@@ -73,54 +95,76 @@ class Positions:
     def markets_of(self, event: EventId) -> Iterable[MarketId]:
         return self._markets.get(event, ())
 
-    def apply_trade(self, market: MarketId, contracts: int, cash_out: int) -> None:
-        """Book signed contracts and the cash that left for them. What closes a holding takes its share of the cost away."""
-        holding = self._held.setdefault(market, _Holding())
-        held = holding.contracts
-        if held == 0 or (held > 0) == (contracts > 0):
-            holding.cost += cash_out
-        else:
-            closed = min(abs(held), abs(contracts))
-            holding.cost -= holding.cost * closed // abs(held)
-            left = abs(contracts) - closed
-            if left:
-                holding.cost += cash_out * left // abs(contracts)
-        holding.contracts += contracts
-        if holding.contracts == 0:
+    def apply_fill(self, leg: LegRequest, contracts: int, cash_out: int) -> None:
+        """Book what changed about a leg: contracts filled and the cash that left for them, both negative when taken back.
+
+        A sale takes its share of the cost away, whatever it fetched; a contract sold that was not held is one of the other
+        outcome, bought for a dollar less what it fetched. Without contracts it is a correction of the cost (fees).
+        """
+        market, outcome = leg.want.market, leg.want.outcome
+        holding = self._held.get(market)
+        if holding is None:
+            if not contracts:
+                return
+            holding = self._held[market] = _Holding()
+        if leg.want.action is Action.SELL and contracts > 0:
+            part = min(contracts, holding.contracts[outcome])
+            holding.take(outcome, part)
+            rest = contracts - part
+            holding.contracts[outcome] -= rest
+            holding.costs[outcome] += cash_out * rest // contracts
+        elif contracts or holding.contracts[outcome]:
+            holding.contracts[outcome] += contracts if leg.want.action is Action.BUY else -contracts
+            holding.costs[outcome] += cash_out
+        self._tidy(holding, outcome, nets=leg.venue in _NETTING)
+        if holding.contracts == [0, 0]:
             del self._held[market]
         self._touch(market)
 
-    def apply_fee(self, market: MarketId, change: int) -> None:
-        """Correct the cost when the venue's own amounts replace estimates."""
-        holding = self._held.get(market)
-        if holding is not None:
-            holding.cost += change
-            self._touch(market)
+    @staticmethod
+    def _tidy(holding: _Holding, outcome: Outcome, *, nets: bool) -> None:
+        """Turn contracts that are owed into the other outcome, and cancel sets where the venue does."""
+        short = -holding.contracts[outcome]
+        if short >= 0:  # none left: what its cost still says belongs to the contracts owed, a dollar each
+            holding.contracts[outcome.other] += short
+            holding.costs[outcome.other] += holding.costs[outcome] + short if short else 0
+            holding.contracts[outcome] = holding.costs[outcome] = 0
+        if nets:
+            both = min(holding.contracts)
+            holding.take(Outcome.YES, both)
+            holding.take(Outcome.NO, both)
 
     def set_position(self, market: MarketId, contracts: int, cost: Money) -> None:
         """Adopt a position as the ledger or the venue states it: at start and on settlement."""
         self._held.pop(market, None)
         if contracts:
             holding = self._held[market] = _Holding()
-            holding.contracts = contracts
-            holding.cost = cost
+            outcome = Outcome.YES if contracts > 0 else Outcome.NO
+            holding.contracts[outcome] = abs(contracts)
+            holding.costs[outcome] = cost
         self._touch(market)
 
     def contracts(self, market: MarketId) -> int:
-        """Signed contracts held, YES positive."""
+        """Signed contracts held beyond sets of both outcomes, YES positive."""
         holding = self._held.get(market)
-        return holding.contracts if holding else 0
+        return holding.net if holding else 0
+
+    def held(self, market: MarketId) -> tuple[Size, Size]:
+        """Contracts of YES and of NO; the smaller number is held as sets, each worth a dollar at settlement."""
+        holding = self._held.get(market)
+        return (Size(holding.contracts[0]), Size(holding.contracts[1])) if holding else (Size(0), Size(0))
 
     def cost(self, market: MarketId) -> Money:
         holding = self._held.get(market)
         return Money(max(0, holding.cost)) if holding else Money(0)
 
     def all(self) -> dict[MarketId, tuple[int, Money]]:
-        """Signed contracts and cost per market, for views and reconciliation."""
-        return {market: (holding.contracts, Money(holding.cost)) for market, holding in self._held.items()}
+        """Signed contracts and cost per market, held sets with none and their cost, for views and reconciliation."""
+        return {market: (holding.net, Money(holding.cost)) for market, holding in self._held.items()}
 
     def total_contracts(self) -> Size:
-        return Size(sum(abs(holding.contracts) for holding in self._held.values()))
+        """Contracts that can still win or lose: sets cannot."""
+        return Size(sum(abs(holding.net) for holding in self._held.values()))
 
     def event_cost(self, event: EventId) -> Money:
         return Money(sum(self.cost(market) for market in self._markets.get(event, ())))
@@ -142,9 +186,9 @@ class Positions:
                 continue
             root, polarity = self._question.get(market, (market, 1))
             entry = sums.setdefault(root, [0, 0, 0])
-            net = holding.contracts * polarity
-            entry[0] += max(0, net)
-            entry[1] += max(0, -net)
+            yes, no = holding.contracts if polarity > 0 else reversed(holding.contracts)
+            entry[0] += yes
+            entry[1] += no
             entry[2] += holding.cost
             if market in self._exclusive and polarity > 0:
                 exclusive.add(root)

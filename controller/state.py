@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from controller.cash import Cash, Shard
+from controller.debits import Debits
 from controller.lessons import Kind, Lessons
 from controller.model import (
     ArbClosed,
@@ -54,17 +55,6 @@ class Counters(msgspec.Struct):
     unknown_results: int = 0
 
 
-class _Debit:
-    """Depth that we took and the book may still show: from asks or from bids, in contracts."""
-
-    __slots__ = ("asks", "at", "size")
-
-    def __init__(self, asks: bool, size: int, at: MonoNs) -> None:
-        self.asks = asks
-        self.size = size
-        self.at = at
-
-
 class State:
     """The controller's knowledge. Implements strategy.base.StateView."""
 
@@ -89,7 +79,7 @@ class State:
         self.last_match: dict[EventId, MonoNs] = {}
         self._baskets_of: dict[MarketId, tuple[Basket, ...]] = {}
         self._moves: dict[MarketId, Moves] = {}
-        self._debits: dict[MarketId, list[_Debit]] = {}
+        self._debits = Debits(settings.book_reflects_ms * MS)
         self._restarted: dict[Venue, MonoNs] = {}
         self._disturbed: dict[EventId, MonoNs] = {}
         self._triggers: dict[Venue, int] = {}
@@ -124,31 +114,13 @@ class State:
 
     def depth(self, market: MarketId, outcome: Outcome, now: MonoNs) -> Sequence[tuple[Price, Size]]:
         """What a BUY may still take, best first: the book less what we took from it a moment ago (B-441)."""
-        levels = self.books[market].levels(outcome, Action.BUY)
-        if not self.debited(market, now):
-            return levels
-        left = sum(debit.size for debit in self._debits[market] if debit.asks is (outcome is Outcome.YES))
-        kept = []
-        for price, size in levels:
-            part = min(left, size)
-            left -= part
-            if size > part:
-                kept.append((price, Size(size - part)))
-        return kept
+        book = self.books[market]
+        return self._debits.depth(book, outcome) if self._debits.stand(book, now) else book.levels(outcome, Action.BUY)
 
     def debited(self, market: MarketId, now: MonoNs) -> bool:
-        """Whether the book may still show what we took: until it changed after our fill, or 500 ms."""
-        debits = self._debits.get(market)
-        if not debits:
-            return False
-        changed = self.books[market].changed_at if market in self.books else now
-        age = self._settings.book_reflects_ms * MS
-        kept = [debit for debit in debits if changed <= debit.at and now < debit.at + age]
-        if kept:
-            self._debits[market] = kept
-        else:
-            del self._debits[market]
-        return bool(kept)
+        """Whether the book may still show what we took: until the levels we took shrank by our fill, or 500 ms."""
+        book = self.books.get(market)
+        return book is not None and self._debits.stand(book, now)
 
     def sigma(self, market: MarketId, now: MonoNs) -> float:
         """Measured volatility in cents per sqrt(s), without a floor."""
@@ -374,15 +346,12 @@ class State:
         filled = result.filled - (old.filled if old else 0)
         cash_out = result.cost + result.fee - (old.cost + old.fee if old else 0)
         want = request.want
-        longer = (want.outcome is Outcome.YES) is (want.action is Action.BUY)
-        if filled:
-            self.positions.apply_trade(want.market, filled if longer else -filled, cash_out)
-        elif cash_out:
-            self.positions.apply_fee(want.market, cash_out)
+        if filled or cash_out:
+            self.positions.apply_fill(request, filled, cash_out)
         if cash_out:
             self.cash.spend(arb_of(result.leg_id), result.leg_id[14], self._shard(request), Money(cash_out), now)
-        if filled > 0:
-            self._debits.setdefault(want.market, []).append(_Debit(longer, filled, now))
+        if filled > 0 and want.market in self.books:
+            self._debits.add(self.books[want.market], want, Size(filled), result.fills, now)
         self.lessons.note_fill(request, result)
         arb = arb_of(result.leg_id)
         if result.final and arb not in self.arbs:  # a leg left open by its arb came to its end

@@ -6,7 +6,6 @@ from desk import EVENT, Desk, K, P, change, contracts, filled, missed
 from controller.cash import Cash
 from controller.model import Balances
 from controller.moves import Moves
-from controller.positions import Positions
 from controller.risk.decision import Approved
 from trading.book import Book
 from trading.clock import MS, SECOND
@@ -29,8 +28,8 @@ def at(ms: int) -> MonoNs:
     return MonoNs(ms * MS)
 
 
-def test_own_fill_is_taken_off_the_book_until_it_changes() -> None:
-    """B-441: what we took is no depth, until a newer frame or 500 ms."""
+def test_own_fill_is_taken_off_the_book_until_it_shows() -> None:
+    """B-441: what we took is no depth until its level shrank by our fill; any other change ends nothing."""
     desk = Desk()
     approved = opened(desk)
     desk.process(filled(approved.legs[1]))
@@ -38,9 +37,27 @@ def test_own_fill_is_taken_off_the_book_until_it_changes() -> None:
     assert desk.state.depth(P, Outcome.NO, desk.now) == [(5_600, contracts(40))]
 
     desk.advance(1)
-    desk.quote(P, {44: 40}, {45: 33})
+    desk.quote(P, {44: 41}, {45: 40, 46: 7})
+    elsewhere = desk.state.depth(P, Outcome.YES, desk.now)
+    desk.quote(P, {44: 41}, {45: 33})
+    too_little = desk.state.depth(P, Outcome.YES, desk.now)
+    desk.quote(P, {44: 41}, {45: 30})
+    shown = desk.state.depth(P, Outcome.YES, desk.now)
 
-    assert desk.state.depth(P, Outcome.YES, desk.now) == [(4_500, contracts(33))]
+    assert elsewhere == [(4_500, contracts(30)), (4_600, contracts(7))]
+    assert too_little == [(4_500, contracts(23))]
+    assert shown == [(4_500, contracts(30))] and not desk.state.debited(P, desk.now)
+
+
+def test_own_fill_ends_with_its_level() -> None:
+    """B-441: a level that vanished owes nothing, and one that comes back later is new."""
+    desk = Desk()
+    desk.process(filled(opened(desk).legs[1]))
+    desk.quote(P, {44: 40}, {46: 12})
+
+    assert desk.state.depth(P, Outcome.YES, desk.now) == [(4_600, contracts(12))]
+    desk.quote(P, {44: 40}, {45: 40})
+    assert desk.state.depth(P, Outcome.YES, desk.now) == [(4_500, contracts(40))]
 
 
 def test_own_fill_is_forgotten_after_half_a_second() -> None:
@@ -89,26 +106,6 @@ def test_bought_no_is_a_negative_position() -> None:
     assert desk.state.positions.contracts(K) == -contracts(10)
     assert desk.state.positions.naked(EVENT) == 0
     assert desk.state.positions.event_cost(EVENT) == 9_300_000
-
-
-def test_selling_back_takes_its_share_of_the_cost() -> None:
-    """Half sold is half the cost gone, whatever the price it was sold at."""
-    positions = Positions()
-    positions.apply_trade(K, 10_000_000, 4_500_000)
-
-    positions.apply_trade(K, -5_000_000, -2_000_000)
-
-    assert (positions.contracts(K), positions.cost(K)) == (5_000_000, 2_250_000)
-
-
-def test_trade_through_zero_starts_a_new_cost() -> None:
-    """Ten YES held, fifteen NO bought: five NO remain at their own price."""
-    positions = Positions()
-    positions.apply_trade(K, 10_000_000, 4_500_000)
-
-    positions.apply_trade(K, -15_000_000, 7_500_000)
-
-    assert (positions.contracts(K), positions.cost(K)) == (-5_000_000, 2_500_000)
 
 
 def test_sister_market_of_a_two_way_game_hedges_through_the_shared_question() -> None:
