@@ -2,7 +2,9 @@
 
 Each order belongs to a side, one per leg of the basket. An order like the side's own adds to it; one that sells it or buys its
 complement takes away. matched is the least of all sides (B-176), unhedged what any side has beyond it, so that by side
-matched + unhedged = filled; and profit is cash in minus cash out plus what the matched sets will pay, nothing else.
+matched + unhedged = filled. A side below zero holds that many contracts of its complement: as unhedged as any. profit is cash in
+minus cash out plus what the matched sets and the held ones (both outcomes of one market) will pay at settlement, less what is
+owed, nothing else: a held set is a dollar to come, not cash, because nothing merges sets yet.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +15,7 @@ import msgspec
 from controller.execution.unwind import Excess
 from trading.market import Action, Market, MarketId, Outcome
 from trading.order import LegRequest, LegResult, Want
-from trading.units import ONE, Money, Price, Size, cost_of
+from trading.units import CONTRACT, ONE, Money, Price, Size, cost_of
 
 __all__ = ["ArbOutcome", "Side", "SideTally", "Tally", "TradedOrder", "classify", "excess_of", "keeps_claim", "tally"]
 
@@ -41,12 +43,18 @@ class TradedOrder(msgspec.Struct, frozen=True):
 
 
 class SideTally(msgspec.Struct, frozen=True, kw_only=True):
-    """One side: net contracts, mean cash per contract that was added (fee included), and sets made with the complement."""
+    """One side: net contracts, what was added, and held sets of both outcomes; costs are mean cash per contract, fee included.
+
+    mean_cost is that of the side's own contracts, other_cost of the complement's. A contract sold that was not held is one of
+    the other outcome, bought for a dollar less what it fetched; owed counts these dollars.
+    """
 
     net: Size
     added: Size
     mean_cost: Money
-    merged: Size
+    other_cost: Money
+    held_sets: Size
+    owed: Money
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +69,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     profit: Money
     open: bool
     reduced: bool
-    """Some excess was sold or merged away."""
+    """Some excess was sold or made into held sets."""
 
 
 def tally(sides: Sequence[Side], orders: Sequence[TradedOrder], payout: Price) -> Tally:
@@ -75,40 +83,64 @@ def tally(sides: Sequence[Side], orders: Sequence[TradedOrder], payout: Price) -
     # A closing basket (SELL) gives up the payout it would have had; an opening one (BUY) will receive it.
     sign = -1 if sides and sides[0].action is Action.SELL else 1
     sets = cost_of(payout, matched, up=sign < 0)
-    merged = sum(cost_of(ONE, row.merged) for row in rows)
+    held = sum(cost_of(ONE, row.held_sets) - row.owed for row in rows)
     return Tally(
         sides=tuple(rows),
         matched=matched,
         unhedged=Size(sum(abs(net - matched) for net in nets)),
-        naked=Money(sum(-(-max(0, row.net - matched) * row.mean_cost // 1_000_000) for row in rows)),
+        naked=Money(sum(_at(row.mean_cost, row.net - matched) + _at(row.other_cost, -row.net) for row in rows)),
         cost=cost,
         fee=fee,
-        profit=Money(sign * sets + merged - cost - fee),
+        profit=Money(sign * sets + held - cost - fee),
         open=any(order.result is None or not order.result.final for order in orders),
         reduced=any(row.net < row.added for row in rows),
     )
 
 
+def _at(mean: Money, size: int) -> int:
+    """Cash of size contracts at a mean, rounded up; nothing below zero."""
+    return -(-max(0, size) * mean // CONTRACT)
+
+
 def _side(side: Side, orders: Sequence[TradedOrder]) -> SideTally:
-    added = spent = sold = complements = 0
+    added = spent = sold = fetched = others = others_spent = others_sold = others_fetched = 0
     for order in orders:
         want, result = order.leg.want, order.result
         if result is None:
             continue
-        if want.outcome is side.outcome and want.action is side.action:
+        cash = result.cost + result.fee
+        like = want.action is side.action
+        if want.outcome is side.outcome and like:
             added += result.filled
-            spent += result.cost + result.fee
+            spent += cash
         elif want.outcome is side.outcome:
             sold += result.filled
+            fetched -= cash
+        elif like:
+            others += result.filled
+            others_spent += cash
         else:
-            complements += result.filled
-    mean = -(-spent * 1_000_000 // added) if added else 0
+            others_sold += result.filled
+            others_fetched -= cash
+    own, other = added - sold, others - others_sold
+    oversold = max(0, -own)
+    other_short = max(0, -other - oversold)
+    if oversold:  # contracts of a dollar are Money one to one
+        others_spent += oversold - fetched * oversold // sold
+    if other_short:
+        spent += other_short - others_fetched * other_short // others_sold
     return SideTally(
-        net=Size(added - sold - complements),
+        net=Size(own - other),
         added=Size(added),
-        mean_cost=Money(mean),
-        merged=Size(max(0, min(added - sold, complements))),
+        mean_cost=_mean(spent, added + other_short),
+        other_cost=_mean(others_spent, others + oversold),
+        held_sets=Size(max(0, min(own, other))),
+        owed=Money(max(0, -own, -other)),
     )
+
+
+def _mean(cash: int, size: int) -> Money:
+    return Money(-(-cash * CONTRACT // size) if size else 0)
 
 
 def classify(counted: Tally, *, dust: Size) -> ArbOutcome:
@@ -134,23 +166,38 @@ def excess_of(
 ) -> Excess | None:
     """The largest one-sided holding as the exit rule sees it; None when nothing beyond dust stands alone.
 
-    wants are the approved orders of the sides. A market that is no longer known offers no way out.
+    A side below zero is an excess of its complement, at the complement's own cost: no order on another side completes it, and
+    while it stands no order on it completes another. wants are the approved orders of the sides. A market that is no longer
+    known offers no way out.
     """
     nets = [side.net for side in counted.sides]
     if len(nets) < 2 or counted.unhedged <= dust:
         return None
-    over = max(range(len(nets)), key=lambda side: nets[side])
     under = min(range(len(nets)), key=lambda side: nets[side])
+    beyond = [net - counted.matched if net > 0 else -net for net in nets]
+    over = max(range(len(nets)), key=lambda side: beyond[side])
     market, other = markets.get(wants[over].market), markets.get(wants[under].market)
     if market is None:
         return None
+    if nets[over] < 0:
+        return Excess(
+            market=market,
+            outcome=wants[over].outcome.other,
+            size=Size(-nets[over]),
+            cost=counted.sides[over].other_cost,
+            short=None,
+            completes=Size(0),
+            others=Money(0),
+            payout=payout,
+            naked=counted.naked,
+        )
     return Excess(
         market=market,
         outcome=wants[over].outcome,
-        size=Size(max(0, nets[over] - max(0, nets[under]))),
+        size=Size(beyond[over]),
         cost=counted.sides[over].mean_cost,
-        short=(other, wants[under].outcome) if other is not None else None,
-        completes=Size(min(net for side, net in enumerate(nets) if side != under) - nets[under]),
+        short=(other, wants[under].outcome) if other is not None and nets[under] >= -dust else None,
+        completes=Size(min(net for side, net in enumerate(nets) if side != under) - counted.matched),
         others=Money(sum(row.mean_cost for side, row in enumerate(counted.sides) if side != under)),
         payout=payout,
         naked=counted.naked,

@@ -1,11 +1,12 @@
 """How to get out of a one-sided position: a pure rule (execution.md 5).
 
-    complete    buy the missing side           loss = max(0, held + ask + fee - payout)
-    sell        sell the excess back           loss = cost - (bid - fee) + sigma x sqrt(wait)
-    complement  buy the other outcome, merge   loss = cost + ask + fee - 1        only where sets can be merged, from $1 on
+    complete    buy the missing side         loss = max(0, held + ask + fee - payout)
+    sell        sell the excess back         loss = cost - (bid - fee) + sigma x sqrt(wait)
+    complement  buy the other outcome        loss = cost + ask + fee - 1 + lock      only where both can be held, from $1 on
 
-Every way is priced per contract against the books of now; the cheapest that the ladder of losses allows wins and a tie
-completes. The caller turns the answer into a new order through the gate, and asks again after each.
+Nothing merges sets yet (no relayer), so a complement is no cash: its two tokens are held as a set until settlement, and the lock
+charges the dollar for that time. Every way is priced per contract at the limit of each level; the cheapest that the ladder of
+losses allows wins and a tie completes. The caller turns the answer into an order through the gate, and asks again after each.
 """
 
 import math
@@ -14,11 +15,13 @@ from typing import Literal
 
 import msgspec
 
+from controller.risk.limits import PPM
 from trading.clock import SECOND
 from trading.fees import unit_fees
 from trading.market import POLYMARKET, Action, Market, Outcome, Venue, snap
 from trading.order import Want
-from trading.units import ONE, Money, Price, Size, cost_of
+from trading.polymarket.amounts import exact_size
+from trading.units import DOLLAR, ONE, Money, Price, Size, WallNs, cost_of
 
 __all__ = [
     "Alarm",
@@ -32,10 +35,14 @@ __all__ = [
     "Sell",
     "allowed_loss",
     "decide",
+    "lock_charge",
 ]
 
 Levels = Sequence[tuple[Price, Size]]
+_LossOf = Callable[[Price], int]
+_Priced = tuple[Want, Money]
 _CENT = Money(10_000)
+_DAY_NS = 86_400 * SECOND
 
 
 class ExitSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +50,9 @@ class ExitSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     hedge_dust HEDGE_DUST, max_loss UNWIND_MAX_LOSS_CENTS, hard_loss UNWIND_HARD_LOSS_CENTS, deadline_ns UNWIND_DEADLINE_SECS,
     via POLY_UNWIND_VIA. The hard limit holds when more than hard_over is naked, the event is live or the close is near.
+
+    set_venues keep both tokens of a market side by side; cash_sized fill a buy by its cash, not by its contracts (polymarket.md
+    6.4). A dollar held as a set is charged lock_ppm a year (what capital must earn, MIN_ANNUALISED_RETURN) for lock_ns at least.
     """
 
     hedge_dust: Size = Size(50_000)
@@ -53,16 +63,20 @@ class ExitSettings(msgspec.Struct, frozen=True, kw_only=True):
     hard_loss: Money = Money(25 * _CENT)
     hard_over: Money = Money(20_000_000)
     deadline_ns: int = 30 * SECOND
-    merge_venues: frozenset[Venue] = frozenset({POLYMARKET})
+    set_venues: frozenset[Venue] = frozenset({POLYMARKET})
+    cash_sized: frozenset[Venue] = frozenset({POLYMARKET})
+    lock_ns: int = 7 * _DAY_NS
+    lock_ppm: int = 200_000
     via: Literal["auto", "sell", "complement"] = "auto"
 
 
 class Excess(msgspec.Struct, frozen=True, kw_only=True):
     """What is held on one side only.
 
-    size contracts of (market, outcome) stand against nothing; cost is their mean cash per contract, fee included. short is the
-    side that lacks completes contracts, None when no single order completes the set; others is the mean cost per contract of
-    all sides but that one, together. naked is what all unmatched contracts cost.
+    size contracts of (market, outcome) stand against nothing; cost is their mean cash per contract, fee included. outcome is a
+    leg of the basket, or a leg's complement of which an earlier exit delivered too much. short is the side that lacks completes
+    contracts, None when no single order completes the set; others is the mean cost per contract of all sides but that one,
+    together. naked is what all unmatched contracts cost.
     """
 
     market: Market
@@ -80,7 +94,8 @@ class ExitFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The world as it is now. Levels are what an order would hit, best first; None = that book cannot be trusted.
 
     bids of the held outcome, asks of the missing side, other_asks of the held market's other outcome. wait_ns is the time until
-    a sale could be done (tokens available, hold); sigma is Money per contract per square root of a second.
+    a sale could be done (tokens available, hold); sigma is Money per contract per square root of a second. wall dates the
+    settlement of a set; without it the shortest lock is charged.
     """
 
     elapsed_ns: int
@@ -92,6 +107,7 @@ class ExitFacts(msgspec.Struct, frozen=True, kw_only=True):
     live: bool = False
     near_close: bool = False
     down: frozenset[Venue] = frozenset()
+    wall: WallNs | None = None
 
 
 class Complete(msgspec.Struct, frozen=True):
@@ -109,7 +125,7 @@ class Sell(msgspec.Struct, frozen=True):
 
 
 class Complement(msgspec.Struct, frozen=True):
-    """Buy the held market's other outcome; the sets are merged once both are confirmed (B-436)."""
+    """Buy the held market's other outcome (B-436). Both tokens stay as a set that pays $1 at settlement: nothing merges it."""
 
     want: Want
     loss: Money
@@ -138,6 +154,13 @@ def allowed_loss(excess: Excess, facts: ExitFacts, settings: ExitSettings) -> Mo
     return settings.first_loss if facts.elapsed_ns < settings.first_ns else settings.max_loss
 
 
+def lock_charge(market: Market, facts: ExitFacts, settings: ExitSettings) -> Money:
+    """What it costs to hold one set of the market, a dollar, until it settles: lock_ns at least, rounded up."""
+    ends = market.settles_at or market.closes_at
+    held = settings.lock_ns if ends is None or facts.wall is None else max(settings.lock_ns, ends - facts.wall)
+    return Money(-(-DOLLAR * settings.lock_ppm * held // (PPM * 365 * _DAY_NS)))
+
+
 def decide(excess: Excess, facts: ExitFacts, settings: ExitSettings) -> Exit:
     """The cheapest way out that the ladder allows now."""
     if max(excess.size, excess.completes) <= settings.hedge_dust:
@@ -150,25 +173,26 @@ def decide(excess: Excess, facts: ExitFacts, settings: ExitSettings) -> Exit:
     found: list[tuple[Money, int, Exit]] = []
     quoted = False
 
+    def price(market: Market, outcome: Outcome, action: Action, levels: Levels, size: Size, loss_of: _LossOf) -> _Priced | None:
+        nonlocal quoted
+        quoted |= bool(levels)
+        return _walk(market, outcome, action, levels, size, limit, loss_of, settings)
+
     if excess.short is not None and not short_down and facts.asks is not None:
-        quoted |= bool(facts.asks)
         market, outcome = excess.short
-        priced = _walk(market, outcome, Action.BUY, facts.asks, excess.completes, limit, _completing(excess, market))
+        priced = price(market, outcome, Action.BUY, facts.asks, excess.completes, _completing(excess, market))
         if priced is not None:
             found.append((priced[1], 0, Complete(*priced)))
     if not held_down:
-        merges = excess.market.venue in settings.merge_venues
-        if facts.bids is not None and not (merges and settings.via == "complement"):
-            quoted |= bool(facts.bids)
+        sets = excess.market.venue in settings.set_venues
+        if facts.bids is not None and not (sets and settings.via == "complement"):
             risk = round(facts.sigma * math.sqrt(facts.wait_ns / SECOND))
-            loss_of = _selling(excess, risk)
-            priced = _walk(excess.market, excess.outcome, Action.SELL, facts.bids, excess.size, limit, loss_of)
+            priced = price(excess.market, excess.outcome, Action.SELL, facts.bids, excess.size, _selling(excess, risk))
             if priced is not None:
                 found.append((priced[1], 2, Sell(*priced)))
-        if facts.other_asks is not None and merges and settings.via != "sell":
-            quoted |= bool(facts.other_asks)
-            loss_of = _merging(excess)
-            priced = _walk(excess.market, excess.outcome.other, Action.BUY, facts.other_asks, excess.size, limit, loss_of)
+        if facts.other_asks is not None and sets and settings.via != "sell":
+            loss_of = _pairing(excess, lock_charge(excess.market, facts, settings))
+            priced = price(excess.market, excess.outcome.other, Action.BUY, facts.other_asks, excess.size, loss_of)
             if priced is not None:
                 found.append((priced[1], 1, Complement(*priced)))
 
@@ -188,16 +212,16 @@ def _money(price: Price) -> int:
     return price * 100
 
 
-def _completing(excess: Excess, market: Market) -> Callable[[Price], int]:
+def _completing(excess: Excess, market: Market) -> _LossOf:
     return lambda ask: max(0, excess.others + _money(ask) + _fee(market, ask) - _money(excess.payout))
 
 
-def _selling(excess: Excess, risk: int) -> Callable[[Price], int]:
+def _selling(excess: Excess, risk: int) -> _LossOf:
     return lambda bid: excess.cost - _money(bid) + _fee(excess.market, bid) + risk
 
 
-def _merging(excess: Excess) -> Callable[[Price], int]:
-    return lambda ask: excess.cost + _money(ask) + _fee(excess.market, ask) - _money(ONE)
+def _pairing(excess: Excess, lock: Money) -> _LossOf:
+    return lambda ask: excess.cost + _money(ask) + _fee(excess.market, ask) - _money(ONE) + lock
 
 
 def _walk(
@@ -207,27 +231,55 @@ def _walk(
     levels: Levels,
     size: Size,
     limit: Money,
-    loss_of: Callable[[Price], int],
-) -> tuple[Want, Money] | None:
-    """The order that takes up to size from levels that lose at most limit, and its mean loss; None below a minimum."""
+    loss_of: _LossOf,
+    settings: ExitSettings,
+) -> _Priced | None:
+    """The order that takes up to size from levels that lose at most limit, and its mean loss; None below a minimum.
+
+    A cash-sized buy takes one level at its exact price, so that it cannot deliver more than is shown there. It goes deeper only
+    while the order, or what it would leave of size, is below the venue's minimum; its size is then what the cash of those levels
+    buys at the last one, which delivers no more than size from the levels shown.
+    """
     if market.fees is None or not market.tradable or market.status != "open":
         return None
-    taken = weighted = 0
-    worst: Price | None = None
-    for price, shown in levels:
-        loss = loss_of(price)
-        if loss > limit or taken >= size:
+    buys = action is Action.BUY
+    by_cash = buys and market.venue in settings.cash_sized
+    taken = weighted = cash = 0
+    last: Price | None = None
+    for shown_at, shown in levels:
+        at = snap(market, shown_at, up=buys)  # an order can only be limited on the grid, and may fill as far as that
+        loss = limit + 1 if at is None else loss_of(at)
+        if at is None or loss > limit or taken >= size:
             break
-        part = min(shown, size - taken)
+        left = Size(size - taken)
+        if (
+            by_cash
+            and last is not None
+            and _allowed(market, last, taken)
+            and (left <= settings.hedge_dust or _allowed(market, last, left))
+        ):
+            break
+        part = min(shown, left)
         taken += part
         weighted += part * loss
-        worst = price
-    rounded = Size(taken // market.size_step * market.size_step)
-    price_limit = snap(market, worst, up=action is Action.BUY) if worst is not None else None
-    if price_limit is None or rounded <= 0 or rounded < market.min_size:
+        cash += part * shown_at
+        last = at
+    if last is None:
         return None
-    # Buys are sized in whole cents where a minimum cost exists (polymarket.md 6.2): what is below it would be refused.
-    if market.min_cost and cost_of(price_limit, rounded, up=False) // _CENT * _CENT < market.min_cost:
+    rounded = Size((cash // last if by_cash else taken) // market.size_step * market.size_step)
+    if by_cash:
+        # What cannot come out even is cut to the cent by the venue's rules: at most a cent's worth less is delivered.
+        even = exact_size(rounded, last)
+        rounded = even if rounded - even <= settings.hedge_dust and _allowed(market, last, even) else rounded
+    if not _allowed(market, last, rounded):
         return None
-    want = Want(market=market.id, outcome=outcome, action=action, limit=price_limit, size=rounded)
+    want = Want(market=market.id, outcome=outcome, action=action, limit=last, size=rounded)
     return want, Money(-(-weighted // taken))
+
+
+def _allowed(market: Market, limit: Price, size: int) -> bool:
+    """Whether the venue takes an order this small. A minimum cost counts whole cents (polymarket.md 6.2)."""
+    whole = size // market.size_step * market.size_step
+    if whole <= 0 or whole < market.min_size:
+        return False
+    return cost_of(limit, Size(whole), up=False) // _CENT * _CENT >= market.min_cost

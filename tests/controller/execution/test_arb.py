@@ -13,7 +13,7 @@ from trading.errors import Misuse
 from trading.ids import leg_id
 from trading.market import KALSHI, POLYMARKET, Action
 from trading.order import LegResult
-from trading.units import Price, Size
+from trading.units import Money, Price, Size
 
 SEQUENCES = pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["poly_first", "kalshi_first"])
 
@@ -130,18 +130,21 @@ async def test_failed_second_leg_is_exited(order, second):
     assert bench.gate.asked
 
 
-async def test_unwind_takes_the_cheapest_way():
-    """The missing side went far away: the excess is given back by buying the complement, and the sets are counted as cash."""
-    bench = Bench()
+@pytest.mark.parametrize(("sigma", "action"), [(1_500, Action.SELL), (25_000, Action.BUY)], ids=["pre_game", "in_play"])
+async def test_unwind_takes_the_cheapest_way(sigma, action):
+    """The missing side went far away: at equal prices the excess is sold, because a complement locks its dollar up; where the
+    wait for tokens costs more than the lock, the complement is bought and the sets are held."""
+    bench = Bench(sigma_pre_game=Money(sigma))
     bench.executor.script[KX.id] = [ends("none")]
     bench.state.books[KX.id].apply_snapshot({Price(2_000): contracts(500)}, {}, bench.clock.mono_ns())
 
     closed = await bench.run()
 
     last = bench.executor.sent[-1]
-    assert (last.venue, last.purpose, last.want.action) == (POLYMARKET, "unwind", Action.BUY)
+    assert (last.venue, last.purpose, last.want.action) == (POLYMARKET, "unwind", action)
     assert (closed.outcome, closed.matched, closed.unhedged) == ("unwound", 0, 0)
-    assert closed.profit == 10_000_000 - sum(done.cost + done.fee for done in closed.results)
+    held = 10_000_000 if action is Action.BUY else 0
+    assert closed.profit == held - sum(done.cost + done.fee for done in closed.results)
     assert closed.profit < 0
 
 

@@ -48,14 +48,58 @@ def test_no_answer_yet_is_open():
     assert count(TradedOrder(0, LEGS[0], None)).open
 
 
-def test_complement_makes_sets_of_a_dollar():
-    """Buying the other outcome takes the excess away and turns into a dollar a set."""
-    merged = order(0, 10, attempt=1, outcome=Outcome.NO, limit=Price(5_800))
-    counted = count(order(0, 10), merged)
+def test_complement_makes_held_sets_of_a_dollar():
+    """Buying the other outcome takes the excess away; the sets are held, and count as the dollar each will pay."""
+    bought = order(0, 10, attempt=1, outcome=Outcome.NO, limit=Price(5_800))
+    counted = count(order(0, 10), bought)
     spent = counted.cost + counted.fee
 
-    assert (counted.matched, counted.unhedged, counted.sides[0].merged) == (0, 0, contracts(10))
+    assert (counted.matched, counted.unhedged, counted.sides[0].held_sets) == (0, 0, contracts(10))
     assert counted.profit == 10_000_000 - spent
+
+
+def test_over_delivered_complement_is_an_excess_at_its_own_cost():
+    """25 YES stand alone and 32.5 NO were delivered: 7.5 NO, at what a NO cost, that no other side completes."""
+    wants = [leg.want for leg in LEGS]
+    counted = count(order(0, 25), order(1, 0, state="none"), order(0, 32.5, attempt=1, outcome=Outcome.NO, limit=Price(5_000)))
+
+    seen = excess_of(counted, wants, {KX.id: KX, POLY.id: POLY}, ONE, dust=DUST)
+
+    each = 500_000 + fee_of_fill(POLY.fees, Price(5_000), contracts(32.5)) * 10 // 325
+    assert (seen.market, seen.outcome, seen.size) == (POLY, Outcome.NO, contracts(7.5))
+    assert (seen.short, seen.completes, seen.cost) == (None, 0, each)
+    assert counted.naked == seen.naked == -(-contracts(7.5) * each // 1_000_000)
+
+
+def test_sold_complement_ends_the_over_delivery():
+    """Selling the extra complement, or buying as much of the own outcome, leaves held sets and nothing alone."""
+    over = [order(0, 25), order(0, 32.5, attempt=1, outcome=Outcome.NO, limit=Price(6_000))]
+    sold = count(*over, order(0, 7.5, attempt=2, outcome=Outcome.NO, action=Action.SELL, limit=Price(5_900)))
+    paired = count(*over, order(0, 7.5, attempt=2))
+
+    assert (sold.unhedged, sold.sides[0].held_sets) == (0, contracts(25))
+    assert (paired.unhedged, paired.sides[0].held_sets) == (0, contracts(32.5))
+    assert sold.profit == 25_000_000 - sold.cost - sold.fee
+
+
+def test_contracts_sold_twice_are_the_other_outcome():
+    """Twelve sold of ten: two NO for a dollar less the price, and the dollars are owed, not earned."""
+    counted = count(order(0, 10), order(0, 12, attempt=1, action=Action.SELL, limit=Price(4_000)))
+
+    seen = excess_of(counted, [leg.want for leg in LEGS], {KX.id: KX, POLY.id: POLY}, ONE, dust=DUST)
+
+    assert (seen.outcome, seen.size, seen.short) == (Outcome.NO, contracts(2), None)
+    assert 600_000 < seen.cost < 620_000
+    assert counted.profit == -counted.cost - counted.fee - 2_000_000
+
+
+def test_no_side_is_completed_while_another_is_below_zero():
+    """With 7.5 extra complement on one side, what stands alone on the other is no set short of one order."""
+    counted = count(order(0, 25), order(0, 32.5, attempt=1, outcome=Outcome.NO, limit=Price(6_000)), order(1, 10, attempt=1))
+
+    seen = excess_of(counted, [leg.want for leg in LEGS], {KX.id: KX, POLY.id: POLY}, ONE, dust=DUST)
+
+    assert (seen.market, seen.size, seen.short) == (KX, contracts(10), None)
 
 
 def test_closing_basket_gives_up_its_payout():

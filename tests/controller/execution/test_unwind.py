@@ -17,14 +17,17 @@ from controller.execution.unwind import (
     Sell,
     allowed_loss,
     decide,
+    lock_charge,
 )
 from trading.clock import SECOND
 from trading.fees import unit_fees
 from trading.market import KALSHI, POLYMARKET, Action, Outcome
-from trading.units import ONE, Money, Price, Size
+from trading.polymarket.amounts import cash_for
+from trading.units import ONE, Money, Price, Size, WallNs
 
 SETTINGS = ExitSettings()
 CENT = 10_000
+DAY = 86_400 * SECOND
 
 
 def excess(size: float = 10, *, cents: float = 43, on=POLY) -> Excess:
@@ -66,10 +69,10 @@ def test_cheapest_way_wins():
 
     complete = decide(excess(), facts(asks=side((cheap - 100, 100)), bids=side((3_800, 100))), SETTINGS)
     sell = decide(excess(), facts(asks=side((dear, 100)), bids=side((4_200, 100))), SETTINGS)
-    merge = decide(excess(), facts(asks=side((dear, 100)), bids=side((4_100, 100)), other_asks=side((5_600, 100))), SETTINGS)
+    pair = decide(excess(), facts(asks=side((dear, 100)), bids=side((4_100, 100)), other_asks=side((5_600, 100))), SETTINGS)
 
-    assert (type(complete), type(sell), type(merge)) == (Complete, Sell, Complement)
-    assert (merge.want.market, merge.want.outcome, merge.want.action) == (POLY.id, Outcome.NO, Action.BUY)
+    assert (type(complete), type(sell), type(pair)) == (Complete, Sell, Complement)
+    assert (pair.want.market, pair.want.outcome, pair.want.action) == (POLY.id, Outcome.NO, Action.BUY)
 
 
 def test_tie_completes():
@@ -145,7 +148,7 @@ def test_walk_stops_where_the_ladder_stops():
 
 
 def test_completions_step_a_hundredth_and_sells_need_a_dollar():
-    """Kalshi completes in 0.01; what is worth less than $1 cannot be sold or merged on Polymarket."""
+    """Kalshi completes in 0.01; what is worth less than $1 cannot be sold or paired on Polymarket."""
     small = decide(
         excess(1.239), facts(asks=side((5_500, 100)), bids=side((4_300, 100)), other_asks=side((5_700, 100))), SETTINGS
     )
@@ -166,7 +169,69 @@ def test_dead_venue_offers_nothing():
     assert decide(excess(), facts(down=frozenset({KALSHI, POLYMARKET}), **quotes), SETTINGS) == Alarm("venues_down")
 
 
-def test_complement_only_where_sets_merge_and_as_set():
+def test_complement_is_charged_for_the_locked_dollar():
+    """Nothing merges a set: the dollar in it is charged at 20 % a year until settlement, at least for 7 days."""
+    week, month = (-(-1_000_000 * 200_000 * days // (365 * 1_000_000)) for days in (7, 30))
+    wall = WallNs(1_000 * DAY)
+    late = msgspec.structs.replace(POLY, settles_at=WallNs(wall + 30 * DAY))
+    soon = msgspec.structs.replace(POLY, settles_at=WallNs(wall + DAY))
+
+    assert lock_charge(POLY, facts(wall=wall), SETTINGS) == lock_charge(soon, facts(wall=wall), SETTINGS) == week
+    assert lock_charge(late, facts(wall=wall), SETTINGS) == month
+    assert lock_charge(late, facts(), SETTINGS) == week
+
+
+def test_complement_wins_only_beyond_its_lock():
+    """auto sells when both ways cost the same, and makes a set when that is cheaper by more than the lock."""
+    fee = unit_fees(POLY.fees)
+    even = facts(bids=side((4_200, 100)), other_asks=side((5_800, 100)))
+    cheap = facts(bids=side((4_200, 100)), other_asks=side((5_700, 100)))
+
+    sold, paired = decide(excess(), even, SETTINGS), decide(excess(), cheap, SETTINGS)
+
+    assert isinstance(sold, Sell) and isinstance(paired, Complement)
+    assert paired.loss == 430_000 + 570_000 + fee[5_700] - 1_000_000 + lock_charge(POLY, even, SETTINGS)
+
+
+def test_over_delivered_complement_is_never_a_free_completion():
+    """7.5 NO too many at 61c: at a bid of 1c and an ask of 99c nothing is sent, however long it lasts."""
+    held = msgspec.structs.replace(excess(7.5, cents=61), outcome=Outcome.NO, short=None, completes=Size(0), others=Money(0))
+    far = {"bids": side((100, 500)), "other_asks": side((9_900, 500)), "asks": side((9_900, 500))}
+
+    assert decide(held, facts(**far), SETTINGS) == Hold("too_dear")
+    assert decide(held, facts(elapsed_ns=40 * SECOND, live=True, **far), SETTINGS) == Alarm("deadline")
+
+
+def test_cash_sized_buy_takes_one_level_at_its_price():
+    """A complement is limited at the best level's price and within it: a better fill than the limit would deliver more."""
+    answer = decide(excess(20), facts(other_asks=side((5_600, 12), (5_700, 100))), ExitSettings(via="complement"))
+
+    assert (answer.want.limit, answer.want.size) == (5_600, contracts(12))
+    assert cash_for(answer.want.size, answer.want.limit) * 10_000 == answer.want.limit * answer.want.size
+
+
+def test_cash_sized_buy_goes_deeper_only_for_the_minimum():
+    """A first level below $1, or a rest that would be, is bought together with the next, for the cash of just that."""
+    first = decide(excess(20), facts(other_asks=side((5_600, 1), (5_700, 100))), ExitSettings(via="complement"))
+    rest = decide(excess(20), facts(other_asks=side((5_600, 19), (5_700, 100))), ExitSettings(via="complement"))
+
+    for answer, best in ((first, 1), (rest, 19)):
+        assert answer.want.limit == 5_700
+        cash = cash_for(answer.want.size, answer.want.limit)
+        delivered = contracts(best) + (cash - best * 560_000) * 10_000 // 5_700
+        assert contracts(19.95) <= delivered <= contracts(20)
+
+
+def test_off_grid_level_is_priced_where_its_order_may_fill():
+    """An ask between two steps is ordered at the next one up, and that price must be within the ladder."""
+    asks = [(Price(5_451), contracts(100))]
+    held = msgspec.structs.replace(excess(), others=Money(460_000 - unit_fees(KX.fees)[5_500] + 20_001))
+
+    assert decide(held, facts(asks=asks), SETTINGS) == Hold("too_dear")
+    assert decide(excess(), facts(asks=asks), SETTINGS).want.limit == 5_500
+
+
+def test_complement_only_where_sets_are_held_and_as_set():
     """Kalshi nets by selling; POLY_UNWIND_VIA picks one way of Polymarket's two."""
     quotes = {"bids": side((4_200, 100)), "other_asks": side((5_700, 100))}
 
