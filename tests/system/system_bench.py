@@ -301,9 +301,9 @@ class Desk:
         self.system.runtime.on_event(Tick(self.system.ports.clock.wall_ns()))
 
     @property
-    def errors(self) -> int:
-        """Errors in a row as the breaker counts them."""
-        return self.system.engine.gate.breaker.errors
+    def tripped(self) -> bool:
+        """Whether the breaker stops new arbs; with CB_MAX_CONSECUTIVE_ERRORS=1 a single error does."""
+        return self.system.engine.gate.breaker.reason(self.now()) is not None
 
     async def until(self, what: Callable[[], object], why: str, within: float = 8.0) -> None:
         """Wait for a condition; fails with why, or with what ended the controller."""

@@ -69,7 +69,7 @@ async def test_a_first_leg_the_venue_refuses_is_a_definite_no(
     """Throttling and venue modes end the arb with nothing bought, nothing on Kalshi and nothing for the breaker (B-201,
     B-426)."""
     refuse(venues)
-    async with trading(venues, tmp_path) as desk:
+    async with trading(venues, tmp_path, cb_max_consecutive_errors=1) as desk:
         start = venues.record()
         venues.open_arb(venues.games[0])
         (closed, *_) = await desk.until_closed()
@@ -78,14 +78,14 @@ async def test_a_first_leg_the_venue_refuses_is_a_definite_no(
         assert closed.outcome == "miss"
         assert [(result.state, result.code) for result in closed.results] == [("rejected", code)]
         assert venues.kalshi.orders == []
-        assert desk.errors == 0
+        assert not desk.tripped
         assert venues.record() == start
 
 
 async def test_a_throttled_second_leg_completes_without_a_word_to_the_breaker(venues: Venues, tmp_path: Path) -> None:
     """B-201: 429 on Kalshi is a definite no; the excess is completed with a new order, and no error is counted."""
     venues.kalshi.core.fail_next("429")
-    async with trading(venues, tmp_path) as desk:
+    async with trading(venues, tmp_path, cb_max_consecutive_errors=1) as desk:
         venues.open_arb(venues.games[0])
         (closed,) = await desk.until_closed()
         await desk.settle()
@@ -93,7 +93,7 @@ async def test_a_throttled_second_leg_completes_without_a_word_to_the_breaker(ve
         assert [sent.status for sent in venues.kalshi.orders] == [429, 201]
         assert len({sent.body["client_order_id"] for sent in venues.kalshi.orders}) == 2
         assert (closed.outcome, closed.matched, closed.unhedged) == ("matched", 20_000_000, 0)
-        assert desk.errors == 0
+        assert not desk.tripped
         assert_hedged(desk)
         assert_ledger_equals_venues(desk)
 
@@ -115,7 +115,7 @@ async def test_a_paused_second_venue_is_noticed_and_the_excess_leaves_on_the_fir
         assert closed.matched == 0
         assert closed.unhedged <= 50_000
         assert {sent.status for sent in venues.kalshi.orders} == {400}
-        assert desk.system.engine.gate.breaker.reason(desk.now()) is None
+        assert not desk.tripped
         assert_hedged(desk)
         assert_ledger_equals_venues(desk)
 
@@ -132,7 +132,7 @@ async def test_a_paused_second_venue_is_noticed_and_the_excess_leaves_on_the_fir
 async def test_a_pause_met_by_the_first_leg_is_no_error(venues: Venues, tmp_path: Path) -> None:
     """B-426: Kalshi goes first and is paused; nothing is bought anywhere and the breaker hears nothing."""
     on_pause = venues.kalshi.core.pause_trading
-    async with trading(venues, tmp_path, execution_mode="kalshi_first") as desk:
+    async with trading(venues, tmp_path, cb_max_consecutive_errors=1, execution_mode="kalshi_first") as desk:
         on_pause(True)
         venues.open_arb(venues.games[0])
         (closed, *_) = await desk.until_closed()
@@ -140,12 +140,12 @@ async def test_a_pause_met_by_the_first_leg_is_no_error(venues: Venues, tmp_path
         assert closed.outcome == "miss"
         assert {(result.state, result.code) for result in closed.results} == {("rejected", "trading_is_paused")}
         assert venues.polymarket.orders == []
-        assert desk.errors == 0
+        assert not desk.tripped
 
 
 async def test_a_restart_stops_new_orders_at_once_and_is_quarantined(venues: Venues, tmp_path: Path) -> None:
     """B-426: the first 425 tells the mode; from then on arbs are refused, on every event, and the breaker stays closed."""
-    async with trading(venues, tmp_path, miss_backoff_ms=50) as desk:
+    async with trading(venues, tmp_path, cb_max_consecutive_errors=1, miss_backoff_ms=50) as desk:
         venues.polymarket.core.restart()
         venues.open_arb(venues.games[0])
         await desk.until(lambda: desk.system.state.mode(POLYMARKET) == "restarting", "the restart is known", within=1)
@@ -153,13 +153,13 @@ async def test_a_restart_stops_new_orders_at_once_and_is_quarantined(venues: Ven
         await desk.until(lambda: desk.refusals["venue_mode"] == 2, "both events are refused")
 
         assert [sent.status for sent in venues.timeline] == [425]
-        assert desk.errors == 0
+        assert not desk.tripped
 
 
 async def test_post_only_mode_clears_by_itself_at_the_time_the_venue_stated(venues: Venues, tmp_path: Path) -> None:
     """B-426: one refused order, quiet until the stated end, then the arb is executed without anybody's help."""
     venues.polymarket.core.set_mode("post_only", SECOND)
-    async with trading(venues, tmp_path, miss_backoff_ms=50) as desk:
+    async with trading(venues, tmp_path, cb_max_consecutive_errors=1, miss_backoff_ms=50) as desk:
         venues.open_arb(venues.games[0])
         await desk.until(lambda: desk.refusals["venue_mode"], "the mode is known", within=1)
         await desk.until(lambda: any(closed.matched for closed in desk.closed), "the arb is executed afterwards")
@@ -168,7 +168,7 @@ async def test_post_only_mode_clears_by_itself_at_the_time_the_venue_stated(venu
 
         assert [closed.outcome for closed in desk.closed] == ["miss", "matched"]
         assert venues.orders == (1, 2)
-        assert desk.errors == 0
+        assert not desk.tripped
         assert_ledger_equals_venues(desk)
 
 
@@ -177,7 +177,7 @@ async def test_six_refusals_for_throttling_in_a_row_do_not_trip_the_breaker(venu
     game = venues.games[0]
     for _ in range(6):
         venues.polymarket.core.fail_next("429")
-    async with trading(venues, tmp_path, miss_backoff_ms=20, cb_max_consecutive_errors=3) as desk:
+    async with trading(venues, tmp_path, miss_backoff_ms=20, cb_max_consecutive_errors=1) as desk:
         venues.open_arb(game)
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -187,5 +187,5 @@ async def test_six_refusals_for_throttling_in_a_row_do_not_trip_the_breaker(venu
 
         assert loop.time() - began < 12
         assert [closed.outcome for closed in desk.closed] == ["miss"] * 6 + ["matched"]
-        assert desk.errors == 0
+        assert not desk.tripped
         assert_ledger_equals_venues(desk)
