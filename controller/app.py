@@ -178,7 +178,9 @@ def build(
         runtime.on_report,
         arb_settings(settings),
         ports.sleep,
-        down=lambda: frozenset(venue for venue in clients if state.mode(venue) != "normal"),
+        alarm=runtime.on_alarm,
+        down=state.down,
+        newest=lambda leg_id: stored[1] if (stored := ports.journal.stored(leg_id)) else None,
     )
     feeds = _feeds(settings, ports, connections, runtime)
     gamma = Gamma(ports.http(POLYMARKET), settings.polymarket_gamma_url)
@@ -214,13 +216,15 @@ def build(
 def _check_live(settings: ControllerSettings, world: str, journal: Journal) -> None:
     if world != "live":
         return
-    if not journal.durable:
-        raise SettingsError(
-            "DRY_RUN=0 needs a durable journal for real venues and this build keeps its journal in memory; "
-            "run with DRY_RUN=1, or point every host at loopback"
-        )
     if settings.require_live_confirm and settings.live_confirm != "I_UNDERSTAND":
         raise SettingsError("REQUIRE_LIVE_CONFIRM=1: set LIVE_CONFIRM=I_UNDERSTAND to trade live (B-057)")
+    missing = ["positions and open legs of an earlier run are not recovered at the start"]
+    if not journal.durable:
+        missing.insert(0, "the journal is kept in memory and must be durable")
+    raise SettingsError(
+        f"DRY_RUN=0 cannot trade on real venues in this build: {'; '.join(missing)}; "
+        "run with DRY_RUN=1, or point every host at loopback"
+    )
 
 
 def _clients(

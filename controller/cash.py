@@ -5,6 +5,7 @@ figure is believed at once (B-449); a higher one only when nothing of ours moved
 fill.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from trading.clock import SECOND
@@ -27,6 +28,11 @@ class Cash:
         self._reserved: dict[Shard, int] = {}
         self._held: dict[tuple[ArbId, int], tuple[Shard, int]] = {}
         self._moved: dict[Shard, MonoNs] = {}
+        self.short: Counter[Shard] = Counter()
+        """Money that sized arbs down or refused them for lack of cash, per shard since the start (execution.md 3)."""
+
+    def note_short(self, shard: Shard, amount: Money) -> None:
+        self.short[shard] += amount
 
     def apply_reading(self, venue: Venue, rows: Sequence[Balance], now: MonoNs) -> None:
         """Take the venue's own free cash; a shard it no longer lists holds nothing."""

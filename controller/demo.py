@@ -40,7 +40,8 @@ _PLATFORMS = "kalshi,polymarket"
 
 
 async def run_demo(directory: Path, *, seed: int, speed: float, headless: bool, as_json: bool) -> int:
-    """Run it and print the result; 0 when nothing is unhedged and no figure differs from the venues', else 1."""
+    """Run it and print the result; 0 when nothing is unhedged or alarmed and no figure differs from the venues',
+    else 1."""
     began = time.monotonic()
     async with _venues(directory, seed=seed, speed=speed) as card:
         settings = load(
@@ -70,7 +71,7 @@ async def run_demo(directory: Path, *, seed: int, speed: float, headless: bool, 
     if not headless and not as_json:
         _show(result)
     typer.echo(json.dumps(result))
-    return 1 if differences or result["unhedged_contracts"] != "0" else 0
+    return 1 if differences or result["unhedged_contracts"] != "0" or result["alarms_open"] or result["faults"] else 0
 
 
 def _environment(card: Mapping[str, Any]) -> dict[str, str]:
@@ -121,10 +122,10 @@ async def _trade(system: App, card: Mapping[str, Any], *, quiet: bool) -> tuple[
             if not await runtime.wait_ready(_READY_S):
                 raise TandemError(f"books did not become ready within {_READY_S:g} s; see the log")
             await _until_script_done(system, card["control"], running, progress)
+            left = await runtime.settle(_SETTLE_S)  # while books are kept: a fill taken back now is still hedged
         finally:
             runtime.stop()
             await running
-    left = await runtime.settle(_SETTLE_S)
     for leg in left:
         log.warning(
             "leg_unconfirmed",

@@ -90,24 +90,18 @@ class Engine:
             breaker.resume()
 
     def _decide(self, wishes: Sequence[Intent | CancelLeg], now: MonoNs) -> Sequence[Decided]:
-        counters = self.state.counters
         decided: list[Decided] = []
         for wish in wishes:
             if isinstance(wish, CancelLeg):
                 decided.append(wish)
                 continue
-            counters.intents += 1
             answer = self.gate.approve(wish, now)
             if isinstance(answer, Approved):
-                counters.approved += 1
                 decided.append(answer)
                 continue
             reported = self._episodes.setdefault(wish.basket.id, set())
-            if answer.code in reported:
-                counters.repeated[answer.code] += 1
-            else:
+            if answer.code not in reported:
                 reported.add(answer.code)
-                counters.refused[answer.code] += 1
                 decided.append(answer)
         return decided
 

@@ -110,7 +110,11 @@ class Tick(msgspec.Struct, frozen=True):
 
 
 class ArbClosed(msgspec.Struct, frozen=True, kw_only=True):
-    """An execution ended; its claim is released. Everything after fees, from the results as they stand."""
+    """An execution ended; its claim is released. Everything after fees, from the results as they stand.
+
+    A later truth about a leg makes another one for the same arb: corrects is then the one before it, and only the difference
+    is news. profit of an unknown or exposed arb leaves out what stands alone; that is carried at its cost in naked.
+    """
 
     arb_id: ArbId
     event: EventId
@@ -120,6 +124,8 @@ class ArbClosed(msgspec.Struct, frozen=True, kw_only=True):
     unhedged: Size
     profit: Money
     results: tuple[LegResult, ...]
+    naked: Money = Money(0)
+    corrects: "ArbClosed | None" = None
 
 
 class CancelLeg(msgspec.Struct, frozen=True):

@@ -6,16 +6,18 @@ loops beside it only refresh what the engine knows. Stopping means: no new arbs,
 
 import asyncio
 import contextlib
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-
-import msgspec
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 
 from controller.adoption import Adoption
+from controller.counts import Counts, next_step, summary
 from controller.discovery.reading import silent
 from controller.engine import Engine
 from controller.execution.arb import ArbRunner
+from controller.execution.base import LegExecutor
 from controller.execution.hybrid import HybridExecutor
+from controller.execution.life import ArbAlarm
+from controller.late import LateTruth
 from controller.ledger.memory import MemoryLedger
 from controller.model import ArbClosed, Balances, Command, Event, Tick
 from controller.numbers import exit_settings
@@ -26,15 +28,16 @@ from controller.state import State
 from trading.book import BookChanged
 from trading.clock import SECOND, Clock
 from trading.connect import Connections
-from trading.errors import AuthFailed, VenueError
+from trading.errors import AuthFailed, TandemError, VenueError
+from trading.ids import ArbId
 from trading.journal import Journal
 from trading.log import get_logger
 from trading.market import POLYMARKET, MarketId, Venue
 from trading.order import LegRequest, LegResult
-from trading.units import Money, Price, Size, format_price, to_dollars
+from trading.units import Price, format_price, to_dollars
 from trading.venue import AccountQuery, Feed, VenueClient, VenueMode
 
-__all__ = ["Counts", "Runtime"]
+__all__ = ["Runtime"]
 
 log = get_logger(__name__)
 
@@ -44,23 +47,7 @@ _BALANCE_S = 5.0
 _WARM_S = 5.0
 _STATUS_S = 30.0
 _STOP_S = 45.0
-
-
-class Counts(msgspec.Struct):
-    """What happened since the start."""
-
-    opportunities: int = 0
-    executions: int = 0
-    misses: int = 0
-    one_sided: int = 0
-    unwinds: int = 0
-    matched: Size = Size(0)
-    unhedged: Size = Size(0)
-    dust: Size = Size(0)
-    profit: Money = Money(0)
-    refusals: Counter[str] = msgspec.field(default_factory=Counter)
-    markets: set[MarketId] = msgspec.field(default_factory=set)
-    """Markets in which an execution matched."""
+_AGAIN_S = 1.0
 
 
 class Runtime:
@@ -97,6 +84,9 @@ class Runtime:
         self._stop = asyncio.Event()
         self._refused = asyncio.Event()
         self._troubles: dict[str, str] = {}
+        self._faults: set[tuple[str, str]] = set()
+        self._died = ""
+        """Which feed ended by itself."""
         self._tops: dict[MarketId, tuple[Price, Price]] = {}
         self.counts = Counts()
 
@@ -105,24 +95,41 @@ class Runtime:
         self._runner = runner
         self._feeds = feeds
         self._adoption = adoption
+        self._late = LateTruth(self._ledger, self._executor, self._clock, self._sleep, running=runner.running, hear=self.hear)
 
     # --- the one synchronous path -------------------------------------------------------------------------------------
 
     def on_event(self, event: Event) -> None:
-        """Feed one event through the engine and act on its decisions. Called by feeds inside their read loop."""
+        """Feed one event through the engine and act on its decisions. Called by feeds inside their read loop: never raises."""
+        try:
+            self._process(event)
+        except Exception as exc:  # the engine's boundary: no feed dies of it, and nothing new is opened on a state in doubt
+            self._unforeseen(f"engine on {type(event).__name__}", exc, "new arbs are halted: read the log, then restart")
+            self._engine.gate.breaker.halt()
+
+    def _process(self, event: Event) -> None:
         for decision in self._engine.process(event, self._clock.mono_ns()):
             if isinstance(decision, Approved):
                 self.counts.opportunities += 1
                 self._records.decided(decision)
-                task = asyncio.get_running_loop().create_task(self._runner.run(decision), name=f"arb {decision.arb_id.hex()}")
-                self._arbs.add(task)
-                task.add_done_callback(self._arbs.discard)
+                self._start(self._runner.run(decision), decision.arb_id)
             elif isinstance(decision, Refused):
                 self.counts.opportunities += 1
                 self.counts.refusals[decision.code] += 1
                 self._records.decided(decision)
             else:
                 asyncio.get_running_loop().create_task(self._executor.cancel(decision.leg_id))
+
+    def _start(self, life: Coroutine[None, None, ArbClosed], arb_id: ArbId) -> None:
+        task = asyncio.get_running_loop().create_task(life, name=f"arb {arb_id.hex()}")
+        self._arbs.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[ArbClosed]) -> None:
+        self._arbs.discard(task)
+        exc = None if task.cancelled() else task.exception()
+        if exc is not None:
+            self._unforeseen(task.get_name(), exc, "look its orders up on both venues")
 
     def on_logged_event(self, event: Event) -> None:
         """on_event with a log line for each change of a best price (PRICE_LOGGING, B-036)."""
@@ -145,6 +152,30 @@ class Runtime:
             self._records.closed(event)
         self.on_event(event)
 
+    def on_alarm(self, alarm: ArbAlarm) -> None:
+        """An arb needs a person, or soon may: counted until the arb is over, said once. Nothing but its event is shut by it."""
+        self.counts.ring(alarm)
+        log.error(
+            "arb_alarm",
+            alarm=alarm.word,
+            arb=alarm.arb_id,
+            event_id=alarm.event,
+            markets=", ".join(alarm.markets),
+            unhedged_contracts=to_dollars(alarm.unhedged),
+            at_stake_dollars=to_dollars(alarm.naked),
+            detail=alarm.detail,
+            next_step=next_step(alarm.word),
+        )
+
+    def hear(self, result: LegResult) -> None:
+        """A truth about a leg that no running arb asked for: booked, told to the engine, and offered to the leg's arb, which is
+        opened again when it no longer stands hedged (B-424)."""
+        self._book(result)
+        self.on_event(result)
+        again = self._runner.offer(result)
+        if again is not None:
+            self._start(self._runner.reopen(again), again)
+
     def _book(self, result: LegResult) -> None:
         stored = self._journal.stored(result.leg_id)
         if stored is None:
@@ -155,23 +186,13 @@ class Runtime:
             self._ledger.apply(leg, market, result)
 
     def _count(self, closed: ArbClosed) -> None:
-        counts = self.counts
-        counts.executions += 1
-        counts.matched = Size(counts.matched + closed.matched)
-        if closed.unhedged <= self._dust and closed.outcome not in ("unknown", "exposed"):
-            counts.dust = Size(counts.dust + closed.unhedged)  # too small to trade: carried and counted apart
-        else:
-            counts.unhedged = Size(counts.unhedged + closed.unhedged)
-        counts.profit = Money(counts.profit + closed.profit)
-        purposes = [stored[0].purpose for r in closed.results if (stored := self._journal.stored(r.leg_id)) and r.filled]
-        unwound = any(purpose in ("unwind", "complete") for purpose in purposes)
-        counts.misses += closed.outcome == "miss"
-        counts.unwinds += "unwind" in purposes
-        counts.one_sided += unwound or closed.outcome in ("one_sided", "unwound", "exposed")
-        if closed.matched:
-            basket = self._state.baskets.get(closed.basket)
-            if basket is not None:
-                counts.markets.update(market for market, _ in basket.legs)
+        basket = self._state.baskets.get(closed.basket)
+        self.counts.close(
+            closed,
+            dust=self._dust,
+            purpose_of=lambda leg_id: stored[0].purpose if (stored := self._journal.stored(leg_id)) else None,
+            markets=[market for market, _ in basket.legs] if basket is not None else (),
+        )
         log.info(
             "arb_closed",
             arb=closed.arb_id,
@@ -180,6 +201,7 @@ class Runtime:
             matched=to_dollars(closed.matched),
             unhedged=to_dollars(closed.unhedged),
             profit=to_dollars(closed.profit),
+            correction=closed.corrects is not None,
         )
 
     # --- before the loops ---------------------------------------------------------------------------------------------
@@ -203,28 +225,39 @@ class Runtime:
     # --- loops --------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Run feeds and refreshers until stop(); then halt, let arbs end, close what is left."""
+        """Run feeds and refreshers until stop() or the end of a feed; then halt, let arbs end, close what is left.
+
+        Raises TandemError when a feed ended by itself. Nothing else that goes wrong in a loop ends it.
+        """
         await self._tick()
         async with asyncio.TaskGroup() as group:
-            loops = [group.create_task(feed.run(), name=f"feed {venue}") for venue, feed in self._feeds.items()]
-            for every, work in (
-                (_TICK_S, self._tick),
-                (_BALANCE_S, self.read_balances),
-                (_WARM_S, self._warm),
-                (_STATUS_S, self._status),
-            ):
-                loops.append(group.create_task(self._every(every, work)))
-            loops.append(group.create_task(self._watch_modes()))
+            loops = [group.create_task(self._feed(venue, feed), name=f"feed {venue}") for venue, feed in self._feeds.items()]
+
+            def keep(name: str, work: Callable[[], Awaitable[None]]) -> None:
+                loops.append(group.create_task(self._keep(name, work), name=name))
+
+            keep("ticks", lambda: self._every(_TICK_S, self._tick))
+            keep("balances", lambda: self._every(_BALANCE_S, self.read_balances))
+            keep("warming", lambda: self._every(_WARM_S, self._warm))
+            keep("status", lambda: self._every(_STATUS_S, self._status))
+            keep("modes", self._watch_modes)
+            keep("records", self._records.run)
+            keep("late truth", self._late.run)
             for executor in self._executor.executors():
-                loops.append(group.create_task(self._follow(executor.updates())))
-            loops.append(group.create_task(self._records.run()))
+                keep(f"private stream {executor.venue}", partial(self._follow, executor))
             if self._settings.discovery_interval_mins:
                 pause = 60.0 * self._settings.discovery_interval_mins
-                loops.append(group.create_task(self._every(pause, self._rediscover, wait_first=True)))
-            await self._stop.wait()
-            await self._finish()
-            for loop in loops:
-                loop.cancel()
+                keep("discovery", lambda: self._every(pause, self._rediscover, wait_first=True))
+            try:
+                await self._stop.wait()
+            finally:
+                try:
+                    await self._finish()
+                finally:
+                    for loop in loops:
+                        loop.cancel()
+        if self._died:
+            raise TandemError(f"{self._died}; see the log")
 
     def stop(self) -> None:
         """End run(): no new arbs from now on."""
@@ -232,14 +265,39 @@ class Runtime:
 
     async def _finish(self) -> None:
         self.on_event(Command("halt", "stopping"))
+        ends = self._clock.mono_ns() + int(_STOP_S * SECOND)
         if self._arbs:
             log.info("waiting_for_arbs", count=len(self._arbs))
-            await asyncio.wait(self._arbs, timeout=_STOP_S)
+        while self._arbs and (left := ends - self._clock.mono_ns()) > 0:  # a late truth may open one again meanwhile
+            await asyncio.wait(set(self._arbs), timeout=left / SECOND)
+        self._runner.stop()
         for task in tuple(self._arbs):
-            log.error("arb_abandoned", arb=task.get_name(), next_step="its orders are looked up at the next start")
+            log.error("arb_abandoned", arb=task.get_name(), next_step="look its orders up on both venues")
             task.cancel()
         await asyncio.gather(*self._arbs, return_exceptions=True)
         await self._executor.cancel_all("stopping")
+
+    async def _feed(self, venue: Venue, feed: Feed) -> None:
+        """A feed reconnects by itself for ever: if it ends all the same, nothing can be decided any more."""
+        try:
+            await feed.run()
+        except Exception as exc:  # the task's boundary: running arbs are still to be ended
+            self._unforeseen(f"feed {venue}", exc, "new arbs are halted and the controller stops: read the log, then restart")
+        self._died = f"the {venue} feed ended by itself"
+        self._engine.gate.breaker.halt()
+        self.stop()
+
+    async def _keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run a loop that must not end by an error: it is logged, and the loop begins again."""
+        while True:
+            try:
+                await work()
+                return
+            except VenueError as exc:
+                self._trouble(name, exc)
+            except Exception as exc:  # the task's boundary: the other loops and the arbs go on
+                self._unforeseen(name, exc, "it begins again; read the log")
+            await self._sleep(_AGAIN_S)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]], *, wait_first: bool = False) -> None:
         if wait_first:
@@ -293,14 +351,10 @@ class Runtime:
             except VenueError:
                 continue  # the mode loop says it
 
-    async def _follow(self, updates: AsyncIterator[LegResult]) -> None:
+    async def _follow(self, executor: LegExecutor) -> None:
         """Later truths about our legs: hints that make waiting shorter (B-429)."""
-        try:
-            async for result in updates:
-                self._book(result)
-                self.on_event(result)
-        except VenueError as exc:
-            self._trouble("private stream", exc)
+        async for result in executor.updates():
+            self.hear(result)
 
     async def _rediscover(self) -> None:
         try:
@@ -332,6 +386,14 @@ class Runtime:
             step = "check key and clock with `controller doctor`" if isinstance(exc, AuthFailed) else "it is retried"
             log.warning("read_failed", what=what, error=str(exc), next_step=step)
 
+    def _unforeseen(self, what: str, exc: BaseException, step: str) -> None:
+        """Count a fault; the first of a kind is logged with its trace, so that a fault per frame cannot fill the disk."""
+        self.counts.faults += 1
+        kind = (what, repr(exc))
+        if kind not in self._faults:
+            self._faults.add(kind)
+            log.error("unforeseen", what=what, error=repr(exc), next_step=step, exc_info=exc)
+
     def _clear(self, what: str) -> None:
         if self._troubles.pop(what, None) is not None:
             log.info("read_works_again", what=what)
@@ -352,30 +414,19 @@ class Runtime:
         return False
 
     async def settle(self, timeout_s: float) -> tuple[LegRequest, ...]:
-        """Ask until every fill is confirmed in the venue's own amounts; returns the legs that still are not."""
+        """Ask until every fill is confirmed in the venue's own amounts and no arb runs; returns the legs that still are not."""
         ends = self._clock.mono_ns() + int(timeout_s * SECOND)
-        while (open_legs := self._ledger.unconfirmed()) and self._clock.mono_ns() < ends:
-            for leg in open_legs:
-                self.on_report(await self._executor.resolve(leg.leg_id))
+        while (self._arbs or self._ledger.unconfirmed()) and self._clock.mono_ns() < ends:
+            await self._late.ask_all()
             await self._sleep(0.1)
         return self._ledger.unconfirmed()
 
     def summary(self) -> dict[str, object]:
-        """Counters as the command line prints them: dollars and contracts as exact decimals."""
-        counts, routed = self.counts, self._executor.statistics()
-        return {
-            "schema": 1,
-            "pairs": self._state.live_pairs,
-            "opportunities": counts.opportunities,
-            "executions": counts.executions,
-            "matched_contracts": to_dollars(counts.matched),
-            "misses": counts.misses,
-            "one_sided": counts.one_sided,
-            "unwinds": counts.unwinds,
-            "unhedged_contracts": to_dollars(counts.unhedged),
-            "dust_contracts": to_dollars(counts.dust),
-            "refusals": dict(sorted(counts.refusals.items())),
-            "net_pnl_dollars": to_dollars(counts.profit),
-            "legs_local": routed.legs_local,
-            "legs_remote": routed.legs_remote,
-        }
+        """Counters as the command line prints them."""
+        return summary(
+            self.counts,
+            pairs=self._state.live_pairs,
+            unconfirmed=len(self._ledger.unconfirmed()),
+            routed=self._executor.statistics(),
+            short=self._state.cash.short,
+        )

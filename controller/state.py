@@ -4,10 +4,7 @@ Only apply_* changes it, and only the engine and the gate call those. It has no 
 wall(now) follows from the last Tick, so that the same events give the same state again.
 """
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-
-import msgspec
+from collections.abc import Iterable, Mapping, Sequence
 
 from controller.cash import Cash, Shard
 from controller.debits import Debits
@@ -31,28 +28,19 @@ from controller.risk.size import UNIT, extra_floor, fraction_of, unit_cost
 from trading.book import Book
 from trading.clock import MS
 from trading.fees import HIGHEST_KNOWN, unit_fees
-from trading.ids import ArbId, LegId, arb_of
+from trading.ids import ArbId, LegId, arb_of, attempt_of, leg_number
 from trading.market import Action, Market, MarketId, Outcome, Venue
 from trading.order import LegRequest, LegResult
 from trading.units import Money, MonoNs, Price, Size, WallNs
 from trading.venue import VenueMode
 
-__all__ = ["Counters", "State"]
+__all__ = ["State"]
 
 _DAY_NS = 86_400_000_000_000
 _LEFT_BASKETS = ("rejected", "retired")
-
-
-class Counters(msgspec.Struct):
-    """Sums since start. refused counts reports, repeated the same refusal of the same episode; cash_short is in Money."""
-
-    intents: int = 0
-    approved: int = 0
-    refused: Counter[str] = msgspec.field(default_factory=Counter)
-    repeated: Counter[str] = msgspec.field(default_factory=Counter)
-    closed: Counter[str] = msgspec.field(default_factory=Counter)
-    cash_short: Counter[Shard] = msgspec.field(default_factory=Counter)
-    unknown_results: int = 0
+_REMEMBERED = 4_000
+_OWN_WORDS = frozenset({"paused", "post_only", "cancel_only", "disabled", "restarting"})
+"""Modes in which a venue itself said that it takes no orders of ours (B-426)."""
 
 
 class State:
@@ -68,7 +56,6 @@ class State:
         self.positions = Positions()
         self.cash = Cash()
         self.claims = Claims(settings)
-        self.counters = Counters()
         self.lessons = Lessons()
         self.modes: dict[Venue, VenueMode] = {}
         self.quarantined: dict[str, str] = {}
@@ -76,7 +63,7 @@ class State:
         self.arbs: dict[ArbId, Approved] = {}
         """Approved and not closed."""
         self._exposed: set[EventId] = set()
-        self.last_match: dict[EventId, MonoNs] = {}
+        """Events that may hold something unhedged; whether they do, the positions tell."""
         self._baskets_of: dict[MarketId, tuple[Basket, ...]] = {}
         self._moves: dict[MarketId, Moves] = {}
         self._debits = Debits(settings.book_reflects_ms * MS)
@@ -85,6 +72,8 @@ class State:
         self._triggers: dict[Venue, int] = {}
         self._requests: dict[LegId, LegRequest] = {}
         self._results: dict[LegId, LegResult] = {}
+        self._confirmed: dict[LegId, tuple[LegRequest, LegResult]] = {}
+        """Legs of closed arbs on which the last word was spoken; a venue may still change it, so the newest are remembered."""
         self._wall: WallNs | None = None
         self._wall_at = MonoNs(0)
 
@@ -296,6 +285,11 @@ class State:
         known = self.modes.get(venue)
         return known.mode if known else "normal"
 
+    def down(self) -> frozenset[Venue]:
+        """Venues that take no exit either, by their own word. One failed reading of a status stops new arbs only: an order may
+        well pass where a status page did not answer."""
+        return frozenset(venue for venue, known in self.modes.items() if known.mode in _OWN_WORDS)
+
     def restarted_at(self, venue: Venue) -> MonoNs | None:
         """When the venue was last known to be restarting."""
         return self._restarted.get(venue)
@@ -328,16 +322,24 @@ class State:
         """Remember further legs of an arb, open or closed."""
         for leg, amount in zip(approved.legs, approved.reserved, strict=True):
             self._requests[leg.leg_id] = leg
-            self.cash.reserve(approved.arb_id, leg.leg_id[14], self._shard(leg), amount)
+            self.cash.reserve(approved.arb_id, leg_number(leg.leg_id), self._shard(leg), amount)
 
     def known_leg(self, leg_id: LegId) -> bool:
-        return leg_id in self._requests
+        return leg_id in self._requests or leg_id in self._confirmed
 
     def apply_leg(self, result: LegResult, now: MonoNs) -> None:
-        """Take the newest truth about a leg; what changed since the last one moves positions, cash and the book's debit."""
+        """Take the newest truth about a leg; what changed since the last one moves positions, cash and the book's debit.
+
+        It may come long after the arb ended: a fill told late, or one taken back, which then shuts its event (B-424).
+        """
+        known = self._confirmed.get(result.leg_id)
+        if known is not None:
+            if result.result_no <= known[1].result_no:
+                return
+            del self._confirmed[result.leg_id]
+            self._requests[result.leg_id], self._results[result.leg_id] = known
         request = self._requests.get(result.leg_id)
         if request is None:
-            self.counters.unknown_results += 1
             return
         old = self._results.get(result.leg_id)
         if old is not None and result.result_no < old.result_no:
@@ -349,18 +351,24 @@ class State:
         if filled or cash_out:
             self.positions.apply_fill(request, filled, cash_out)
         if cash_out:
-            self.cash.spend(arb_of(result.leg_id), result.leg_id[14], self._shard(request), Money(cash_out), now)
+            self.cash.spend(arb_of(result.leg_id), leg_number(result.leg_id), self._shard(request), Money(cash_out), now)
         if filled > 0 and want.market in self.books:
             self._debits.add(self.books[want.market], want, Size(filled), result.fills, now)
         self.lessons.note_fill(request, result)
         arb = arb_of(result.leg_id)
-        if result.final and arb not in self.arbs:  # a leg left open by its arb came to its end
+        if arb in self.arbs:
+            return
+        event = self.positions.event_of(want.market)
+        if filled and event is not None:
+            self._exposed.add(event)
+        if result.final:  # a leg left open by its arb came to its end
             self.cash.release(arb, keep=self._open_legs(arb))
-            if result.settled:
-                self._forget(result.leg_id)
+            self._file([result])
 
     def _open_legs(self, arb: ArbId) -> frozenset[int]:
-        return frozenset(leg[14] for leg, result in self._results.items() if arb_of(leg) == arb and not result.final)
+        """Legs of an arb with an order that is not final; one without any result is on its way."""
+        orders = [leg for leg in self._requests if arb_of(leg) == arb]
+        return frozenset(leg_number(leg) for leg in orders if leg not in self._results or not self._results[leg].final)
 
     def unresolved(self, event: EventId) -> bool:
         """Whether a leg of the event is resting, held or unknown: until the venue says more the event stays shut (B-093)."""
@@ -370,7 +378,11 @@ class State:
         )
 
     def exposed(self, event: EventId) -> bool:
-        """Whether an arb of the event ended with an unhedged rest that is still there."""
+        """Whether an arb of the event left, or may have left, an unhedged rest that is still there.
+
+        With unresolved() this is what keeps an event shut after its arb ended: positions decide, so that a rest which was hedged
+        later, or closed by hand, opens it again.
+        """
         if event in self._exposed and self.positions.naked(event) <= self._settings.hedge_dust:
             self._exposed.discard(event)
         return event in self._exposed
@@ -398,19 +410,16 @@ class State:
         """Take an arb's end: its last results, what they teach about fills, and its reservations but those of open legs."""
         for result in closed.results:
             self.apply_leg(result, now)
-        self.counters.closed[closed.outcome] += 1
         approved = self.arbs.pop(closed.arb_id, None)
-        keep = frozenset(result.leg_id[14] for result in closed.results if not result.final)
-        self.cash.release(closed.arb_id, keep=keep)
         if approved is not None:
             self._learn(approved.intent.basket, closed)
-        if closed.outcome == "exposed":
+            for leg in approved.legs:
+                if leg.leg_id not in self._results:
+                    self._requests.pop(leg.leg_id, None)  # planned and never sent
+        self.cash.release(closed.arb_id, keep=self._open_legs(closed.arb_id))
+        if closed.outcome in ("exposed", "unknown"):
             self._exposed.add(closed.event)
-        if closed.outcome == "matched":
-            self.last_match[closed.event] = now
-        for result in closed.results:
-            if result.settled:
-                self._forget(result.leg_id)
+        self._file(closed.results)
         return approved
 
     def release(self, arb_id: ArbId) -> Approved | None:
@@ -424,7 +433,7 @@ class State:
         return approved
 
     def _learn(self, basket: Basket, closed: ArbClosed) -> None:
-        firsts = [result for result in closed.results if result.leg_id[15] == 0 and result.leg_id in self._requests]
+        firsts = [result for result in closed.results if attempt_of(result.leg_id) == 0 and result.leg_id in self._requests]
         self.lessons.note_outcome(self.kind(basket), [(self._requests[result.leg_id], result) for result in firsts])
 
     def kind(self, basket: Basket) -> Kind:
@@ -436,9 +445,14 @@ class State:
         market = self.markets.get(leg.want.market)
         return leg.venue, market.shard if market else 0
 
-    def _forget(self, leg_id: LegId) -> None:
-        self._results.pop(leg_id, None)
-        self._requests.pop(leg_id, None)
+    def _file(self, results: Iterable[LegResult]) -> None:
+        """Put confirmed legs of a closed arb away; the others stay, so that the caps see what may still be taken back."""
+        for result in results:
+            leg_id = result.leg_id
+            if leg_id in self._results and self._results[leg_id].confirmed:
+                self._confirmed[leg_id] = (self._requests.pop(leg_id), self._results.pop(leg_id))
+                if len(self._confirmed) > _REMEMBERED:
+                    del self._confirmed[next(iter(self._confirmed))]
 
     # --- views --------------------------------------------------------------------------------------------------------
 

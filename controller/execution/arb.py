@@ -1,162 +1,44 @@
-"""One arb's life, from approval to ArbClosed, as a table of states.
+"""One arb, from approval to ArbClosed and beyond: sends, asks, hedges, and hears what its venues say later.
 
-    claimed ─► first_sent ─► second_sent ─► hedging ─► confirming ─► closed
-       │           ▼              ▼          ▲   ▼          │
-       │      first_open     second_open ────┘ hedge_open   │ a reversed fill goes back to hedging
-       └──► all_sent ─► all_open ───────────►               ▼
-
-*_open: an order is resting, held or unknown. While one is, nothing else is sent for the arb (B-093): it is resolved by asking,
-and if that fails the arb ends as "unknown", alarmed, its claim kept. A first leg that was in doubt is never followed by a plain
-second leg: what it filled is an excess, priced with the books of now. Orders after the approved ones pass the gate again.
+While an order is open (resting, held, unknown) nothing else is sent for the arb (B-093): it is resolved by asking, and if that
+fails the arb ends as "unknown", alarmed, its event shut. A first leg that was in doubt is never followed by a plain second leg:
+what it filled is an excess, priced with the books of now. Orders after the approved ones pass the gate again. The record stays
+until every leg is confirmed: a result that changes what is held opens the arb again and ArbClosed is told once more.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from enum import Enum
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
 import msgspec
 
-from controller.execution.outcomes import Side, Tally, TradedOrder, classify, excess_of, tally
+from controller.execution.base import Books, Executor, ExitGate
+from controller.execution.facts import ArbSettings, exit_facts
+from controller.execution.life import Arb, ArbAlarm, Arbs, ArbState
+from controller.execution.outcomes import TradedOrder, classify
 from controller.execution.second import affordable, meets_minimum, second_want
-from controller.execution.unwind import Alarm, Complement, Complete, Excess, ExitFacts, ExitSettings, Hold, Sell, decide
+from controller.execution.unwind import Alarm, Complement, Complete, Hold, Sell, decide
 from controller.model import ArbClosed, Event
 from controller.risk.decision import Approved, Refused
-from trading.book import Book
-from trading.clock import MS, SECOND, Clock
+from trading.clock import SECOND, Clock
 from trading.errors import Misuse
-from trading.execute import supersedes
-from trading.ids import LegId
+from trading.ids import ArbId, LegId, arb_of, leg_number
 from trading.log import get_logger
-from trading.market import POLYMARKET, Action, Market, MarketId, Outcome, Venue
+from trading.market import Action, Venue
 from trading.order import LegRequest, LegResult, Purpose, Want
-from trading.units import Money, MonoNs, Price, Size
+from trading.units import Money, Size
 
-__all__ = ["ArbRunner", "ArbSettings", "ArbState", "Books", "Executor", "ExitGate"]
+__all__ = ["ArbRunner", "ArbSettings"]
 
 _log = get_logger("controller.execution.arb")
 _LAST_ATTEMPT = 255
 """A leg id counts attempts in one byte."""
 
 
-class ArbState(Enum):
-    CLAIMED = "claimed"
-    FIRST_SENT = "first_sent"
-    FIRST_OPEN = "first_open"
-    SECOND_SENT = "second_sent"
-    SECOND_OPEN = "second_open"
-    ALL_SENT = "all_sent"
-    ALL_OPEN = "all_open"
-    HEDGING = "hedging"
-    HEDGE_OPEN = "hedge_open"
-    CONFIRMING = "confirming"
-    CLOSED = "closed"
-
-
-_S = ArbState
-_NEXT: dict[ArbState, frozenset[ArbState]] = {
-    _S.CLAIMED: frozenset({_S.FIRST_SENT, _S.ALL_SENT, _S.CLOSED}),  # closed: refused before anything was sent (B-088)
-    _S.FIRST_SENT: frozenset({_S.FIRST_OPEN, _S.SECOND_SENT, _S.CONFIRMING}),  # confirming: a free miss, or a single leg
-    _S.FIRST_OPEN: frozenset({_S.SECOND_SENT, _S.HEDGING, _S.CONFIRMING}),  # second: it was held; hedging: it was in doubt
-    _S.SECOND_SENT: frozenset({_S.SECOND_OPEN, _S.SECOND_SENT, _S.HEDGING}),
-    _S.SECOND_OPEN: frozenset({_S.SECOND_SENT, _S.CONFIRMING}),
-    _S.ALL_SENT: frozenset({_S.ALL_OPEN, _S.HEDGING}),
-    _S.ALL_OPEN: frozenset({_S.HEDGING, _S.CONFIRMING}),
-    _S.HEDGING: frozenset({_S.HEDGE_OPEN, _S.CONFIRMING}),
-    _S.HEDGE_OPEN: frozenset({_S.HEDGING, _S.CONFIRMING}),
-    _S.CONFIRMING: frozenset({_S.HEDGING, _S.CLOSED}),
-    _S.CLOSED: frozenset(),
-}
-
-
-class ArbSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Times and counts of an execution; sigma is Money per contract per square root of a second (execution.md 3)."""
-
-    exits: ExitSettings = ExitSettings()
-    execution_timeout_ns: int = 5 * SECOND
-    """EXECUTION_TIMEOUT_SECS, after the hold."""
-    second_attempts: int = 3
-    second_pause_ns: int = 100 * MS
-    exit_pause_ns: int = 150 * MS
-    """Between exit orders; doubled after each that filled nothing. 30 s of them fit into a leg's 255 attempts."""
-    exit_pause_max_ns: int = SECOND
-    resolve_ns: int = 45 * SECOND
-    """How long an open order is asked about before the arb ends as unknown."""
-    confirm_ns: int = 5 * SECOND
-    """How long the venues' own amounts are waited for; hedged is enough to end (B-439), later truths come as updates."""
-    confirm_pause_ns: int = 250 * MS
-    sigma_pre_game: Money = Money(1_500)
-    sigma_in_play: Money = Money(25_000)
-    sale_wait_ns: Mapping[Venue, int] = msgspec.field(default_factory=lambda: {POLYMARKET: 5 * SECOND})
-    """Until bought contracts can be sold again, beside the hold (2 to 10 s, B-179)."""
-    no_new_before_close_ns: int = 120 * SECOND
-
-
-class ExitGate(Protocol):
-    """What the runner needs of risk.gate."""
-
-    def genuine(self, approved: Approved) -> bool: ...
-    def exit(
-        self, opened: Approved, want: Want, purpose: Purpose, now: MonoNs, *, leg: int, attempt: int
-    ) -> Approved | Refused:
-        """One more order of an arb; leg is the number in its leg ids."""
-
-
-class Books(Protocol):
-    """What the runner reads of the state."""
-
-    @property
-    def books(self) -> Mapping[MarketId, Book]: ...
-    @property
-    def markets(self) -> Mapping[MarketId, Market]: ...
-
-
-class Executor(Protocol):
-    """What the runner needs of HybridExecutor."""
-
-    def refuses(self, legs: Sequence[LegRequest]) -> str | None: ...
-    async def execute(self, leg: LegRequest) -> LegResult: ...
-    async def resolve(self, leg_id: LegId) -> LegResult: ...
-    async def cancel(self, leg_id: LegId) -> LegResult: ...
-
-
-class _Arb:
-    """What one run knows; only the runner's methods change it."""
-
-    def __init__(self, approved: Approved) -> None:
-        self.approved = approved
-        self.state = ArbState.CLAIMED
-        self.sides = tuple(Side.of(leg.want) for leg in approved.legs)
-        self.orders: list[TradedOrder] = []
-        self.attempts = [leg.leg_id[15] for leg in approved.legs]
-        self.doubted = False
-        """The first leg was unknown for a while: its fill is old news."""
-        self.alarms: set[str] = set()
-
-    def go(self, state: ArbState) -> None:
-        if state not in _NEXT[self.state]:
-            raise Misuse(f"arb {self.approved.arb_id.hex()} cannot go from {self.state.value} to {state.value}")
-        self.state = state
-
-    def count(self) -> Tally:
-        return tally(self.sides, self.orders, self.approved.intent.basket.payout)
-
-    def excess(self, markets: Mapping[MarketId, Market], dust: Size) -> Excess | None:
-        """What stands one-sided beyond dust; None while an order is open, because then nobody knows."""
-        if self.open():
-            return None
-        wants = [leg.want for leg in self.approved.legs]
-        return excess_of(self.count(), wants, markets, self.approved.intent.basket.payout, dust=dust)
-
-    def open(self) -> bool:
-        """Whether some order may still change."""
-        return any(order.result is None or not order.result.final for order in self.orders)
-
-
 class ArbRunner:
     """Runs approved arbs, each in its own call of run(); report hears every result as it comes and ArbClosed last.
 
-    alarm is told (arb id, word, detail) once per word and arb. down names venues that take no orders now.
+    offer() takes results that others heard first. alarm is told once per word and life of an arb. down names venues that take
+    no orders now. newest gives what is known elsewhere (the journal) about a leg, None when nothing is.
     """
 
     def __init__(
@@ -169,8 +51,9 @@ class ArbRunner:
         settings: ArbSettings,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         *,
-        alarm: Callable[[bytes, str, str], None] = lambda *_: None,
+        alarm: Callable[[ArbAlarm], None] = lambda _: None,
         down: Callable[[], frozenset[Venue]] = frozenset,
+        newest: Callable[[LegId], LegResult | None] = lambda _: None,
     ) -> None:
         self._executor = executor
         self._gate = gate
@@ -181,31 +64,94 @@ class ArbRunner:
         self._sleep = sleep
         self._alarm = alarm
         self._down = down
+        self._newest = newest
+        self._arbs = Arbs()
+        self._stopped = False
 
     async def run(self, approved: Approved) -> ArbClosed:
         """Live one arb to its end. Raises nothing but cancellation; what it cannot explain ends as unknown or exposed."""
-        arb = _Arb(approved)
+        arb = Arb(approved)
+        return await self._end(arb, self._live(arb))
+
+    async def reopen(self, arb_id: ArbId) -> ArbClosed:
+        """Hedge again after offer() named this closed arb, and tell ArbClosed again with corrected figures (B-424)."""
+        arb = self._arbs.get(arb_id)
+        if arb is None or arb.state is not ArbState.CLOSED:
+            raise Misuse(f"arb {arb_id.hex()} is not one that offer() asked to open again")
+        arb.go(ArbState.CONFIRMING)
+        return await self._end(arb, self._settle(arb))
+
+    def offer(self, result: LegResult) -> ArbId | None:
+        """Hear a later truth about a leg that report already knows. Returns the arb that must be given to reopen(), else None.
+
+        A running arb sees it before its next order. A closed one is counted again, and if more than dust stands alone because
+        of it, it must be hedged.
+        """
+        arb = self._arbs.get(arb_of(result.leg_id))
+        place = arb.place(result.leg_id) if arb is not None else None
+        if arb is None or place is None:
+            return None
+        old = arb.orders[place].result
+        if not arb.take(place, result) or arb.running:
+            return None
+        moved = old is None or not old.final or old.filled != result.filled
+        if moved and not self._stopped and arb.excess(self._state.markets, self._settings.exits.hedge_dust) is not None:
+            arb.running = True
+            arb.alarms.clear()
+            self._ring(arb, "reopened", f"{arb.orders[place].leg.want.market} is now {result.state}, {result.filled} filled")
+            return arb.approved.arb_id
+        self._close(arb)
+        return None
+
+    def running(self, arb_id: ArbId) -> bool:
+        """Whether this arb asks about its legs by itself now."""
+        arb = self._arbs.get(arb_id)
+        return arb is not None and arb.running
+
+    def stop(self) -> None:
+        """From now on nothing is opened again: books are no longer kept. What comes late is counted and alarmed."""
+        self._stopped = True
+
+    async def _end(self, arb: Arb, life: Coroutine[None, None, None]) -> ArbClosed:
+        """The task's boundary: whatever happens inside, the arb is closed and told."""
+        failed = False
         try:
-            await self._live(arb)
-            closed = self._closed(arb)
+            await life
         except asyncio.CancelledError:
             # Shutdown: orders under way are unknown in the journal, and the next start asks about them.
-            self._tell(self._closed(arb, failed=True))
+            self._close(arb, failed=True, again=True)
             raise
-        except Exception as exc:  # the task's boundary: this arb stops here, its claim stays, and it says so
-            _log.exception("arb_failed", arb=approved.arb_id, state=arb.state.value)
+        except Exception as exc:  # this arb stops here, its event stays shut by what it holds, and it says so
+            _log.exception("arb_failed", arb=arb.approved.arb_id, state=arb.state.value)
             self._ring(arb, "arb_failed", repr(exc))
-            closed = self._closed(arb, failed=True)
+            failed = True
+        return self._close(arb, failed=failed, again=True)
+
+    def _close(self, arb: Arb, *, failed: bool = False, again: bool = False) -> ArbClosed:
+        """Tell how the arb stands; a correction only if a figure changed, unless again."""
+        arb.running = False
+        arb.state = ArbState.CLOSED
+        told, closed = arb.told, self._closed(arb, failed=failed)
+        if told is not None and not again and _figures(closed) == _figures(told):
+            return told
+        if told is not None:
+            closed = msgspec.structs.replace(closed, corrects=msgspec.structs.replace(told, corrects=None))
+        arb.told = closed
         self._tell(closed)
+        lost = self._arbs.trim()
+        if lost is not None:
+            self._ring(lost, "record_dropped", "too many arbs wait for their venues' confirmation")
         return closed
 
-    def _closed(self, arb: _Arb, *, failed: bool = False) -> ArbClosed:
+    def _closed(self, arb: Arb, *, failed: bool) -> ArbClosed:
         counted = arb.count()
         outcome = classify(counted, dust=self._settings.exits.hedge_dust)
         if failed and outcome != "exposed" and arb.orders:
             outcome = "unknown"
         if outcome == "exposed":
             self._ring(arb, "exposed", f"{counted.unhedged} unhedged, {counted.naked} at stake")
+        # What stands alone in an arb that is not over is neither lost nor won: it is carried at its cost, and shown apart.
+        carried = counted.naked if outcome in ("unknown", "exposed") else Money(0)
         return ArbClosed(
             arb_id=arb.approved.arb_id,
             event=arb.approved.claim,
@@ -213,8 +159,11 @@ class ArbRunner:
             outcome=outcome,
             matched=counted.matched,
             unhedged=counted.unhedged,
-            profit=counted.profit,
-            results=tuple(order.result for order in arb.orders if order.result is not None),
+            profit=Money(counted.profit + carried),
+            naked=carried,
+            results=tuple(
+                order.result or LegResult(leg_id=order.leg.leg_id, state="unknown", code="in_flight") for order in arb.orders
+            ),
         )
 
     def _tell(self, event: LegResult | ArbClosed) -> None:
@@ -223,18 +172,32 @@ class ArbRunner:
         except Exception:  # the listener's fault must not leave a leg alone
             _log.exception("report_failed", report=type(event).__name__)
 
-    def _ring(self, arb: _Arb, word: str, detail: str) -> None:
-        if word not in arb.alarms:
-            arb.alarms.add(word)
-            _log.error("arb_alarm", arb=arb.approved.arb_id, event_id=arb.approved.claim, alarm=word, detail=detail)
-            self._alarm(arb.approved.arb_id, word, detail)
+    def _ring(self, arb: Arb, word: str, detail: str) -> None:
+        if word in arb.alarms:
+            return
+        arb.alarms.add(word)
+        counted = arb.count()
+        alarm = ArbAlarm(
+            arb_id=arb.approved.arb_id,
+            event=arb.approved.claim,
+            word=word,
+            detail=detail,
+            markets=tuple(side.market for side in arb.sides),
+            unhedged=counted.unhedged,
+            naked=counted.naked,
+        )
+        try:
+            self._alarm(alarm)
+        except Exception:  # as in _tell
+            _log.exception("alarm_failed", alarm=word)
 
     # -- the way through the table -----------------------------------------------------------------------------------------
 
-    async def _live(self, arb: _Arb) -> None:
+    async def _live(self, arb: Arb) -> None:
         approved = arb.approved
         if not self._gate.genuine(approved):
             raise Misuse(f"arb {approved.arb_id.hex()} was not approved by the gate")
+        self._arbs.add(arb)
         reason = self._executor.refuses(approved.legs)
         if reason is not None:  # B-088: one leg without a path stops all
             _log.warning("arb_refused", arb=approved.arb_id, reason=reason)
@@ -248,21 +211,28 @@ class ArbRunner:
             await self._all(arb)
         else:
             await self._in_turn(arb)
-        if arb.state is ArbState.HEDGING:
-            await self._hedge(arb)
-        dust = self._settings.exits.hedge_dust
-        if arb.state is not ArbState.CONFIRMING:
-            arb.go(ArbState.CONFIRMING)
-        given_up = arb.excess(self._state.markets, dust) is not None
-        await self._confirm(arb)
-        if not given_up and arb.excess(self._state.markets, dust) is not None:  # B-424: a fill was reversed meanwhile
-            arb.go(ArbState.HEDGING)
-            await self._hedge(arb)
-            arb.go(ArbState.CONFIRMING)
+        await self._settle(arb)
+
+    async def _settle(self, arb: Arb) -> None:
+        """Hedge what stands alone and wait for the venues' amounts; again for as long as that moves something (B-424)."""
+        given_up: Size | None = None
+        while True:
+            if self._alone(arb) and arb.count().unhedged != given_up:
+                if arb.state is not ArbState.HEDGING:
+                    arb.go(ArbState.HEDGING)
+                await self._hedge(arb)
+                given_up = arb.count().unhedged
+            if arb.state is not ArbState.CONFIRMING:
+                arb.go(ArbState.CONFIRMING)
             await self._confirm(arb)
+            if not self._alone(arb) or arb.count().unhedged == given_up:
+                break
         arb.go(ArbState.CLOSED)
 
-    async def _all(self, arb: _Arb) -> None:
+    def _alone(self, arb: Arb) -> bool:
+        return arb.excess(self._state.markets, self._settings.exits.hedge_dust) is not None
+
+    async def _all(self, arb: Arb) -> None:
         """Every leg starts together (B-089)."""
         arb.go(ArbState.ALL_SENT)
         sides = arb.approved.plan.order
@@ -273,33 +243,34 @@ class ArbRunner:
         if not arb.open():
             arb.go(ArbState.HEDGING)
 
-    async def _in_turn(self, arb: _Arb) -> None:
+    async def _in_turn(self, arb: Arb) -> None:
         """The first leg as approved, each further one for what the first really filled (B-175)."""
         first, *rest = arb.approved.plan.order
         arb.go(ArbState.FIRST_SENT)
         await self._place(arb, first, arb.approved.legs[first], ArbState.FIRST_OPEN)
-        target = arb.count().sides[first].net
-        if arb.open() or not rest or target <= 0:  # in doubt, a single leg, or a free miss
+        if arb.open() or not rest or arb.count().sides[first].net <= 0:  # in doubt, a single leg, or a free miss
             arb.go(ArbState.CONFIRMING)
             return
-        for side in rest:
+        for place, side in enumerate(rest):
             if arb.doubted:
                 break
-            await self._follow(arb, side, target)
+            await self._follow(arb, side, (first, *rest[:place]))
             if arb.open():
                 return
-            target = min(target, arb.count().sides[side].net)
         arb.go(ArbState.HEDGING)
 
-    async def _follow(self, arb: _Arb, side: int, target: Size) -> None:
-        """A further leg: IOCs for what is still missing, each with the book read again, conceding up to the plan (B-455)."""
+    async def _follow(self, arb: Arb, side: int, earlier: Sequence[int]) -> None:
+        """A further leg: IOCs for what the earlier sides hold and it lacks, each with the book read again, conceding up to the
+        plan (B-455)."""
         leg = arb.approved.legs[side]
         arb.go(ArbState.SECOND_SENT)
         for attempt in range(self._settings.second_attempts):
             if attempt:
                 await self._sleep(self._settings.second_pause_ns / SECOND)
+            self._refresh(arb)
             market, book = self._state.markets.get(leg.want.market), self._state.books.get(leg.want.market)
-            missing = Size(target - arb.count().sides[side].net)
+            nets = [row.net for row in arb.count().sides]
+            missing = Size(min(nets[other] for other in earlier) - nets[side])
             if market is None or missing < market.size_step:
                 return
             furthest = arb.approved.plan.concession
@@ -318,7 +289,7 @@ class ArbRunner:
             if sent is None or arb.open() or arb.doubted or sent.state in ("refused", "rejected"):
                 return
 
-    async def _place(self, arb: _Arb, side: int, leg: LegRequest, opened: ArbState) -> LegResult | None:
+    async def _place(self, arb: Arb, side: int, leg: LegRequest, opened: ArbState) -> LegResult | None:
         """Send one order and see it final; opened is the state of the arb while it is not. None = it stays in doubt."""
         sending = arb.state
         place = await self._send(arb, side, leg)
@@ -333,7 +304,7 @@ class ArbRunner:
 
     # -- one order ---------------------------------------------------------------------------------------------------------
 
-    async def _send(self, arb: _Arb, side: int, leg: LegRequest) -> int:
+    async def _send(self, arb: Arb, side: int, leg: LegRequest) -> int:
         """Execute one order; returns its place in arb.orders. Whatever goes wrong after the start is "unknown"."""
         place = len(arb.orders)
         arb.orders.append(TradedOrder(side, leg, None))
@@ -352,15 +323,19 @@ class ArbRunner:
         self._note(arb, place, result)
         return place
 
-    def _note(self, arb: _Arb, place: int, result: LegResult) -> None:
+    def _note(self, arb: Arb, place: int, result: LegResult) -> None:
         """Keep what is new about an order and report it."""
-        order = arb.orders[place]
-        if result.leg_id != order.leg.leg_id or not supersedes(order.result, result):
-            return
-        arb.orders[place] = TradedOrder(order.side, order.leg, result)
-        self._tell(result)
+        if arb.take(place, result):
+            self._tell(result)
 
-    async def _clear(self, arb: _Arb, place: int) -> None:
+    def _refresh(self, arb: Arb) -> None:
+        """Take in what is known elsewhere by now, so that a late fill after "none" is not bought a second time (B-424)."""
+        for place, order in enumerate(arb.orders):
+            newest = self._newest(order.leg.leg_id)
+            if newest is not None:
+                self._note(arb, place, newest)
+
+    async def _clear(self, arb: Arb, place: int) -> None:
         """Ask about an open order until it is final or the time for asking is over; the arb waits meanwhile."""
         order = arb.orders[place]
         if order.result is not None and order.result.final:
@@ -391,18 +366,24 @@ class ArbRunner:
 
     # -- excess ------------------------------------------------------------------------------------------------------------
 
-    async def _hedge(self, arb: _Arb) -> None:
+    async def _hedge(self, arb: Arb) -> None:
         """Get rid of the excess by the rule of execution.md 5, asking it again after each order, until the deadline."""
         exits = self._settings.exits
         if any(side.action is Action.SELL for side in arb.sides):
             return  # a closing basket reduces exposure leg by leg; what is left over is reported, not bought back
         began = self._clock.mono_ns()
         pause = self._settings.exit_pause_ns
-        while (excess := arb.excess(self._state.markets, exits.hedge_dust)) is not None:
+        while True:
+            self._refresh(arb)
+            excess = arb.excess(self._state.markets, exits.hedge_dust)
+            if excess is None:
+                return
             if arb.state is not ArbState.HEDGING:
                 arb.go(ArbState.HEDGING)
             elapsed = self._clock.mono_ns() - began
-            answer = decide(excess, self._facts(excess, elapsed), exits)
+            answer = decide(
+                excess, exit_facts(excess, elapsed, self._state, self._settings, self._clock.wall_ns(), self._down()), exits
+            )
             sent: LegResult | None = None
             match answer:
                 case Complete(want=want):
@@ -425,38 +406,14 @@ class ArbRunner:
             await self._sleep(pause / SECOND)
             pause = min(2 * pause, self._settings.exit_pause_max_ns)
 
-    def _facts(self, excess: Excess, elapsed: int) -> ExitFacts:
-        wall = self._clock.wall_ns()
-        live = any(m.starts_at is not None and wall >= m.starts_at for m in self._markets_of(excess))
-        closes = [m.closes_at - wall for m in self._markets_of(excess) if m.closes_at is not None]
-        return ExitFacts(
-            elapsed_ns=elapsed,
-            bids=self._levels(excess.market.id, excess.outcome, Action.SELL),
-            asks=self._levels(excess.short[0].id, excess.short[1], Action.BUY) if excess.short is not None else None,
-            other_asks=self._levels(excess.market.id, excess.outcome.other, Action.BUY),
-            sigma=self._settings.sigma_in_play if live else self._settings.sigma_pre_game,
-            wait_ns=self._settings.sale_wait_ns.get(excess.market.venue, 0) + (excess.market.hold_ns or 0),
-            live=live,
-            near_close=any(0 < left <= self._settings.no_new_before_close_ns for left in closes),
-            down=self._down(),
-        )
-
-    @staticmethod
-    def _markets_of(excess: Excess) -> tuple[Market, ...]:
-        return (excess.market,) if excess.short is None else (excess.market, excess.short[0])
-
-    def _levels(self, market: MarketId, outcome: Outcome, action: Action) -> list[tuple[Price, Size]] | None:
-        book = self._state.books.get(market)
-        return book.levels(outcome, action) if book is not None and book.ready else None
-
-    async def _exit(self, arb: _Arb, want: Want, purpose: Purpose) -> LegResult | None:
+    async def _exit(self, arb: Arb, want: Want, purpose: Purpose) -> LegResult | None:
         """Send one more order through the gate; None when it was not sent."""
         side = next(number for number, side in enumerate(arb.sides) if side.market == want.market)
         attempt = arb.attempts[side] + 1
         if attempt > _LAST_ATTEMPT:
             self._ring(arb, "attempts_used_up", want.market)
             return None
-        number = arb.approved.legs[side].leg_id[14]
+        number = leg_number(arb.approved.legs[side].leg_id)
         answer = self._gate.exit(arb.approved, want, purpose, self._clock.mono_ns(), leg=number, attempt=attempt)
         if isinstance(answer, Refused):
             self._ring(arb, f"exit_refused_{answer.code}", answer.detail)
@@ -474,7 +431,7 @@ class ArbRunner:
 
     # -- the venues' own amounts -------------------------------------------------------------------------------------------
 
-    async def _confirm(self, arb: _Arb) -> None:
+    async def _confirm(self, arb: Arb) -> None:
         """Replace estimates by the venues' amounts and fees, as far as they come within confirm_ns."""
         ends = self._clock.mono_ns() + self._settings.confirm_ns
         while True:
@@ -491,3 +448,7 @@ class ArbRunner:
             if not places or self._clock.mono_ns() >= ends:
                 return
             await self._sleep(self._settings.confirm_pause_ns / SECOND)
+
+
+def _figures(closed: ArbClosed) -> tuple[object, ...]:
+    return (closed.outcome, closed.matched, closed.unhedged, closed.profit, closed.naked)

@@ -17,7 +17,7 @@ from trading.market import Action, Market, MarketId, Outcome
 from trading.order import LegRequest, LegResult, Want
 from trading.units import CONTRACT, ONE, Money, Price, Size, cost_of
 
-__all__ = ["ArbOutcome", "Side", "SideTally", "Tally", "TradedOrder", "classify", "excess_of", "keeps_claim", "tally"]
+__all__ = ["ArbOutcome", "Side", "SideTally", "Tally", "TradedOrder", "classify", "excess_of", "tally"]
 
 ArbOutcome = Literal["matched", "miss", "one_sided", "unwound", "exposed", "unknown"]
 
@@ -202,8 +202,3 @@ def excess_of(
         payout=payout,
         naked=counted.naked,
     )
-
-
-def keeps_claim(outcome: ArbOutcome) -> bool:
-    """Whether the event stays claimed after the arb ended: something there still has to be found out or closed."""
-    return outcome in ("unknown", "exposed")

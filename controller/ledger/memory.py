@@ -46,20 +46,21 @@ class MemoryLedger:
 
     def __init__(self) -> None:
         self._legs: dict[LegId, tuple[LegRequest, Market, LegResult]] = {}
+        self._unconfirmed: dict[LegId, LegRequest] = {}
 
     def apply(self, leg: LegRequest, market: Market, result: LegResult) -> None:
         """Book the newest truth about a leg; an older version than the booked one is ignored."""
         known = self._legs.get(leg.leg_id)
         if known is None or result.result_no >= known[2].result_no:
             self._legs[leg.leg_id] = (leg, market, result)
+            if not result.final or (bool(result.filled or result.fills) and not result.confirmed):
+                self._unconfirmed[leg.leg_id] = leg
+            else:
+                self._unconfirmed.pop(leg.leg_id, None)
 
     def unconfirmed(self) -> tuple[LegRequest, ...]:
         """Legs that filled or may have filled and whose amounts the venue may still change."""
-        return tuple(
-            leg
-            for leg, _, result in self._legs.values()
-            if not result.final or (bool(result.filled or result.fills) and not result.confirmed)
-        )
+        return tuple(self._unconfirmed.values())
 
     def result(self, leg_id: LegId) -> LegResult | None:
         """The newest booked result of a leg."""

@@ -9,27 +9,14 @@ A free miss is neither an error nor a reset; a full match resets the count. Noth
 
 from typing import Literal
 
-import msgspec
-
 from controller.risk.limits import RiskSettings
 from trading.clock import SECOND
-from trading.units import Money, MonoNs, Size, WallNs
+from trading.units import Money, MonoNs, WallNs
 
-__all__ = ["Breaker", "BreakerSnapshot", "TripReason"]
+__all__ = ["Breaker", "TripReason"]
 
-TripReason = Literal["max_position_per_market", "max_total_position", "daily_loss", "errors", "manual", "connection"]
+TripReason = Literal["daily_loss", "errors", "manual"]
 _DAY = 86_400 * SECOND
-
-
-class BreakerSnapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """What survives a restart (B-200) and what views show. day counts UTC days; pnl and unwind_loss are the day's Money."""
-
-    day: int
-    pnl: Money
-    unwind_loss: Money
-    errors: int
-    reason: TripReason | None
-    frozen: bool
 
 
 class Breaker:
@@ -45,7 +32,21 @@ class Breaker:
         self._frozen = False
         self._lost_limit = False
         self._off_until: MonoNs | None = None
-        self._disconnected = False
+
+    @property
+    def errors(self) -> int:
+        """Errors in a row."""
+        return self._errors
+
+    @property
+    def pnl(self) -> Money:
+        """The day's result."""
+        return Money(self._pnl)
+
+    @property
+    def unwind_loss(self) -> Money:
+        """What the day's exits cost."""
+        return Money(self._unwind_loss)
 
     @property
     def frozen(self) -> bool:
@@ -65,17 +66,6 @@ class Breaker:
                 return "errors"
             self._off_until = None
             self._errors = 0
-        return "connection" if self._disconnected else None
-
-    def can_execute(self, *, held: Size, total: Size, contracts: Size, now: MonoNs) -> TripReason | None:
-        """Whether contracts more may be added to a market that holds held while all hold total; None = yes (B-196)."""
-        reason = self.reason(now)
-        if reason is not None or not self._settings.cb_enabled:
-            return reason
-        if held + contracts > self._settings.cb_max_position_per_market:
-            return "max_position_per_market"
-        if total + contracts > self._settings.cb_max_total_position:
-            return "max_total_position"
         return None
 
     def unwind_budget_spent(self) -> bool:
@@ -92,11 +82,10 @@ class Breaker:
         if self._errors >= self._settings.cb_max_consecutive_errors:
             self._off_until = MonoNs(now + self._settings.cb_cooldown_ms * 1_000_000)
 
-    def record_pnl(self, profit: Money, *, unwound: bool = False) -> None:
-        """Book what an execution earned; unwound losses also use up the day's budget for exits."""
+    def record_pnl(self, profit: Money, *, unwind_loss: Money = Money(0)) -> None:
+        """Book what an execution earned, or by how much that changed since; unwind_loss uses up the day's budget for exits."""
         self._pnl += profit
-        if unwound and profit < 0:
-            self._unwind_loss -= profit
+        self._unwind_loss = max(0, self._unwind_loss + unwind_loss)
         if -self._pnl >= self._settings.cb_max_daily_loss:
             self._lost_limit = True
 
@@ -118,26 +107,3 @@ class Breaker:
         self._manual = self._frozen = self._lost_limit = False
         self._off_until = None
         self._errors = 0
-
-    def set_connected(self, connected: bool) -> None:
-        """A lost connection stops new exposure until it is back (B-120)."""
-        self._disconnected = not connected
-
-    def snapshot(self, now: MonoNs) -> BreakerSnapshot:
-        return BreakerSnapshot(
-            day=self._day,
-            pnl=Money(self._pnl),
-            unwind_loss=Money(self._unwind_loss),
-            errors=self._errors,
-            reason=self.reason(now),
-            frozen=self._frozen,
-        )
-
-    def restore(self, kept: BreakerSnapshot) -> None:
-        """Take up the day where the last run left it (B-200). Error trips do not survive: their cooldown was monotonic time."""
-        self._day = kept.day
-        self._pnl = kept.pnl
-        self._unwind_loss = kept.unwind_loss
-        self._manual = kept.reason == "manual"
-        self._frozen = kept.frozen
-        self._lost_limit = kept.reason == "daily_loss" or -self._pnl >= self._settings.cb_max_daily_loss

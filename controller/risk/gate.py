@@ -132,7 +132,7 @@ class Gate:
         for market, unit, budget in zip(markets, exposure.unit_costs, exposure.budgets, strict=True):
             short = unit * size // CONTRACT - budget
             if short > 0:
-                self._state.counters.cash_short[(market.venue, market.shard)] += short
+                self._state.cash.note_short((market.venue, market.shard), Money(short))
 
     def _slipped(self, chosen: Plan, intent: Intent, markets: Sequence[Market]) -> Plan:
         """Let leg 1 pay up to LEG1_SLIPPAGE_CENTS more, never so that the arb loses money (B-180)."""
@@ -279,12 +279,24 @@ class Gate:
             self._state.claims.release(approved.claim, arb_id)
 
     def closed(self, event: ArbClosed, now: MonoNs) -> None:
-        """Take an arb's end: free claim and cash, remember misses, feed the breaker."""
+        """Take an arb's end: free claim and cash, remember misses, feed the breaker.
+
+        The event stays shut by the state while a leg is open or a rest unhedged. A correction of an earlier end books the
+        difference only; it is no new try, and an error only when the arb turned out one-sided after all.
+        """
         approved = self._state.apply_closed(event, now)
         claims = self._state.claims
         claims.release(event.event, event.arb_id)
-        one_sided = event.outcome in ("one_sided", "unwound", "exposed") or (event.outcome == "unknown" and event.unhedged > 0)
-        self.breaker.record_pnl(event.profit, unwound=one_sided)
+        one_sided, before = _one_sided(event), event.corrects
+        self.breaker.record_pnl(
+            Money(event.profit - (before.profit if before else 0)),
+            unwind_loss=Money(_unwind_loss(event) - (_unwind_loss(before) if before else 0)),
+        )
+        if before is not None:
+            if one_sided and not _one_sided(before):
+                claims.record_one_sided(event.event, now)
+                self.breaker.record_error(now)
+            return
         sent = any(result.state != "refused" for result in event.results)
         if sent:
             claims.record_sent(event.event, now)
@@ -315,6 +327,15 @@ class Gate:
         """Whether this gate made it, with these very legs."""
         seal = approved.seal
         return isinstance(seal, _Seal) and seal.gate is self and seal.legs is approved.legs
+
+
+def _one_sided(event: ArbClosed) -> bool:
+    return event.outcome in ("one_sided", "unwound", "exposed") or (event.outcome == "unknown" and event.unhedged > 0)
+
+
+def _unwind_loss(event: ArbClosed) -> int:
+    """What the way out of a one-sided position cost, as far as it is known."""
+    return max(0, -event.profit) if _one_sided(event) else 0
 
 
 def _too_small(markets: Sequence[Market], limits: Sequence[Price], size: Size) -> str:

@@ -10,7 +10,6 @@ REFUSALS: dict[str, str] = {
     "halted": "the operator halted new orders",
     "daily_loss": "the day's loss reached CB_MAX_DAILY_LOSS; resume, or wait for 00:00 UTC",
     "errors": "too many failed executions in a row; clears after CB_COOLDOWN_SECS",
-    "connection": "a connection that trading needs is down",
     "unwind_budget": "exits cost UNWIND_DAILY_BUDGET_USD today; no new arbs until tomorrow",
     "expired": "the intent is older than its prices",
     "no_clock": "no Tick yet: how far starts and closes are is unknown",

@@ -194,7 +194,7 @@ class Bench:
             self.events.append,
             ArbSettings(**settings),
             self.sleep,
-            alarm=lambda arb, word, detail: self.alarms.append(word),
+            alarm=lambda alarm: self.alarms.append(alarm.word),
             down=lambda: self.down,
         )
 

@@ -6,8 +6,7 @@ import msgspec
 import pytest
 from execution_fakes import ARB, KX, POLY, Bench, contracts, ends, fill, result
 
-from controller.execution.arb import _NEXT, ArbState, _Arb
-from controller.execution.outcomes import keeps_claim
+from controller.execution.life import NEXT, Arb, ArbState
 from trading.clock import SECOND
 from trading.errors import Misuse
 from trading.ids import leg_id
@@ -39,14 +38,13 @@ async def test_both_legs_fill_and_match(order):
 @SEQUENCES
 @pytest.mark.parametrize("state", ["none", "rejected", "refused"])
 async def test_missed_first_leg_is_free(order, state):
-    """Nothing filled first: the other venue hears nothing, and the claim is free."""
+    """Nothing filled first: the other venue hears nothing, and nothing was lost."""
     bench = Bench()
     bench.executor.script[first_of(order)[0].id] = [ends(state)]
 
     closed = await bench.run(order=order)
 
     assert (closed.outcome, closed.profit, len(bench.executor.sent)) == ("miss", 0, 1)
-    assert not keeps_claim(closed.outcome)
 
 
 async def test_second_leg_is_for_what_the_first_filled():
@@ -148,16 +146,16 @@ async def test_unwind_takes_the_cheapest_way(sigma, action):
     assert closed.profit < 0
 
 
-async def test_frozen_exit_leaves_an_alarm_and_the_claim():
-    """halt --freeze refuses even exits: the position stays, alarmed once, and the event stays claimed."""
+async def test_frozen_exit_leaves_an_alarm():
+    """halt --freeze refuses even exits: the position stays, alarmed once, carried at its cost and not booked as lost."""
     bench = Bench()
     bench.executor.script[KX.id] = [ends("none")]
     bench.gate.frozen = True
 
     closed = await bench.run()
 
-    assert (closed.outcome, closed.unhedged) == ("exposed", contracts(10))
-    assert keeps_claim(closed.outcome)
+    assert (closed.outcome, closed.unhedged, closed.profit) == ("exposed", contracts(10), 0)
+    assert closed.naked == closed.results[0].cost + closed.results[0].fee
     assert bench.alarms.count("exit_refused_frozen") == 1 and "exposed" in bench.alarms
     assert bench.clock.mono_ns() - 1_000 * SECOND >= 30 * SECOND
     assert len(bench.executor.sent) == 2
@@ -189,13 +187,13 @@ async def test_exits_in_crumbs_are_paced():
 
 
 async def test_unknown_first_leg_stops_everything():
-    """B-093: nothing is sent on the other venue, the doubt is alarmed, and an arb that cannot clear it keeps its claim."""
+    """B-093: nothing is sent on the other venue, the doubt is alarmed, and an arb that cannot clear it says so."""
     bench = Bench()
     bench.executor.script[POLY.id] = [ends("unknown", "timeout")]
 
     closed = await bench.run()
 
-    assert closed.outcome == "unknown" and keeps_claim(closed.outcome)
+    assert closed.outcome == "unknown"
     assert bench.venues() == [POLYMARKET]
     assert bench.alarms == ["leg_unknown", "leg_unresolved"]
     assert closed.results[0].state == "unknown"
@@ -250,13 +248,13 @@ async def test_resting_leg_is_cancelled_first():
 
 @SEQUENCES
 async def test_unknown_second_leg_is_not_hedged(order):
-    """While leg 2 is in doubt nothing is completed or sold; unresolved it ends unknown with the claim kept."""
+    """While leg 2 is in doubt nothing is completed or sold; unresolved it ends unknown."""
     bench = Bench()
     bench.executor.script[first_of(order)[1].id] = [ends("unknown")]
 
     closed = await bench.run(order=order)
 
-    assert closed.outcome == "unknown" and keeps_claim(closed.outcome)
+    assert closed.outcome == "unknown"
     assert len(bench.executor.sent) == 2 and bench.gate.asked == []
 
 
@@ -329,8 +327,8 @@ async def test_deaf_listener_does_not_stop_the_hedge():
     assert closed.outcome == "matched" and len(bench.executor.sent) == 2
 
 
-async def test_fault_inside_keeps_the_claim():
-    """What nobody foresaw ends at the task's boundary: alarmed, told, claim kept."""
+async def test_fault_inside_is_alarmed():
+    """What nobody foresaw ends at the task's boundary: alarmed and told."""
     bench = Bench()
     bench.executor.script[KX.id] = [ends("none")]
 
@@ -341,7 +339,7 @@ async def test_fault_inside_keeps_the_claim():
 
     closed = await bench.run()
 
-    assert closed.outcome in ("exposed", "unknown") and keeps_claim(closed.outcome)
+    assert closed.outcome in ("exposed", "unknown")
     assert "arb_failed" in bench.alarms
 
 
@@ -426,14 +424,14 @@ async def test_estimates_are_replaced_before_the_end():
 
 def test_refused_transition_raises_and_changes_nothing():
     """The table is the law: every state reaches closed, and a step it does not name raises."""
-    arb = _Arb(Bench().approved())
+    arb = Arb(Bench().approved())
 
     with pytest.raises(Misuse):
         arb.go(ArbState.HEDGING)
 
     assert arb.state is ArbState.CLAIMED
-    assert set(_NEXT) == set(ArbState)
+    assert set(NEXT) == set(ArbState)
     reach = {ArbState.CLOSED}
-    while grown := {state for state, nexts in _NEXT.items() if nexts & reach} - reach:
+    while grown := {state for state, nexts in NEXT.items() if nexts & reach} - reach:
         reach |= grown
     assert reach == set(ArbState)

@@ -3,7 +3,7 @@
 import msgspec
 from execution_fakes import ARB, KX, POLY, Bench, book, contracts, result
 
-from controller.execution.outcomes import Side, TradedOrder, classify, excess_of, keeps_claim, tally
+from controller.execution.outcomes import Side, TradedOrder, classify, excess_of, tally
 from controller.execution.second import affordable, meets_minimum, second_want
 from trading.fees import fee_of_fill
 from trading.ids import leg_id
@@ -27,7 +27,7 @@ def count(*orders: TradedOrder):
 
 
 def test_outcomes_have_names():
-    """Each end of an arb has one word, and only doubt and exposure keep the claim."""
+    """Each end of an arb has one word."""
     gone = order(0, 10, attempt=1, action=Action.SELL)
     half = order(0, 6, attempt=1, action=Action.SELL)
     cases = {
@@ -40,7 +40,6 @@ def test_outcomes_have_names():
     }
 
     assert {name: classify(count(*orders), dust=DUST) for name, orders in cases.items()} == {name: name for name in cases}
-    assert {name for name in cases if keeps_claim(name)} == {"exposed", "unknown"}
 
 
 def test_no_answer_yet_is_open():

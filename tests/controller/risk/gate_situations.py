@@ -195,15 +195,10 @@ def after_errors(desk: Desk) -> Refused | Approved:
 
 def after_loss(amount: int, *, unwound: bool = False) -> Callable[[Desk], Refused | Approved]:
     def bring_about(desk: Desk) -> Refused | Approved:
-        desk.gate.breaker.record_pnl(Money(-amount * DOLLAR), unwound=unwound)
+        desk.gate.breaker.record_pnl(Money(-amount * DOLLAR), unwind_loss=Money(amount * DOLLAR * unwound))
         return desk.approve()
 
     return bring_about
-
-
-def disconnected(desk: Desk) -> Refused | Approved:
-    desk.gate.breaker.set_connected(False)
-    return desk.approve()
 
 
 def no_route(desk: Desk) -> Refused | Approved:

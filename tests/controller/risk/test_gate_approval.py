@@ -79,8 +79,8 @@ def test_shortage_of_cash_is_counted_in_dollars_per_shard() -> None:
     desk = Desk(cash=0)
     desk.approve()
 
-    assert desk.state.counters.cash_short[(POLYMARKET, 0)] > 4 * DOLLAR
-    assert desk.state.counters.cash_short[(KALSHI, 3)] > 4 * DOLLAR
+    assert desk.state.cash.short[(POLYMARKET, 0)] > 4 * DOLLAR
+    assert desk.state.cash.short[(KALSHI, 3)] > 4 * DOLLAR
 
 
 def test_cash_of_another_shard_does_not_help() -> None:

@@ -41,7 +41,7 @@ def test_free_miss_is_no_error() -> None:
         _, approved = opened(desk)
         desk.close(approved, "miss", missed(approved.legs[1]))
         desk.advance(70_000)
-    assert desk.gate.breaker.snapshot(desk.now).errors == 0
+    assert desk.gate.breaker.errors == 0
 
 
 @pytest.mark.parametrize(("code", "errors"), [("throttled", 0), ("unreachable", 1), ("service_unavailable", 1)])
@@ -51,7 +51,7 @@ def test_throttling_is_no_error_and_failures_are(code: str, errors: int) -> None
 
     desk.close(approved, "miss", missed(approved.legs[1], state="rejected", code=code))
 
-    assert desk.gate.breaker.snapshot(desk.now).errors == errors
+    assert desk.gate.breaker.errors == errors
 
 
 def test_unwound_arb_counts_as_error_and_against_the_budget() -> None:
@@ -60,7 +60,7 @@ def test_unwound_arb_counts_as_error_and_against_the_budget() -> None:
 
     desk.close(approved, "unwound", missed(approved.legs[0]), profit=-2 * DOLLAR)
 
-    after = desk.gate.breaker.snapshot(desk.now)
+    after = desk.gate.breaker
     assert (after.errors, after.pnl, after.unwind_loss) == (1, -2 * DOLLAR, 2 * DOLLAR)
 
 
@@ -71,7 +71,7 @@ def test_match_with_dust_left_over_ends_a_row_of_errors() -> None:
 
     desk.close(approved, "matched", *(filled(leg) for leg in approved.legs), unhedged=0.05)
 
-    assert desk.gate.breaker.snapshot(desk.now).errors == 0
+    assert desk.gate.breaker.errors == 0
 
 
 def test_exposed_event_opens_again_when_nothing_is_naked() -> None:

@@ -21,7 +21,7 @@ def test_exit_passes_halt_breaker_limits_and_empty_cash() -> None:
     """B-437: nothing but freeze stops an order that reduces exposure."""
     desk, approved = opened(Desk(cash=20))
     desk.process(Command("halt"))
-    desk.gate.breaker.record_pnl(Money(-500 * DOLLAR), unwound=True)
+    desk.gate.breaker.record_pnl(Money(-500 * DOLLAR), unwind_loss=Money(500 * DOLLAR))
     desk.state.positions.set_position(P, contracts(400), Money(300 * DOLLAR))
     complete = change(approved.legs[0].want, limit=Price(9_000))
 
