@@ -54,26 +54,29 @@ class CrossVenue:
                 self._structure = state.structure
             watches = self._watches.get(market)
             if watches is None:
-                watches = self._watches[market] = self._build(market, state)
-            for watch in watches:
-                one, two = watch.one, watch.two
-                if (
-                    watch.one_cost[one.ask if watch.one_asks else one.bid]
-                    + watch.two_cost[two.ask if watch.two_asks else two.bid]
-                    <= watch.limit
-                ):
-                    return self._examine(watches, state, now)
-            return _NOTHING
-        if isinstance(event, Tick):
-            return self._sweep(list(state.baskets.values()), state, now)
-        if isinstance(event, PairChanged):
-            return self._sweep(state.baskets_of(event.pair.first), state, now)
-        if isinstance(event, MarketChanged):
-            return self._sweep(state.baskets_of(event.market.id), state, now)
-        return _NOTHING
+                watches = self._watches[market] = self._build(state.baskets_of(market), state)
+        else:
+            watches = self._sweep(event, state)
+        passed: list[_Watch] | None = None
+        for watch in watches:  # the gate of the table stands in line: nearly every frame of a feed ends here
+            one, two = watch.one, watch.two
+            first = watch.one_cost[one.ask if watch.one_asks else one.bid]
+            if first + watch.two_cost[two.ask if watch.two_asks else two.bid] <= watch.limit:
+                passed = [*(passed or ()), watch]
+        return self._examine(passed, state, now) if passed else _NOTHING
 
-    def _build(self, market: MarketId, state: StateView) -> tuple[_Watch, ...]:
-        built = (self._watch(basket, state) for basket in state.baskets_of(market))
+    def _sweep(self, event: Event, state: StateView) -> tuple[_Watch, ...]:
+        """What an event other than a book's asks to look at, whatever the books last did (B-166)."""
+        if isinstance(event, Tick):
+            return self._build(list(state.baskets.values()), state)
+        if isinstance(event, PairChanged):
+            return self._build(state.baskets_of(event.pair.first), state)
+        if isinstance(event, MarketChanged):
+            return self._build(state.baskets_of(event.market.id), state)
+        return ()
+
+    def _build(self, baskets: Sequence[Basket], state: StateView) -> tuple[_Watch, ...]:
+        built = (self._watch(basket, state) for basket in baskets)
         return tuple(watch for watch in built if watch is not None)
 
     def _watch(self, basket: Basket, state: StateView) -> _Watch | None:
@@ -96,16 +99,3 @@ class CrossVenue:
             if intent is not None:
                 found.append(intent)
         return best_per_event(found, state, now)
-
-    def _sweep(self, baskets: Sequence[Basket], state: StateView, now: MonoNs) -> Sequence[Intent]:
-        """Look at baskets whatever their books last did (B-166)."""
-        passed = []
-        for basket in baskets:
-            watch = self._watch(basket, state)
-            if watch is None:
-                continue
-            one, two = watch.one, watch.two
-            first = watch.one_cost[one.ask if watch.one_asks else one.bid]
-            if first + watch.two_cost[two.ask if watch.two_asks else two.bid] <= watch.limit:
-                passed.append(watch)
-        return self._examine(passed, state, now)

@@ -11,7 +11,7 @@ from controller.model import Basket, CancelLeg, Event, Tick
 from controller.risk.limits import RiskSettings
 from controller.risk.size import UNIT
 from controller.strategy.base import Intent, StateView
-from controller.strategy.watch import NEVER, best_per_event, buy_table, examine
+from controller.strategy.watch import best_per_event, buy_table, examine
 from trading.book import Book, BookChanged
 from trading.market import MarketId, Outcome
 from trading.units import ONE, MonoNs
@@ -19,7 +19,6 @@ from trading.units import ONE, MonoNs
 __all__ = ["EventBasket"]
 
 _NOTHING: tuple[Intent, ...] = ()
-_LOSS = -NEVER
 
 
 class _Watch:
@@ -78,9 +77,7 @@ class EventBasket:
         if type(event) is BookChanged:
             market = event.book.market
             if state.structure != self._structure:
-                self._watches.clear()
-                self._by_basket.clear()
-                self._structure = state.structure
+                self._refresh(state)
             touched = self._watches.get(market)
             if touched is None:
                 touched = self._watches[market] = self._legs(market, state)
@@ -91,13 +88,17 @@ class EventBasket:
             return self._examine(passed, state, now) if passed else _NOTHING
         if isinstance(event, Tick):
             if state.structure != self._structure:
-                self._watches.clear()
-                self._by_basket.clear()
-                self._structure = state.structure
+                self._refresh(state)
             watches = self._build(list(state.baskets.values()), state)
             passed = [watch for watch in watches if watch.total >= watch.limit]
             return self._examine(passed, state, now) if passed else _NOTHING
         return _NOTHING
+
+    def _refresh(self, state: StateView) -> None:
+        """Forget what was built from books, markets and baskets that have changed since."""
+        self._watches.clear()
+        self._by_basket.clear()
+        self._structure = state.structure
 
     def _legs(self, market: MarketId, state: StateView) -> tuple[tuple[_Watch, int], ...]:
         return tuple(
