@@ -435,19 +435,23 @@ class ArbRunner:
         """Replace estimates by the venues' amounts and fees, as far as they come within confirm_ns."""
         ends = self._clock.mono_ns() + self._settings.confirm_ns
         while True:
-            places = [
-                place
-                for place, order in enumerate(arb.orders)
-                if order.result is not None and order.result.final and not order.result.settled
-            ]
-            for place in places:
+            for place in _estimated(arb):
                 try:
                     self._note(arb, place, await self._executor.resolve(arb.orders[place].leg.leg_id))
                 except Exception:  # estimates stay; reconciliation replaces them later
                     _log.exception("confirm_failed", leg=arb.orders[place].leg.leg_id)
-            if not places or self._clock.mono_ns() >= ends:
+            if not _estimated(arb) or self._clock.mono_ns() >= ends:  # the claim is not held for a pause nobody needs
                 return
             await self._sleep(self._settings.confirm_pause_ns / SECOND)
+
+
+def _estimated(arb: Arb) -> list[int]:
+    """Places of ended orders whose amounts are not the venue's own yet."""
+    return [
+        place
+        for place, order in enumerate(arb.orders)
+        if order.result is not None and order.result.final and not order.result.settled
+    ]
 
 
 def _figures(closed: ArbClosed) -> tuple[object, ...]:
