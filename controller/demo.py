@@ -28,7 +28,7 @@ from trading.market import KALSHI, POLYMARKET, Outcome, Venue
 from trading.settings import load
 from trading.venue import AccountQuery
 
-__all__ = ["run_demo"]
+__all__ = ["exit_code", "run_demo"]
 
 log = get_logger(__name__)
 
@@ -71,7 +71,15 @@ async def run_demo(directory: Path, *, seed: int, speed: float, headless: bool, 
     if not headless and not as_json:
         _show(result)
     typer.echo(json.dumps(result))
-    return 1 if differences or result["unhedged_contracts"] != "0" or result["alarms_open"] or result["faults"] else 0
+    return exit_code(result)
+
+
+def exit_code(result: Mapping[str, Any]) -> int:
+    """0 only if both venues agree with us, nothing stands alone, no alarm stands and nothing unforeseen happened."""
+    clean = result["unhedged_contracts"] == "0" and not any(
+        result[name] for name in ("venue_differences", "unconfirmed_legs", "alarms_open", "faults")
+    )
+    return 0 if clean else 1
 
 
 def _environment(card: Mapping[str, Any]) -> dict[str, str]:

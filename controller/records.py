@@ -58,16 +58,17 @@ class Records:
         self._put(row)
 
     def closed(self, done: ArbClosed) -> None:
-        """Keep how an execution ended."""
+        """Keep how an execution ended; a corrected end replaces the one before it, it does not add to it."""
         self._put(
             {
-                "kind": "closed",
+                "kind": "closed" if done.corrects is None else "corrected",
                 "arb": done.arb_id.hex(),
                 "basket": done.basket,
                 "outcome": done.outcome,
                 "matched": to_dollars(done.matched),
                 "unhedged": to_dollars(done.unhedged),
                 "profit": to_dollars(done.profit),
+                "naked": to_dollars(done.naked),
                 "legs": [
                     {
                         "id": result.client_order_id,

@@ -101,8 +101,11 @@ class Runtime:
 
     def on_event(self, event: Event) -> None:
         """Feed one event through the engine and act on its decisions. Called by feeds inside their read loop: never raises."""
+        self._guarded(self._process, event)
+
+    def _guarded(self, process: Callable[[Event], None], event: Event) -> None:
         try:
-            self._process(event)
+            process(event)
         except Exception as exc:  # the engine's boundary: no feed dies of it, and nothing new is opened on a state in doubt
             self._unforeseen(f"engine on {type(event).__name__}", exc, "new arbs are halted: read the log, then restart")
             self._engine.gate.breaker.halt()
@@ -133,13 +136,16 @@ class Runtime:
 
     def on_logged_event(self, event: Event) -> None:
         """on_event with a log line for each change of a best price (PRICE_LOGGING, B-036)."""
+        self._guarded(self._log_price, event)
+        self.on_event(event)
+
+    def _log_price(self, event: Event) -> None:
         if isinstance(event, BookChanged):
             book = event.book
             top = (book.bid, book.ask)
             if self._tops.get(book.market) != top:
                 self._tops[book.market] = top
                 log.info("price", market=book.market, bid=format_price(book.bid), ask=format_price(book.ask))
-        self.on_event(event)
 
     def on_report(self, event: Event) -> None:
         """What a running arb tells: results go to the ledger, the end to the counters, both to the engine."""

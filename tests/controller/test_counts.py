@@ -3,6 +3,7 @@
 import msgspec
 
 from controller.counts import Counts, next_step, summary
+from controller.demo import exit_code
 from controller.execution.hybrid import HybridStatistics
 from controller.execution.life import ArbAlarm
 from controller.model import ArbClosed, EventId
@@ -83,6 +84,16 @@ def test_dust_is_no_unhedged_rest_and_cash_that_lacked_is_shown() -> None:
 
     assert (shown(counts)["unhedged_contracts"], shown(counts)["dust_contracts"]) == ("0", "0.009")
     assert shown(counts)["cash_short_dollars"] == {"kalshi 3": "2.5"}
+
+
+def test_demo_fails_while_something_stands_open() -> None:
+    """An open alarm, a fault, an unconfirmed or unhedged leg or a difference each make it exit non-zero."""
+    clean = shown(Counts()) | {"venue_differences": 0}
+    assert exit_code(clean) == 0
+
+    for name in ("alarms_open", "faults", "unconfirmed_legs", "venue_differences"):
+        assert exit_code(clean | {name: 1}) == 1
+    assert exit_code(clean | {"unhedged_contracts": "0.5"}) == 1
 
 
 def test_every_alarm_has_a_next_step() -> None:

@@ -177,8 +177,8 @@ async def test_engine_fault_never_reaches_the_feed_and_halts_new_arbs(desk: Desk
         raise ValueError("book")
 
     desk.decide = broken
-    for _ in range(3):
-        desk.runtime.on_event(Tick(WallNs(1)))
+    for hear in (desk.runtime.on_event, desk.runtime.on_logged_event, desk.runtime.on_event):
+        hear(Tick(WallNs(1)))
 
     assert desk.breaker.reason(desk.clock.mono_ns()) == "manual"
     assert desk.runtime.counts.faults == 3

@@ -121,6 +121,21 @@ def test_a_leg_without_final_amounts_is_unconfirmed() -> None:
     assert ledger.unconfirmed() == (leg,)
 
 
+def test_provisional_fill_is_unconfirmed_until_its_venue_confirms_it() -> None:
+    """B-424: amounts and fee are the venue's own, yet the fill may be taken back; "none" with nothing filled needs no asking."""
+    ledger = MemoryLedger()
+    trade(ledger, POLYMARKET, 1, Outcome.YES, Action.BUY, 4000)
+    leg, m, result = ledger._legs[LegId((1).to_bytes(16))]
+    assert ledger.unconfirmed() == ()
+    waiting = tuple(msgspec.structs.replace(fill, status="provisional") for fill in result.fills)
+    ledger.apply(leg, m, msgspec.structs.replace(result, fills=waiting, result_no=2))
+    assert ledger.unconfirmed() == (leg,)
+
+    ledger.apply(leg, m, msgspec.structs.replace(result, result_no=3))
+
+    assert ledger.unconfirmed() == ()
+
+
 def test_compare_names_every_difference() -> None:
     """Missing on either side counts as zero there."""
     found = compare({"a": 1, "b": 2}, {"b": 3, "c": 0}, KALSHI)
