@@ -13,7 +13,7 @@ from trading.fees import KalshiOrderFees, fee_of_fill
 from trading.market import FeeTerms
 from trading.sim.exchange import Order, Side
 from trading.sim.kalshi_data import KalshiAccount, KalshiAccountView
-from trading.units import ONE, Money, Price, Size, WallNs, complement, cost_of
+from trading.units import ONE, Money, Price, Size, WallNs, complement, cost_of, format_money, format_size
 
 __all__ = ["Account", "FillRow", "OrderRecord", "PositionRow", "SettlementRow", "unit_cost"]
 
@@ -54,6 +54,18 @@ class OrderRecord:
     def remaining(self) -> Size:
         """What can still trade: nothing once the order is cancelled or executed."""
         return self.order.remaining if self.status == "resting" else Size(0)
+
+    def figures(self) -> dict[str, str]:
+        """Counts, costs and fees so far, as lists and frames both write them."""
+        return {
+            "initial_count_fp": format_size(self.initial),
+            "fill_count_fp": format_size(self.filled),
+            "remaining_count_fp": format_size(self.remaining),
+            "taker_fill_cost_dollars": format_money(self.taker_cost),
+            "maker_fill_cost_dollars": format_money(self.maker_cost),
+            "taker_fees_dollars": format_money(self.taker_fees),
+            "maker_fees_dollars": format_money(self.maker_fees),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ old.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from trading.sim.games import stable_hex
 from trading.sim.kalshi_data import KalshiCatalogue
+from trading.sim.lines import read_lines
 from trading.sim.polymarket_data import PolymarketCatalogue
 
 __all__ = ["read"]
@@ -57,22 +58,14 @@ def read(path: Path) -> tuple[KalshiCatalogue, PolymarketCatalogue]:
 
     Raises ValueError naming file and line when a row is not an object with both venues.
     """
-    rows = list(_rows(path))
+    rows = list(read_lines(path, _pair, "pair with a kalshi and a polymarket object"))
     return _kalshi(row["kalshi"] for row in rows), _polymarket(row["polymarket"] for row in rows)
 
 
-def _rows(path: Path) -> Iterator[Raw]:
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-                if not row["kalshi"]["ticker"] or not (row["polymarket"].get("condition_id") or row["polymarket"]["id"]):
-                    raise KeyError("id")
-            except (ValueError, KeyError, TypeError, AttributeError) as exc:
-                raise ValueError(f"{path}:{number} is not a pair with a kalshi and a polymarket object: {exc}") from exc
-            yield row
+def _pair(row: Any) -> Raw:
+    if not row["kalshi"]["ticker"] or not (row["polymarket"].get("condition_id") or row["polymarket"]["id"]):
+        raise KeyError("id")
+    return dict(row)
 
 
 def _copy(source: Raw, names: dict[str, str]) -> Raw:

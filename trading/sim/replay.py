@@ -18,6 +18,7 @@ from trading.clock import MS
 from trading.kalshi.books import KalshiBooks
 from trading.market import KALSHI, POLYMARKET, Market, MarketId
 from trading.polymarket.books import PolymarketBooks
+from trading.sim.lines import read_lines
 from trading.units import CENT, ONE, MonoNs, Price, Size, WallNs, complement, format_price, format_size, to_dollars
 
 __all__ = ["main", "read_frames", "replay_kalshi", "replay_polymarket"]
@@ -28,23 +29,16 @@ Frame = tuple[int, bytes]
 
 def read_frames(path: Path) -> list[Frame]:
     """Read a recording. Frames we sent ourselves are left out. Raises ValueError naming file and line on any other row."""
-    return list(_frames(path))
+    return [frame for frame in read_lines(path, _frame, "recorded frame") if frame is not None]
 
 
-def _frames(path: Path) -> Iterator[Frame]:
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-                if "frame" in row:
-                    yield int(row["received_ms"]) * MS, json.dumps(row["frame"], separators=(",", ":")).encode()
-                elif row["way"] == "in":
-                    data = row["text"].encode() if "text" in row else base64.b64decode(row["base64"])
-                    yield int(row["wall_ns"]), data
-            except (ValueError, KeyError, TypeError, AttributeError) as exc:
-                raise ValueError(f"{path}:{number} is no recorded frame: {exc!r}") from exc
+def _frame(row: Any) -> Frame | None:
+    """A frame that came in, None for one of ours."""
+    if "frame" in row:
+        return int(row["received_ms"]) * MS, json.dumps(row["frame"], separators=(",", ":")).encode()
+    if row["way"] != "in":
+        return None
+    return int(row["wall_ns"]), row["text"].encode() if "text" in row else base64.b64decode(row["base64"])
 
 
 def _walk(value: object) -> Iterator[dict[str, Any]]:

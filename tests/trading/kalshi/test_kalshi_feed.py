@@ -84,15 +84,20 @@ def snapshot(ticker: str, seq: int) -> dict[str, Any]:
     return {"type": "orderbook_snapshot", "sid": 1, "seq": seq, "msg": msg}
 
 
+async def deal(wire: FakeWire) -> None:
+    """The venue's answer to a subscription to both markets."""
+    for frame in (subscribed(), snapshot(T, 1), snapshot(U, 2)):
+        wire.put(frame)
+    await settle()
+
+
 async def test_feed_subscribes_and_builds_books() -> None:
     """One signed socket, one subscription with the view stated, books ready from their snapshots."""
     wire = FakeWire()
     room = Room(wire)
     room.feed.watch([make_market(T), make_market(U)])
     async with room.running():
-        for frame in (subscribed(), snapshot(T, 1), snapshot(U, 2)):
-            wire.put(frame)
-        await settle()
+        await deal(wire)
 
         stats = room.feed.statistics()
 
@@ -109,9 +114,7 @@ async def test_quiet_books_stay_proven() -> None:
     room = Room(wire)
     room.feed.watch([make_market(T), make_market(U)])
     async with room.running():
-        for frame in (subscribed(), snapshot(T, 1), snapshot(U, 2)):
-            wire.put(frame)
-        await settle()
+        await deal(wire)
         book, seq, oldest, answered = room.feed.books[make_market(U).id], 2, 0, len(wire.sent)
         for _ in range(60):
             await room.let()
@@ -207,9 +210,7 @@ async def test_unwatch_and_resync_reach_the_socket() -> None:
     room = Room(wire)
     room.feed.watch([make_market(T), make_market(U)])
     async with room.running():
-        for frame in (subscribed(), snapshot(T, 1), snapshot(U, 2)):
-            wire.put(frame)
-        await settle()
+        await deal(wire)
         wire.sent.clear()
 
         room.feed.resync(make_market(T).id, "asked by the test")

@@ -144,7 +144,7 @@ def test_struct_hash_equals_plain_encoding(salt: int, token: int, maker: int, si
     words = [salt, int(WALLET, 16), int(ADDRESS, 16), token, maker, 7, ("BUY", "SELL").index(side), 2, 1_790_000_000_456, 0, 0]
     plain = keccak(keccak(ORDER_TYPE) + b"".join(word.to_bytes(32) for word in words))
 
-    assert signer.struct_hash(salt, str(token), maker, 7, side, 1_790_000_000_456) == plain  # type: ignore[arg-type]
+    assert signer.struct_hash(salt, str(token), maker, 7, side, 1_790_000_000_456) == plain  # type: ignore[arg-type]  # BUY or SELL
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,7 @@ class Bench:
 
     def flow(self, side: str, price: str, count: str, ticker: str = GSW) -> str:
         """Rest an order of another customer."""
-        return self.sim.customer_rest(ticker, side, parse_price(price), parse_size(count))  # type: ignore[arg-type]
+        return self.sim.customer_rest(ticker, side, parse_price(price), parse_size(count))  # type: ignore[arg-type]  # bid or ask
 
     def order(self, order_id: str, *, who: Member | None = None) -> Any:
         return self.get(f"/portfolio/orders/{order_id}", who=who)["order"]

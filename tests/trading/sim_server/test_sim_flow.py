@@ -132,4 +132,4 @@ def test_settings_are_one_frozen_value() -> None:
     """Figures are changed by making another value."""
     assert msgspec.structs.replace(FlowSettings(), updates=1.0).updates == 1.0
     with pytest.raises(AttributeError):
-        FlowSettings().updates = 2.0  # type: ignore[misc]
+        FlowSettings().updates = 2.0  # type: ignore[misc]  # what must not work

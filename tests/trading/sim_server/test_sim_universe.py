@@ -229,5 +229,5 @@ def test_a_broken_row_is_named(tmp_path: Path) -> None:
     path = tmp_path / "pairs.jsonl"
     path.write_text('{"kalshi": {"ticker": "T-1"}, "polymarket": {"condition_id": "0x1", "question": "Q"}}\n{"kalshi": 1}\n')
 
-    with pytest.raises(ValueError, match=r"pairs\.jsonl:2 is not a pair"):
+    with pytest.raises(ValueError, match=r"pairs\.jsonl:2 is no pair"):
         recorded.read(path)
