@@ -8,7 +8,7 @@ __all__ = ["REFUSALS"]
 REFUSALS: dict[str, str] = {
     "frozen": "the operator froze everything, exits too",
     "halted": "the operator halted new orders",
-    "daily_loss": "the day's loss reached CB_MAX_DAILY_LOSS; resume, or wait for 00:00 UTC",
+    "daily_loss": "the day's loss reached CB_MAX_DAILY_LOSS; resume, or wait for the new day (CB_RESET_UTC_SECS)",
     "errors": "too many failed executions in a row; clears after CB_COOLDOWN_SECS",
     "unwind_budget": "exits cost UNWIND_DAILY_BUDGET_USD today; no new arbs until tomorrow",
     "expired": "the intent is older than its prices",
