@@ -4,6 +4,8 @@ Both outcomes of a market are kept with what they cost. Kalshi nets them by itse
 merges them yet, so a set of both stays held, with its cash, until it settles: every cap in dollars sees it. Signed contracts
 (positive = YES) are what stands beyond such sets. Markets that ask the same belong to one question with a polarity, so that a
 hedge on another venue counts as one (B-443).
+
+Sums over many markets are kept current with each change, because every decision asks for them and few change anything.
 """
 
 from collections.abc import Iterable
@@ -16,6 +18,7 @@ from trading.units import Money, Size
 
 __all__ = ["Positions"]
 
+_LeagueDay = tuple[str, int]
 _HALF_DAY_NS = 43_200_000_000_000
 _NETTING: frozenset[Venue] = frozenset({KALSHI})
 """Venues where the two outcomes of a market cancel at once, for cash."""
@@ -56,7 +59,12 @@ class Positions:
         self._question: dict[MarketId, tuple[MarketId, int]] = {}
         self._exclusive: set[MarketId] = set()
         self._naked: dict[EventId, Money] = {}
-        self._league_day: dict[EventId, tuple[str, int]] = {}
+        self._league_day: dict[EventId, _LeagueDay] = {}
+        self._counted: dict[MarketId, tuple[int, int]] = {}
+        """Contracts and cost of a market as they stand in the two sums below."""
+        self._contracts = self._cost = 0
+        self._event_costs: dict[EventId, int] = {}
+        self._day_costs: dict[_LeagueDay, int] = {}
 
     def link_pair(self, pair: Pair) -> None:
         """Learn that two markets ask the same, and of which event."""
@@ -67,9 +75,16 @@ class Positions:
         root, polarity = self._question.setdefault(pair.first, (pair.first, 1))
         self._question.setdefault(pair.second, (root, polarity * sign))
         if pair.starts_at is not None:
-            self._league_day[pair.event] = (pair.league, pair.starts_at // (2 * _HALF_DAY_NS))
+            self._set_day(pair.event, (pair.league, pair.starts_at // (2 * _HALF_DAY_NS)))
         for market in (pair.first, pair.second):
             self.set_event(market, pair.event)
+
+    def _set_day(self, event: EventId, day: _LeagueDay) -> None:
+        old, cost = self._league_day.get(event), self._event_costs.get(event, 0)
+        if old is not None:
+            self._day_costs[old] -= cost
+        self._league_day[event] = day
+        self._day_costs[day] = self._day_costs.get(day, 0) + cost
 
     def set_event(self, market: MarketId, event: EventId) -> None:
         old = self._event.get(market)
@@ -158,23 +173,27 @@ class Positions:
         holding = self._held.get(market)
         return Money(max(0, holding.cost)) if holding else Money(0)
 
+    def total_cost(self) -> Money:
+        """Cost of everything held."""
+        return Money(self._cost)
+
     def all(self) -> dict[MarketId, tuple[int, Money]]:
         """Signed contracts and cost per market, held sets with none and their cost, for views and reconciliation."""
         return {market: (holding.net, Money(holding.cost)) for market, holding in self._held.items()}
 
     def total_contracts(self) -> Size:
         """Contracts that can still win or lose: sets cannot."""
-        return Size(sum(abs(holding.net) for holding in self._held.values()))
+        return Size(self._contracts)
 
     def event_cost(self, event: EventId) -> Money:
-        return Money(sum(self.cost(market) for market in self._markets.get(event, ())))
+        return Money(self._event_costs.get(event, 0))
 
     def league_day_cost(self, event: EventId) -> Money:
         """Cost of all events of the same league and day as this one; its own when the day is unknown."""
         day = self._league_day.get(event)
         if day is None:
             return self.event_cost(event)
-        return Money(sum(self.event_cost(other) for other, known in self._league_day.items() if known == day))
+        return Money(self._day_costs.get(day, 0))
 
     def lots(self, event: EventId) -> list[Lot]:
         """Holdings of an event by question."""
@@ -205,11 +224,23 @@ class Positions:
         return Money(sum(self._naked.values()))
 
     def _touch(self, market: MarketId) -> None:
+        holding = self._held.get(market)
+        contracts, cost = (abs(holding.net), holding.cost) if holding else (0, 0)
+        before = self._counted.pop(market, (0, 0))
+        self._contracts += contracts - before[0]
+        self._cost += cost - before[1]
+        if holding:
+            self._counted[market] = (contracts, cost)
         event = self._event.get(market)
         if event is not None:
             self._refresh(event)
 
     def _refresh(self, event: EventId) -> None:
+        cost = sum(self.cost(market) for market in self._markets.get(event, ()))
+        day = self._league_day.get(event)
+        if day is not None:
+            self._day_costs[day] += cost - self._event_costs.get(event, 0)
+        self._event_costs[event] = cost
         loss = worst_loss(self.lots(event))
         if loss:
             self._naked[event] = loss

@@ -69,7 +69,7 @@ def exposure_of(state: State, settings: RiskSettings, intent: Intent, legs: Sequ
         pair_cost=Money(sum(positions.cost(market.id) for market in markets)),
         pair_cost_max=settings.priced_terms_max_cost if basket.settlement_charge else settings.same_terms_max_cost,
         league_day_cost=positions.league_day_cost(basket.event),
-        bankroll=Money(state.cash.bankroll() + sum(cost for _, cost in positions.all().values())),
+        bankroll=Money(state.cash.bankroll() + positions.total_cost()),
         naked_event=positions.naked(basket.event),
         naked_total=Money(positions.naked_total() + state.in_flight_naked()),
         unconfirmed=state.unconfirmed(basket.event),
