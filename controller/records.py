@@ -6,26 +6,37 @@ so recording can never delay an order; when a disk is slow the oldest rows are d
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from controller.model import ArbClosed
 from controller.risk.decision import Approved, Decision
-from controller.strategy.base import Intent
 from trading.clock import MS, Clock
 from trading.log import get_logger
 from trading.market import Market, MarketId
 from trading.offload import Offload
-from trading.units import format_price, to_dollars
+from trading.units import MonoNs, WallNs, format_price, to_dollars
 
 __all__ = ["SCHEMA", "Records"]
 
 SCHEMA = 1
 _KEEP = 10_000
 log = get_logger(__name__)
+
+
+Row = dict[str, Any]
+
+
+class _Decided(NamedTuple):
+    """A decision as it fell, with the terms its markets had then."""
+
+    wall: WallNs
+    mono: MonoNs
+    decision: Decision
+    markets: tuple[Market | None, ...]
 
 
 class Records:
@@ -36,31 +47,21 @@ class Records:
         self._clock = clock
         self._offload = offload
         self._market_of = market_of
-        self._waiting: deque[dict[str, Any]] = deque(maxlen=_KEEP)
+        self._waiting: deque[Row | _Decided] = deque(maxlen=_KEEP)
         self.dropped = 0
 
     def decided(self, decision: Decision) -> None:
-        """Keep a decision: executed, or refused and why."""
+        """Keep a decision: executed, or refused and why. It is put into words off the loop, because orders wait for this."""
         intent = decision.intent
-        row = self._intent(intent)
-        if isinstance(decision, Approved):
-            row |= {
-                "kind": "approved",
-                "arb": decision.arb_id.hex(),
-                "plan": decision.plan.row,
-                "mode": decision.plan.mode,
-                "size": to_dollars(decision.plan.size),
-                "limits": [format_price(price) for price in decision.plan.limits],
-                "why": decision.plan.reason,
-            }
-        else:
-            row |= {"kind": "refused", "code": decision.code, "detail": decision.detail}
-        self._put(row)
+        markets = tuple(self._market_of(want.market) for want in intent.wants)
+        self._put(_Decided(self._clock.wall_ns(), self._clock.mono_ns(), decision, markets))
 
     def closed(self, done: ArbClosed) -> None:
         """Keep how an execution ended; a corrected end replaces the one before it, it does not add to it."""
         self._put(
             {
+                "schema": SCHEMA,
+                "wall_ns": self._clock.wall_ns(),
                 "kind": "closed" if done.corrects is None else "corrected",
                 "arb": done.arb_id.hex(),
                 "basket": done.basket,
@@ -83,47 +84,19 @@ class Records:
             }
         )
 
-    def _intent(self, intent: Intent) -> dict[str, Any]:
-        now = self._clock.mono_ns()
-        legs = []
-        for want, quote in zip(intent.wants, intent.quotes, strict=False):
-            market = self._market_of(want.market)
-            legs.append(
-                {
-                    "market": want.market,
-                    "outcome": want.outcome.name.lower(),
-                    "limit": format_price(want.limit),
-                    "size": to_dollars(want.size),
-                    "shown": [format_price(quote.price), to_dollars(quote.size)],
-                    "change_age_ms": (now - quote.changed_at) // MS,
-                    "proof_age_ms": (now - quote.proved_at) // MS,
-                    "terms": _terms(market),
-                }
-            )
-        return {
-            "strategy": intent.strategy,
-            "basket": intent.basket.id,
-            "event": intent.event,
-            "edge": to_dollars(intent.edge),
-            "worst_edge": to_dollars(intent.worst_edge),
-            "reason": intent.reason,
-            "is_test": intent.is_test,
-            "legs": legs,
-        }
-
-    def _put(self, row: Mapping[str, Any]) -> None:
+    def _put(self, row: Row | _Decided) -> None:
         if len(self._waiting) == _KEEP:
             self.dropped += 1
-        self._waiting.append({"schema": SCHEMA, "wall_ns": self._clock.wall_ns(), **row})
+        self._waiting.append(row)
 
     async def flush(self) -> None:
         """Write everything that waits. A failed write is logged and the rows are dropped, never the process."""
         if not self._waiting:
             return
-        lines = b"".join(msgspec.json.encode(row) + b"\n" for row in self._waiting)
+        rows = tuple(self._waiting)
         self._waiting.clear()
         try:
-            await self._offload.run(lambda: _append(self._path, lines))
+            await self._offload.run(lambda: _append(self._path, rows))
         except OSError as exc:
             log.warning("records_not_written", path=str(self._path), error=str(exc), next_step="free the disk")
 
@@ -136,10 +109,50 @@ class Records:
             await asyncio.shield(self.flush())
 
 
-def _append(path: Path, data: bytes) -> None:
+def _append(path: Path, rows: Sequence[Row | _Decided]) -> None:
+    data = b"".join(msgspec.json.encode(_row(row) if isinstance(row, _Decided) else row) + b"\n" for row in rows)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
         file.write(data)
+
+
+def _row(kept: _Decided) -> Row:
+    decision, intent = kept.decision, kept.decision.intent
+    row: Row = {
+        "schema": SCHEMA,
+        "wall_ns": kept.wall,
+        "strategy": intent.strategy,
+        "basket": intent.basket.id,
+        "event": intent.event,
+        "edge": to_dollars(intent.edge),
+        "worst_edge": to_dollars(intent.worst_edge),
+        "reason": intent.reason,
+        "is_test": intent.is_test,
+        "legs": [
+            {
+                "market": want.market,
+                "outcome": want.outcome.name.lower(),
+                "limit": format_price(want.limit),
+                "size": to_dollars(want.size),
+                "shown": [format_price(quote.price), to_dollars(quote.size)],
+                "change_age_ms": (kept.mono - quote.changed_at) // MS,
+                "proof_age_ms": (kept.mono - quote.proved_at) // MS,
+                "terms": _terms(market),
+            }
+            for want, quote, market in zip(intent.wants, intent.quotes, kept.markets, strict=False)
+        ],
+    }
+    if isinstance(decision, Approved):
+        return row | {
+            "kind": "approved",
+            "arb": decision.arb_id.hex(),
+            "plan": decision.plan.row,
+            "mode": decision.plan.mode,
+            "size": to_dollars(decision.plan.size),
+            "limits": [format_price(price) for price in decision.plan.limits],
+            "why": decision.plan.reason,
+        }
+    return row | {"kind": "refused", "code": decision.code, "detail": decision.detail}
 
 
 def _terms(market: Market | None) -> dict[str, Any] | None:
