@@ -7,14 +7,14 @@ BIN := $(VENV)/bin
 
 # The whole system offline: both simulated venues, a scripted minute, a ledger that equals both venues.
 demo: setup
-	$(BIN)/controller demo $(ARGS)
+	@$(BIN)/controller demo $(ARGS)
 
 test: setup-test
 	$(BIN)/python -m pytest tests $(ARGS)
 
 # Ratios beside their reference, one JSON line each.
 bench: setup-test
-	$(BIN)/python -m tests.bench $(ARGS)
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 # What .ci/run runs before the demo.
 check: setup-test
@@ -27,13 +27,15 @@ setup: $(VENV)/.runtime
 setup-test: $(VENV)/.test
 
 $(VENV)/.runtime: pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
-	touch $@
+	@echo "installing what Tandem needs into $(VENV) (once)" >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
 
 $(VENV)/.test: $(VENV)/.runtime
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,check]"
-	touch $@
+	@echo "installing the test tools into $(VENV) (once)" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,check]"
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build *.egg-info state logs

@@ -15,6 +15,7 @@ from controller.discovery.cache import DiscoveryCache
 from controller.discovery.catalogue import Discovery, Progress, discover
 from controller.model import Event, PairChanged
 from controller.settings import ControllerSettings
+from controller.show import brief
 from controller.state import State
 from trading.book import MarketChanged
 from trading.clock import SECOND, Clock
@@ -68,13 +69,15 @@ class Adoption:
             leagues=self._settings.enabled_leagues,
             progress=progress,
             cache=DiscoveryCache(
-                Path(self._settings.discovery_cache_path), ttl_ns=self._settings.discovery_cache_ttl_secs * SECOND
+                Path(self._settings.discovery_cache_path),
+                ttl_ns=self._settings.discovery_cache_ttl_secs * SECOND,
+                source=f"{self._settings.kalshi_api_base} {self._settings.polymarket_gamma_url}",
             ),
             force=force,
             mode=self._settings.require_pair_approval,
             offload=self._offload,
         )
-        for note in (*found.notices, *found.failures):
+        for note in (*found.notices, *brief(found.failures)):
             log.warning("discovery", note=note)
         return found
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from controller.adoption import Adoption
+from controller.discovery.names import load as load_names
 from controller.engine import Engine
 from controller.execution.arb import ArbRunner
 from controller.execution.hybrid import HybridExecutor
@@ -128,6 +129,7 @@ def build(
 ) -> App:
     """Wire the system. Raises SettingsError for keys and hosts that cannot be used."""
     world = settings.world()
+    _check_leagues(settings)
     _check_live(settings, world, ports.journal)
     connections = connect(settings, http=ports.http, dialer=ports.dialer, clock=ports.clock, ids=ports.ids, notice=notice)
     numbers = risk_settings(settings, allow_live_test_arb=allow_live_test_arb)
@@ -211,6 +213,13 @@ def build(
         adoption=adoption,
         runtime=runtime,
     )
+
+
+def _check_leagues(settings: ControllerSettings) -> None:
+    known = load_names().leagues
+    unknown = [league for league in settings.enabled_leagues if league not in known]
+    if unknown:
+        raise SettingsError(f"ENABLED_LEAGUES={','.join(unknown)}: unknown league (allowed: {', '.join(sorted(known))})")
 
 
 def _check_live(settings: ControllerSettings, world: str, journal: Journal) -> None:

@@ -1,4 +1,4 @@
-"""`controller`: run, discover, demo, doctor. Every flag mirrors a variable; flags win (B-015, B-076, B-077).
+"""`controller`: run, discover, demo, doctor. Every flag mirrors a variable; flags win.
 
 stdout carries what was asked for (with --json nothing but JSON); progress and logs go to stderr. Exit 2 = a setting is wrong.
 """
@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ from controller.app import App, build, production_ports
 from controller.model import Command
 from controller.progress import ProgressReport
 from controller.settings import ControllerSettings
-from controller.show import show_discovery
+from controller.show import brief, show_discovery
 from trading.errors import SettingsError, TandemError
 from trading.log import get_logger, setup_logging
 from trading.settings import load, redacted
@@ -54,7 +54,7 @@ DiscoveryOnly = Annotated[
 StateDir = Annotated[str | None, typer.Option("--state-dir", help="STATE_DIR: decisions and records", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON on stdout and nothing else")]
 Record = Annotated[Path | None, typer.Option("--record", help="tap raw frames into this directory", show_default=False)]
-LiveTest = Annotated[bool, typer.Option("--allow-live-test-arb", help="let TEST_ARB place real orders (B-072)")]
+LiveTest = Annotated[bool, typer.Option("--allow-live-test-arb", help="let TEST_ARB place real orders")]
 
 
 def _settings(flags: dict[str, object], config: Path | None) -> ControllerSettings:
@@ -108,7 +108,7 @@ def _default(
     as_json: AsJson = False,
     allow_live_test_arb: LiveTest = False,
 ) -> None:
-    """Run the arbitrage system when no command is given (B-068)."""
+    """Run the arbitrage system when no command is given."""
     if context.invoked_subcommand is None:
         context.invoke(run, **context.params)
     elif any(context.params.values()) or dry_run is False:
@@ -154,14 +154,14 @@ def discover_command(
     force: Force = None,
     as_json: AsJson = False,
 ) -> None:
-    """Match both venues' markets, print the pairs per league with the reasons of misses, and exit (B-071). Needs no keys."""
+    """Match both venues' markets, print the pairs per league with the reasons of misses, and exit. Needs no keys."""
     settings = _prepared({"enabled_leagues": leagues, "force_discovery": force}, config)
     _run(lambda: _discover(settings, as_json=as_json))
 
 
 @app.command()
 def doctor(config: Config = None, platforms: Platforms = None, as_json: AsJson = False) -> None:
-    """Check settings, keys, clock, venues and fees without trading; one line each with the next step (B-078)."""
+    """Check settings, keys, clock, venues and fees without trading; one line each with the next step."""
     from controller.doctor import examine
 
     settings = _prepared({"controller_platforms": platforms}, config)
@@ -172,7 +172,7 @@ def doctor(config: Config = None, platforms: Platforms = None, as_json: AsJson =
 def demo(
     seed: Annotated[int, typer.Option(help="chance of the simulated venues")] = 1,
     speed: Annotated[float, typer.Option(help="how fast the scripted minute runs", min=0.2, max=3)] = 1.0,
-    headless: Annotated[bool, typer.Option("--headless", help="no table at the end")] = False,
+    headless: Annotated[bool, typer.Option("--headless", help="no table at the end, just the JSON object")] = False,
     as_json: AsJson = False,
     state_dir: StateDir = None,
 ) -> None:
@@ -210,7 +210,7 @@ async def _trade(settings: ControllerSettings, *, record: Path | None, allow_liv
             found = await system.adoption.discover(progress=progress, force=settings.force_discovery)
             await system.adoption.adopt(found, progress=progress)
         if found.failures and not found.pairs:
-            raise TandemError(f"no pairs: {'; '.join(found.failures)}; see `controller doctor`")
+            raise TandemError(f"no pairs: {'; '.join(brief(found.failures))}")
         loop = asyncio.get_running_loop()
         for one in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(one, system.runtime.stop)
@@ -218,12 +218,23 @@ async def _trade(settings: ControllerSettings, *, record: Path | None, allow_liv
         await system.runtime.run()
         if waiting is not None:
             waiting.cancel()
+        result = system.runtime.summary()
         if as_json:
-            typer.echo(json.dumps(system.runtime.summary()))
+            typer.echo(json.dumps(result))
+        else:
+            _say_goodbye(result)
         return 0
     finally:
         if ports.close is not None:
             await ports.close()
+
+
+def _say_goodbye(result: Mapping[str, object]) -> None:
+    typer.echo(
+        f"stopped: {result['executions']} executions, {result['matched_contracts']} contracts matched, "
+        f"profit ${result['net_pnl_dollars']}, unhedged {result['unhedged_contracts']}",
+        err=True,
+    )
 
 
 async def _test_arb(system: App) -> None:
@@ -245,7 +256,7 @@ def _banner(system: App) -> None:
         daily_loss_cents=settings.cb_max_daily_loss,
     )
     if world != "paper" and not settings.platforms:
-        log.warning("no_platforms", note="CONTROLLER_PLATFORMS is empty: this process places no order itself (B-083)")
+        log.warning("no_platforms", note="CONTROLLER_PLATFORMS is empty: this process places no order itself")
     if system.connections.signer is None:
         log.warning("kalshi_watch_only", note="no Kalshi key: its books are polled and shown, never traded")
 

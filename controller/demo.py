@@ -7,6 +7,7 @@ held against each venue's record through its own API: any difference is printed 
 import asyncio
 import contextlib
 import json
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -21,6 +22,7 @@ from rich.table import Table
 from controller.app import App, build, production_ports
 from controller.ledger.memory import Difference, compare
 from controller.progress import ProgressReport
+from controller.risk.refusals import REFUSALS
 from controller.settings import ControllerSettings
 from trading.errors import TandemError
 from trading.log import get_logger
@@ -61,7 +63,7 @@ async def run_demo(directory: Path, *, seed: int, speed: float, headless: bool, 
         ports = production_ports()
         system = build(settings, ports)
         try:
-            result, differences = await _trade(system, card, quiet=as_json)
+            result, differences = await _trade(system, card)
         finally:
             await system.close()
     result["venue_differences"] = len(differences)
@@ -71,6 +73,9 @@ async def run_demo(directory: Path, *, seed: int, speed: float, headless: bool, 
     if not headless and not as_json:
         _show(result)
     typer.echo(json.dumps(result))
+    if result["interrupted"]:
+        typer.echo(f"interrupted after {result['executions']} executions", err=True)
+        return 130
     return exit_code(result)
 
 
@@ -102,6 +107,7 @@ async def _venues(directory: Path, *, seed: int, speed: float) -> AsyncIterator[
         *("--seed", str(seed), "--speed", str(speed), "--state", str(directory / "venues")),
         stdout=asyncio.subprocess.PIPE,
         stdin=asyncio.subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for the controller: the venues end after its arbs did
     )
     assert process.stdout is not None
     try:
@@ -119,17 +125,19 @@ async def _venues(directory: Path, *, seed: int, speed: float) -> AsyncIterator[
                 await process.wait()
 
 
-async def _trade(system: App, card: Mapping[str, Any], *, quiet: bool) -> tuple[dict[str, Any], tuple[Difference, ...]]:
-    runtime = system.runtime
-    with ProgressReport("demo", quiet=quiet) as progress:
+async def _trade(system: App, card: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Difference, ...]]:
+    runtime, loop, interrupted = system.runtime, asyncio.get_running_loop(), asyncio.Event()
+    with ProgressReport("demo") as progress:
         found = await system.adoption.discover(progress=progress, force=True)
         await system.adoption.adopt(found, progress=progress)
         before = await _record(system)
-        running = asyncio.get_running_loop().create_task(runtime.run())
+        running = loop.create_task(runtime.run())
+        loop.add_signal_handler(signal.SIGINT, interrupted.set)
         try:
             if not await runtime.wait_ready(_READY_S):
                 raise TandemError(f"books did not become ready within {_READY_S:g} s; see the log")
-            await _until_script_done(system, card["control"], running, progress)
+            await _until_script_done(system, card["control"], running, interrupted, progress)
+            loop.remove_signal_handler(signal.SIGINT)  # a second Ctrl-C does not wait
             left = await runtime.settle(_SETTLE_S)  # while books are kept: a fill taken back now is still hedged
         finally:
             runtime.stop()
@@ -144,11 +152,14 @@ async def _trade(system: App, card: Mapping[str, Any], *, quiet: bool) -> tuple[
         )
     result: dict[str, Any] = dict(runtime.summary())
     result["markets"] = len(runtime.counts.markets)
+    result["interrupted"] = interrupted.is_set()
     result["reconnects"] = {venue: feed.statistics().reconnects for venue, feed in system.feeds.items()}
     return result, await _differences(system, before)
 
 
-async def _until_script_done(system: App, control: str, running: asyncio.Task[None], progress: ProgressReport) -> None:
+async def _until_script_done(
+    system: App, control: str, running: asyncio.Task[None], interrupted: asyncio.Event, progress: ProgressReport
+) -> None:
     """Watch the script's clock and show how far the minute is; ends when it is over and no arb is under way."""
     ends = time.monotonic() + _SCRIPT_S * 3
     async with aiohttp.ClientSession() as session:
@@ -161,7 +172,7 @@ async def _until_script_done(system: App, control: str, running: asyncio.Task[No
             counts = system.runtime.counts
             text = f"{counts.executions} executions, {counts.matched / 1_000_000:.0f} contracts matched"
             progress(int(float(stats.get("script_seconds", 0))), None, text)
-            if stats.get("script_done") and not system.runtime.running:
+            if (stats.get("script_done") or interrupted.is_set()) and not system.runtime.running:
                 return
             await asyncio.sleep(0.25)
     raise TandemError("the script did not end in time")
@@ -235,10 +246,31 @@ async def _differences(system: App, before: Record) -> tuple[Difference, ...]:
     return tuple(found)
 
 
+_ROWS = {
+    "pairs": "pairs found by structure",
+    "opportunities": "opportunities looked at",
+    "executions": "executions",
+    "matched_contracts": "contracts matched on both venues",
+    "misses": "first legs that missed (cost nothing)",
+    "one_sided": "one-sided fills, completed or exited",
+    "unwinds": "of these sold back",
+    "unhedged_contracts": "contracts left unhedged",
+    "net_pnl_dollars": "profit after all fees, dollars",
+}
+
+
 def _show(result: Mapping[str, Any]) -> None:
-    table = Table("figure", "value", title="The scripted minute")
-    for name, value in result.items():
-        if name == "refusals":
-            value = ", ".join(f"{reason} {count}" for reason, count in value.items())
-        table.add_row(name, str(value))
-    Console(stderr=True).print(table)
+    """The minute in a table, each refusal with its meaning, and the verdict."""
+    console = Console(stderr=True, highlight=False)
+    table = Table("what", "figure", title="The scripted minute")
+    for name, words in _ROWS.items():
+        table.add_row(words, str(result[name]))
+    for venue, count in result["reconnects"].items():
+        table.add_row(f"streams of {venue} rebuilt", str(count))
+    for reason, count in result["refusals"].items():
+        table.add_row(f"refused, {reason}: {REFUSALS.get(reason, '')}", str(count))
+    console.print(table)
+    if exit_code(result) == 0:
+        console.print("OK: cash, fees and positions equal both venues' own records to the unit; nothing is unhedged.")
+    else:
+        console.print("NOT OK: the lines above say what differs or stands open.")

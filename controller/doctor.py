@@ -14,6 +14,7 @@ import typer
 
 from controller.app import App, build, production_ports
 from controller.settings import ControllerSettings
+from controller.show import brief
 from trading.errors import AuthFailed, SettingsError, TandemError, Unreachable
 from trading.market import KALSHI, POLYMARKET, Venue
 from trading.units import to_dollars
@@ -24,6 +25,11 @@ __all__ = ["Finding", "examine"]
 Level = Literal["pass", "warn", "fail"]
 _SKEW_MS = 1_000
 _LIMIT_S = 20.0
+_WORLDS = {
+    "paper": "paper: no order leaves this process",
+    "sim": "simulated: every venue host is on this machine and orders are sent to it",
+    "live": "live: orders are sent to the real venues",
+}
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -45,10 +51,12 @@ async def examine(settings: ControllerSettings, *, as_json: bool) -> int:
         if ports.close is not None:
             await ports.close()
         raise
-    findings.append(Finding("pass", "settings", f"world {settings.world()}"))
+    findings.append(Finding("pass", "settings", _WORLDS[settings.world()]))
     try:
         checks = (_state_dir, _platforms, _kalshi, _polymarket, _geoblock, _fees)
         for check in checks:
+            if check is _fees and any(f.level == "fail" and f.what.endswith("reachable") for f in findings):
+                continue  # what cannot be reached cannot be read: one line said it
             try:
                 findings += await asyncio.wait_for(check(system), _LIMIT_S)
             except TandemError as exc:
@@ -191,7 +199,7 @@ async def _fees(system: App) -> list[Finding]:
     """Discover and count markets whose fees or grid could not be read: they are watched, never traded."""
     found = await system.adoption.discover(progress=lambda *_: None)
     unread = [market for market in found.markets.values() if market.fees is None or not market.grid or not market.tradable]
-    rows = [Finding("fail", "discovery", line, "see above") for line in found.failures]
+    rows = [Finding("fail", "discovery", line, "see the venue's own line") for line in brief(found.failures)]
     if unread:
         names = ", ".join(market.id for market in unread[:3])
         rows.append(
@@ -199,4 +207,6 @@ async def _fees(system: App) -> list[Finding]:
         )
     if not found.failures:
         rows.append(Finding("pass", "discovery", f"{len(found.pairs)} pairs in {len(found.markets)} markets"))
+        if not unread:
+            rows.append(Finding("pass", "fees and grids", "readable in every market"))
     return rows

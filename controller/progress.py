@@ -52,5 +52,5 @@ class ProgressReport:
         now = time.monotonic()
         if now - self._last >= _LINE_EVERY_S or (total is not None and done >= total):
             self._last = now
-            of = f"/{total}" if total is not None else ""
-            sys.stderr.write(f"{self._title}: {text} ({done}{of})\n")
+            of = f" ({done} of {total})" if total is not None else ""
+            sys.stderr.write(f"{self._title}: {text}{of}\n")

@@ -224,9 +224,17 @@ class Runtime:
                 if venue == POLYMARKET and not self._settings.polymarket_api_key:
                     await self._connections.polymarket.derive_credentials()
                 await self._clients[venue].account(AccountQuery(what="balances"))
+                held = (await self._clients[venue].account(AccountQuery(what="positions"))).positions
             except AuthFailed as exc:
                 step = "check the key, its file and this clock with `controller doctor`"
                 raise AuthFailed(venue, exc.code, f"{exc.detail}; {step}") from exc
+            if count := sum(bool(position.size) for position in held):
+                log.warning(
+                    "positions_found",
+                    venue=venue,
+                    markets=count,
+                    note="made before this start: left alone, and counted in no limit",
+                )
 
     # --- loops --------------------------------------------------------------------------------------------------------
 
@@ -270,6 +278,7 @@ class Runtime:
         self._stop.set()
 
     async def _finish(self) -> None:
+        log.info("stopping", arbs_under_way=len(self._arbs))
         self.on_event(Command("halt", "stopping"))
         ends = self._clock.mono_ns() + int(_STOP_S * SECOND)
         if self._arbs:

@@ -26,16 +26,16 @@ _MODES = {"two_phase": "poly_first"}
 class ControllerSettings(VenueSettings):
     """What `controller` reads from flags, environment, .env and config.toml."""
 
-    controller_platforms: Names = Field((), description="platforms whose legs this process executes: kalshi,polymarket (B-082)")
-    prefer_remote: bool = Field(False, description="1 = use a connected trader first even for a listed platform (C-12)")
+    controller_platforms: Names = Field((), description="platforms whose legs this process executes: kalshi,polymarket")
+    prefer_remote: bool = Field(False, description="1 = use a connected trader first even for a listed platform")
     discovery_only: bool = Field(False, description="1 = find pairs, print them, exit")
     force_discovery: bool = Field(False, description="1 = ignore the discovery cache for this start and rewrite it")
     enabled_leagues: Names = Field((), description="leagues to discover and watch; empty = all")
     discovery_cache_path: str = Field(".discovery_cache.json", description="where found pairs are kept between starts")
     discovery_cache_ttl_secs: int = Field(7200, ge=0, description="a younger cache is used as it is")
     discovery_interval_mins: int = Field(15, ge=0, description="look for new markets while running; 0 = off")
-    require_pair_approval: Literal["auto", "all", "none"] = Field("auto", description="which pairs need a person first (B-056)")
-    test_arb: bool = Field(False, description="1 = inject one synthetic opportunity of at most 10 contracts (B-072)")
+    require_pair_approval: Literal["auto", "all", "none"] = Field("auto", description="which pairs need a person first")
+    test_arb: bool = Field(False, description="1 = inject one synthetic opportunity of at most 10 contracts")
     test_arb_type: Literal["poly_yes_kalshi_no", "kalshi_yes_poly_no"] = Field(
         "poly_yes_kalshi_no", description="which direction the synthetic opportunity has"
     )
@@ -107,10 +107,10 @@ class ControllerSettings(VenueSettings):
         triple = (self.polymarket_api_key, self.polymarket_api_secret, self.polymarket_api_passphrase)
         if any(triple) and not all(triple):
             raise ValueError(
-                "POLYMARKET_API_KEY, _SECRET and _PASSPHRASE belong together: set all three, or none to derive them (B-029)"
+                "POLYMARKET_API_KEY, _SECRET and _PASSPHRASE belong together: set all three, or none to derive them"
             )
         if self.kalshi_api_secret and self.kalshi_private_key_path:
-            raise ValueError("KALSHI_API_SECRET and KALSHI_PRIVATE_KEY_PATH both hold a key; keep one (C-03)")
+            raise ValueError("KALSHI_API_SECRET and KALSHI_PRIVATE_KEY_PATH both hold a key; keep one")
         return self
 
     @property

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import typer
@@ -11,9 +12,28 @@ from rich.table import Table
 from controller.discovery.catalogue import Discovery
 from controller.model import Pair
 
-__all__ = ["discovery_json", "show_discovery"]
+__all__ = ["brief", "discovery_json", "show_discovery"]
 
 _SHOWN = 40
+_WIDE = 240
+
+
+def brief(failures: Sequence[str]) -> list[str]:
+    """One line per venue and kind of failure instead of one per league: what happened, how often, the next step."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for line in failures:
+        venue = "kalshi" if line.startswith("kalshi") else "polymarket" if line.startswith("polymarket") else ""
+        kind = "unreachable" if "unreachable" in line else "timeout" if "timeout" in line else line
+        groups.setdefault((venue, kind), []).append(line)
+    lines = []
+    for (venue, kind), found in groups.items():
+        if kind in ("unreachable", "timeout"):
+            host = "KALSHI_API_BASE" if venue == "kalshi" else "POLYMARKET_GAMMA_URL"
+            what = "cannot be reached" if kind == "unreachable" else "does not answer in time"
+            lines.append(f"{venue} {what} ({len(found)} reads failed); check the network and {host}")
+        else:
+            lines.append(found[0])
+    return lines
 
 
 def discovery_json(found: Discovery) -> dict[str, object]:
@@ -64,12 +84,13 @@ def show_discovery(found: Discovery, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(discovery_json(found)))
         return
-    console = Console(file=sys.stdout, highlight=False)
+    # outside a terminal nothing is wrapped: a broken ticker cannot be searched for
+    console = Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else _WIDE)
     leagues = Table("league", "pairs", "tradable", "Kalshi", "Polymarket", "why not (most frequent)", title="Discovery")
     for report in found.reports:
         if report.pairs or report.kalshi_markets or report.polymarket_markets or report.error:
             top = sorted(report.misses.items(), key=lambda item: -item[1])[:3]
-            why = report.error or ", ".join(f"{reason} {count}" for reason, count in top)
+            why = "not read" if report.error else ", ".join(f"{reason} {count}" for reason, count in top)
             leagues.add_row(
                 report.league,
                 str(report.pairs),
@@ -85,5 +106,5 @@ def show_discovery(found: Discovery, *, as_json: bool) -> None:
     console.print(pairs)
     if len(found.pairs) > _SHOWN:
         console.print(f"... and {len(found.pairs) - _SHOWN} more; --json lists all")
-    for line in (*found.notices, *found.failures):
+    for line in (*found.notices, *brief(found.failures)):
         typer.echo(line, err=True)

@@ -59,7 +59,10 @@ def kalshi_signer(settings: VenueSettings, notice: Callable[[str], None] = lambd
             notice(loose)
     else:
         pem = inline.reveal().replace("\\n", "\n").encode()
-    return KalshiSigner.from_pem(key_id, pem)
+    try:
+        return KalshiSigner.from_pem(key_id, pem)
+    except SettingsError as exc:
+        raise SettingsError(f"{f'KALSHI_PRIVATE_KEY_PATH={path}' if path else 'KALSHI_API_SECRET'}: {exc}") from exc
 
 
 def polymarket_account(settings: VenueSettings) -> Account | None:
@@ -73,9 +76,12 @@ def polymarket_account(settings: VenueSettings) -> Account | None:
             "POLY_FUNDER is empty; "
             f"POLYMARKET_SIGNATURE_TYPE={settings.polymarket_signature_type} needs the wallet that holds the money"
         )
-    return Account(
-        settings.poly_private_key, settings.poly_funder, settings.polymarket_signature_type, settings.polymarket_chain_id
-    )
+    try:
+        return Account(
+            settings.poly_private_key, settings.poly_funder, settings.polymarket_signature_type, settings.polymarket_chain_id
+        )
+    except SettingsError as exc:
+        raise SettingsError(f"POLY_PRIVATE_KEY or POLY_FUNDER: {exc}") from exc
 
 
 def polymarket_credentials(settings: VenueSettings) -> ApiCredentials | None:

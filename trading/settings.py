@@ -9,6 +9,7 @@ value and allowed range. Secrets come from environment, .env or the files they p
 import ipaddress
 import tomllib
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
@@ -51,6 +52,7 @@ class SettingsModel(BaseModel):
 
 
 M = TypeVar("M", bound=SettingsModel)
+_NEAR = 0.85
 
 
 class VenueSettings(SettingsModel):
@@ -60,7 +62,7 @@ class VenueSettings(SettingsModel):
     kalshi_private_key_path: str = Field("", description="Kalshi private key, a PEM file (RSA or Ed25519)")
     kalshi_api_secret: SecretText = Field(Secret(""), description="the same PEM inline, instead of the file")
     poly_private_key: SecretText = Field(Secret(""), description="Polymarket wallet key, 0x and 64 hex digits")
-    poly_funder: str = Field("", description="Polymarket wallet that holds the money", pattern=r"^(0x[0-9a-fA-F]{40})?$")
+    poly_funder: str = Field("", description="wallet that holds the money, 0x and 40 hex", pattern=r"^(0x[0-9a-fA-F]{40})?$")
     polymarket_signature_type: int = Field(
         3, ge=0, le=3, description="kind of wallet: 3 deposit wallet, 2 Safe, 1 proxy, 0 plain key (allow-listed only)"
     )
@@ -76,35 +78,39 @@ class VenueSettings(SettingsModel):
     polymarket_ws_url: str = Field(
         "wss://ws-subscriptions-clob.polymarket.com/ws", description="Polymarket streams, without /market or /user"
     )
-    polymarket_geoblock_url: str = Field("https://polymarket.com/api/geoblock", description="doctor asks it (B-427)")
+    polymarket_geoblock_url: str = Field("https://polymarket.com/api/geoblock", description="doctor asks it")
     dry_run: bool = Field(True, description="1 = paper, no order leaves the process; 0 = orders are sent")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level shown and kept")
     log_file: str = Field(
         "logs/arbitrage.log", description="JSON lines, rotated; empty = none", json_schema_extra={"may_be_empty": True}
     )
 
-    def hosts(self) -> tuple[str, ...]:
-        """Every venue address an order or a price can come from."""
-        return (
-            self.kalshi_api_base,
-            self.kalshi_ws_url,
-            self.polymarket_clob_url,
-            self.polymarket_gamma_url,
-            self.polymarket_data_url,
-            self.polymarket_ws_url,
-        )
+    def hosts(self) -> dict[str, str]:
+        """Every venue address an order or a price can come from, by variable."""
+        return {name.upper(): str(getattr(self, name)) for name in _HOSTS}
 
     def world(self) -> Literal["paper", "sim", "live"]:
         """paper when dry; else sim when every host is loopback, live when none is. Raises SettingsError on a mixture."""
-        near = [is_loopback(url) for url in self.hosts()]
-        if any(near) and not all(near):
-            far = next(url for url, loop in zip(self.hosts(), near, strict=True) if not loop)
-            raise SettingsError(f"venue hosts are mixed: {far} is not on loopback while others are; set all or none")
+        hosts = self.hosts()
+        far = [variable for variable, url in hosts.items() if not is_loopback(url)]
+        if far and len(far) < len(hosts):
+            near = [variable for variable in hosts if variable not in far]
+            raise SettingsError(
+                f"venue hosts are mixed: {', '.join(near)} on this machine, {', '.join(far)} not; set all of them or none"
+            )
         if self.dry_run:
             return "paper"
-        return "sim" if all(near) else "live"
+        return "live" if far else "sim"
 
 
+_HOSTS = (
+    "kalshi_api_base",
+    "kalshi_ws_url",
+    "polymarket_clob_url",
+    "polymarket_gamma_url",
+    "polymarket_data_url",
+    "polymarket_ws_url",
+)
 _ALIASES = {"KALSHI_API_KEY": "kalshi_api_key_id", "POLYMARKET_PRIVATE_KEY": "poly_private_key"}
 
 
@@ -137,8 +143,10 @@ def load(
     fields = model.model_fields
     merged: dict[str, object] = {}
     merged.update(_from_toml(model, config, directory, shared=shared))
-    for source in (_read_dotenv(directory / ".env"), environ):
+    dotenv = _read_dotenv(directory / ".env")
+    for source in (dotenv, environ):
         merged.update(_from_environment(fields, source, notice))
+        _warn_of_typos(fields, source, notice)
     merged.update({name: value for name, value in (flags or {}).items() if value is not None and name in fields})
     # an empty value is no value, except where the field says that empty means something
     merged = {
@@ -177,6 +185,14 @@ def _from_environment(
     return found
 
 
+def _warn_of_typos(fields: Mapping[str, FieldInfo], source: Mapping[str, str], notice: Callable[[str], None]) -> None:
+    """A variable that nearly is one of ours is a typo that would silently leave a default (a limit!) in force."""
+    ours = [name.upper() for name in fields]
+    for variable in source:
+        if variable not in ours and variable not in _ALIASES and (near := get_close_matches(variable, ours, 1, _NEAR)):
+            notice(f"{variable} is no setting and is ignored; did you mean {near[0]}?")
+
+
 def _from_toml(model: type[SettingsModel], config: Path | None, directory: Path, *, shared: bool) -> dict[str, object]:
     path = config or directory / "config.toml"
     if not path.is_file():
@@ -198,7 +214,7 @@ def _from_toml(model: type[SettingsModel], config: Path | None, directory: Path,
             if name is None:
                 raise SettingsError(f"{path}: [{section}] {key} is no setting; see .env.example for the names")
             if _is_secret(model.model_fields[name]):
-                raise SettingsError(f"{path}: {key} is a secret; put it into .env or the environment (B-019)")
+                raise SettingsError(f"{path}: {key} is a secret; put it into .env or the environment")
             found[name] = str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
     return found
 
@@ -216,7 +232,7 @@ def _allowed(field: FieldInfo) -> str:
             if (limit := getattr(rule, mark, None)) is not None:
                 bounds.append(f"{sign} {limit}")
     kind = {bool: "1/0, true/false, yes/no or on/off", int: "a whole number", float: "a number"}.get(field.annotation)  # type: ignore[arg-type]  # annotation may be any type; get() copes
-    return " ".join(filter(None, (kind, " and ".join(bounds)))) or "see .env.example"
+    return " ".join(filter(None, (kind, " and ".join(bounds))))
 
 
 def _explain(fields: Mapping[str, FieldInfo], error: Any) -> str:
@@ -225,8 +241,13 @@ def _explain(fields: Mapping[str, FieldInfo], error: Any) -> str:
     if field is None:
         return str(error["msg"]).removeprefix("Value error, ")
     shown = "***" if _is_secret(field) else repr(error.get("input"))
+    allowed = _allowed(field)
+    if allowed and str(error["type"]).endswith(("_parsing", "_type", "literal_error", "_than_equal", "_than")):
+        return f"{name.upper()}={shown} is not allowed: it must be {allowed}"
+    if error["type"] == "string_pattern_mismatch":
+        return f"{name.upper()}={shown} is not allowed: {field.description}"
     why = str(error["msg"]).removeprefix("Value error, ")
-    return f"{name.upper()}={shown}: {why} (allowed: {_allowed(field)})"
+    return f"{name.upper()}={shown}: {why} ({field.description})"
 
 
 def redacted(settings: SettingsModel) -> dict[str, object]:

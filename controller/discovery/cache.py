@@ -26,6 +26,7 @@ class Cached(msgspec.Struct, frozen=True, kw_only=True):
     """The file. scope maps "league:type" to the moment it was last read from both venues; created is the last write."""
 
     schema: int = SCHEMA
+    source: str = ""
     created: WallNs = WallNs(0)
     mode: ApprovalMode = "auto"
     scope: dict[str, WallNs] = {}
@@ -49,9 +50,11 @@ class Cached(msgspec.Struct, frozen=True, kw_only=True):
 class DiscoveryCache:
     """The file at a path. Reading never raises on content; writing raises OSError when the disk refuses."""
 
-    def __init__(self, path: Path, *, ttl_ns: int = TTL_NS) -> None:
+    def __init__(self, path: Path, *, ttl_ns: int = TTL_NS, source: str = "") -> None:
+        """source names the hosts the pairs are read from: a simulator's games are no pairs of the real venues."""
         self.path = path
         self.ttl_ns = ttl_ns
+        self.source = source
 
     def load(self) -> tuple[Cached, str | None]:
         """What the file holds and a notice for the operator when it had to be ignored."""
@@ -65,9 +68,12 @@ class DiscoveryCache:
             schema = msgspec.json.decode(raw, type=_Head).schema
             if schema != SCHEMA:
                 return Cached(), f"discovery cache {self.path} has schema {schema}, not {SCHEMA}; finding pairs anew"
-            return msgspec.json.decode(raw, type=Cached), None
+            content = msgspec.json.decode(raw, type=Cached)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return Cached(), f"discovery cache {self.path} is corrupt ({error}); finding pairs anew"
+        if content.source != self.source:
+            return Cached(), f"discovery cache {self.path} is of other hosts ({content.source}); finding pairs anew"
+        return content, None
 
     def merge(self, fresh: Cached, leagues: Collection[str], *, now: WallNs, base: Cached) -> Cached:
         """Replace what base knows of these leagues by what fresh knows, keep the rest, write the file, return its content."""
@@ -76,6 +82,7 @@ class DiscoveryCache:
             # Found under another approval setting: kept, but read again before the next use (C-11).
             others = msgspec.structs.replace(others, scope=dict.fromkeys(others.scope, WallNs(0)))
         merged = Cached(
+            source=self.source,
             created=now,
             mode=fresh.mode,
             scope={**others.scope, **{_scope(league): now for league in leagues}},

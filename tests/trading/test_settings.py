@@ -139,3 +139,13 @@ def test_empty_means_not_given_except_where_it_means_none(tmp_path: Path) -> Non
 
     assert settings.log_file == ""
     assert settings.kalshi_api_base.startswith("https://")
+
+
+def test_a_near_miss_of_a_name_is_said(tmp_path: Path) -> None:
+    """A typo in a variable would leave the default of a limit in force without a word."""
+    notices: list[str] = []
+    (tmp_path / ".env").write_text("LOG_LEVL=DEBUG\nPOSTGRES_PASSWORD=x\n")
+    load(Example, environ={"KALSHI_API_BAS": "x", "HOME": "/"}, directory=tmp_path, notice=notices.append)
+
+    assert [line.split()[0] for line in notices] == ["LOG_LEVL", "KALSHI_API_BAS"]
+    assert "did you mean LOG_LEVEL?" in notices[0]

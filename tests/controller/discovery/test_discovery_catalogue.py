@@ -282,6 +282,17 @@ async def test_refresh_of_one_league_never_shrinks_the_others(tmp_path):
     assert len(cache.load()[0].markets) == 2 + 1 + 3 + 3
 
 
+async def test_pairs_of_other_hosts_are_never_served(tmp_path):
+    """A simulator's games in the cache are no pairs of the real venues: another source finds anew and says so."""
+    path = tmp_path / "c.json"
+    await run(Kalshi(), Gamma(), DiscoveryCache(path, source="simulator"))
+    cached, notice = DiscoveryCache(path, source="real").load()
+
+    assert cached == Cached()
+    assert "other hosts (simulator)" in notice
+    assert DiscoveryCache(path, source="simulator").load()[0].pairs
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"schema": 99}', b'{"schema": 1, "pairs": 5}', b"\xff\xfe"])
 def test_unreadable_cache_is_ignored_with_a_notice(tmp_path, content):
     """B-107: corrupt or of another schema is rebuilt, never an error."""
