@@ -13,7 +13,7 @@ import msgspec
 
 from controller.discovery.cache import DiscoveryCache
 from controller.discovery.catalogue import Discovery, Progress, discover
-from controller.model import Event, PairChanged
+from controller.model import Event, Pair, PairChanged
 from controller.settings import ControllerSettings
 from controller.show import brief
 from controller.state import State
@@ -119,21 +119,27 @@ class Adoption:
         return dict(zip(ids, await asyncio.gather(*(read(found.markets[one]) for one in ids)), strict=True))
 
     def _retire(self, found: Discovery) -> None:
-        """Take pairs out of use that a successful reading of their league no longer holds, and unwatch their markets."""
+        """Take pairs out of use that a successful reading of their league no longer holds; unwatch markets that nobody needs.
+
+        A market whose event is claimed, in doubt or still held keeps its book: a late reversal may have to be hedged on it.
+        """
         fresh = {report.league for report in found.reports if report.error is None and not report.from_cache}
         listed = {pair.id for pair in found.pairs}
-        live = [pair for pair in self._state.pairs.values() if pair.state != "retired"]
-        gone = [pair for pair in live if pair.id not in listed and pair.league in fresh]
-        if not gone:
-            return
-        used = {side for pair in live if pair not in gone for side in (pair.first, pair.second)}
-        for pair in gone:
+        pairs = self._state.pairs.values()
+        for pair in [pair for pair in pairs if pair.state != "retired" and pair.id not in listed and pair.league in fresh]:
             sides = (self._state.markets[pair.first], self._state.markets[pair.second])
             self._deliver(PairChanged(msgspec.structs.replace(pair, state="retired"), sides))
             log.info("pair_retired", pair=pair.id, why="its league's reading no longer holds it")
-            for market in sides:
-                if market.id not in used:
-                    self._feeds[market.venue].unwatch([market.id])
+        used = {side for pair in pairs if pair.state != "retired" for side in (pair.first, pair.second)}
+        for pair in [pair for pair in pairs if pair.state == "retired" and not self._busy(pair)]:
+            for side in (pair.first, pair.second):
+                if side not in used:
+                    self._feeds[self._state.markets[side].venue].unwatch([side])
+
+    def _busy(self, pair: Pair) -> bool:
+        state = self._state
+        held = any(state.positions.contracts(side) for side in (pair.first, pair.second))
+        return held or state.claimed(pair.event) or state.unresolved(pair.event)
 
 
 def _current(known: Market, read: Market) -> Market:

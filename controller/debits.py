@@ -17,11 +17,11 @@ __all__ = ["Debits"]
 class _Debit:
     """One fill: from asks or from bids, and by YES price what was taken and what the level shows once that is in the book."""
 
-    __slots__ = ("asks", "ends", "levels")
+    __slots__ = ("asks", "at", "levels")
 
-    def __init__(self, asks: bool, ends: MonoNs) -> None:
+    def __init__(self, asks: bool, at: MonoNs) -> None:
         self.asks = asks
-        self.ends = ends
+        self.at = at
         self.levels: dict[Price, tuple[int, int]] = {}
 
     def prune(self, book: Book) -> None:
@@ -33,9 +33,11 @@ class _Debit:
 
 
 class Debits:
-    """Debits of all markets; lasts_ns is how long a book is given to show a fill."""
+    """Debits of all markets. reflects_ns is how long a book is waited for to show a fill, lasts_ns how long a debit counts at
+    the most: longer on paper, whose fills no book will ever show."""
 
-    def __init__(self, lasts_ns: int) -> None:
+    def __init__(self, reflects_ns: int, lasts_ns: int) -> None:
+        self._reflects_ns = reflects_ns
         self._lasts_ns = lasts_ns
         self._standing: dict[MarketId, list[_Debit]] = {}
 
@@ -44,7 +46,7 @@ class Debits:
         limit, because an answer may state one average price for several levels."""
         self.stand(book, now)
         asks = (want.outcome is Outcome.YES) is (want.action is Action.BUY)
-        debit = _Debit(asks, MonoNs(now + self._lasts_ns))
+        debit = _Debit(asks, now)
         side = book.asks if asks else book.bids
         limit = _yes(want.outcome, want.limit)
         within = sorted((price for price in side if (price <= limit if asks else price >= limit)), reverse=not asks)
@@ -66,18 +68,18 @@ class Debits:
         return min([shown, *(debit.levels[price][1] for debit in standing if price in debit.levels)])
 
     def stand(self, book: Book, now: MonoNs) -> bool:
-        """Whether the book may still show what we took; forgets what ended."""
+        """Whether to wait because the book may still show what we took; forgets what ended."""
         debits = self._standing.get(book.market)
         if not debits:
             return False
         for debit in debits:
             debit.prune(book)
-        kept = [debit for debit in debits if debit.levels and now < debit.ends]
+        kept = [debit for debit in debits if debit.levels and now < debit.at + self._lasts_ns]
         if kept:
             self._standing[book.market] = kept
         else:
             del self._standing[book.market]
-        return bool(kept)
+        return any(now < debit.at + self._reflects_ns for debit in kept)
 
     def depth(self, book: Book, outcome: Outcome) -> list[tuple[Price, Size]]:
         """What a BUY may take, best first, in the price of its outcome: the book less the debits as stand() left them."""

@@ -13,6 +13,8 @@ from trading.units import CONTRACT, DOLLAR, Money, Size
 __all__ = ["arb_settings", "exit_settings", "risk_settings"]
 
 _CENT = DOLLAR // 100
+_PAPER_MS = 86_400_000
+"""No book ever shows a paper fill: what paper took stays taken for a day, or until the level shrinks."""
 
 
 def _units(value: float, unit: int) -> int:
@@ -61,6 +63,7 @@ def risk_settings(s: ControllerSettings, *, allow_live_test_arb: bool = False) -
         cooldown_match_ms=s.cooldown_match_ms,
         trade_cooldown_ms=_units(s.trade_cooldown_secs, 1000),
         miss_backoff_ms=s.miss_backoff_ms,
+        debit_lasts_ms=_PAPER_MS if s.dry_run else 500,
         cb_enabled=s.cb_enabled,
         cb_max_position_per_market=Size(s.cb_max_position_per_market * CONTRACT),
         cb_max_total_position=Size(s.cb_max_total_position * CONTRACT),

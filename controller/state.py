@@ -66,7 +66,7 @@ class State:
         """Events that may hold something unhedged; whether they do, the positions tell."""
         self._baskets_of: dict[MarketId, tuple[Basket, ...]] = {}
         self._moves: dict[MarketId, Moves] = {}
-        self._debits = Debits(settings.book_reflects_ms * MS)
+        self._debits = Debits(settings.book_reflects_ms * MS, settings.debit_lasts_ms * MS)
         self._restarted: dict[Venue, MonoNs] = {}
         self._disturbed: dict[EventId, MonoNs] = {}
         self._triggers: dict[Venue, int] = {}
@@ -104,7 +104,8 @@ class State:
     def depth(self, market: MarketId, outcome: Outcome, now: MonoNs) -> Sequence[tuple[Price, Size]]:
         """What a BUY may still take, best first: the book less what we took from it a moment ago (B-441)."""
         book = self.books[market]
-        return self._debits.depth(book, outcome) if self._debits.stand(book, now) else book.levels(outcome, Action.BUY)
+        self._debits.stand(book, now)
+        return self._debits.depth(book, outcome)
 
     def debited(self, market: MarketId, now: MonoNs) -> bool:
         """Whether the book may still show what we took: until the levels we took shrank by our fill, or 500 ms."""

@@ -2,8 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Protocol
 
 from trading.units import MonoNs, WallNs
 
@@ -23,12 +22,16 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The operating system's clocks, called directly: each frame reads them three times."""
+    """The operating system's clocks."""
 
     def __init__(self) -> None:
         self.boot_id = os.urandom(4)
-        self.wall_ns = cast(Callable[[], WallNs], time.time_ns)
-        self.mono_ns = cast(Callable[[], MonoNs], time.monotonic_ns)
+
+    def wall_ns(self) -> WallNs:
+        return WallNs(time.time_ns())
+
+    def mono_ns(self) -> MonoNs:
+        return MonoNs(time.monotonic_ns())
 
 
 class ManualClock:

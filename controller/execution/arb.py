@@ -381,9 +381,8 @@ class ArbRunner:
             if arb.state is not ArbState.HEDGING:
                 arb.go(ArbState.HEDGING)
             elapsed = self._clock.mono_ns() - began
-            answer = decide(
-                excess, exit_facts(excess, elapsed, self._state, self._settings, self._clock.wall_ns(), self._down()), exits
-            )
+            wall, down = self._clock.wall_ns(), self._down()
+            answer = decide(excess, exit_facts(excess, elapsed, self._state, self._settings, wall, down, arb.swept), exits)
             sent: LegResult | None = None
             match answer:
                 case Complete(want=want):
@@ -407,7 +406,13 @@ class ArbRunner:
             pause = min(2 * pause, self._settings.exit_pause_max_ns)
 
     async def _exit(self, arb: Arb, want: Want, purpose: Purpose) -> LegResult | None:
-        """Send one more order through the gate; None when it was not sent."""
+        """Send one more order through the gate and remember where it took all there was; None when it was not sent."""
+        sent = await self._send_exit(arb, want, purpose)
+        if sent is not None and sent.state in ("none", "partial"):
+            arb.swept[want.market, want.outcome, want.action] = (want.limit, self._clock.mono_ns())
+        return sent
+
+    async def _send_exit(self, arb: Arb, want: Want, purpose: Purpose) -> LegResult | None:
         side = next(number for number, side in enumerate(arb.sides) if side.market == want.market)
         attempt = arb.attempts[side] + 1
         if attempt > _LAST_ATTEMPT:

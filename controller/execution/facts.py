@@ -8,10 +8,11 @@ from collections.abc import Mapping
 import msgspec
 
 from controller.execution.base import Books
+from controller.execution.life import Way
 from controller.execution.unwind import Excess, ExitFacts, ExitSettings
 from trading.clock import MS, SECOND
-from trading.market import POLYMARKET, Action, MarketId, Outcome, Venue
-from trading.units import Money, Price, Size, WallNs
+from trading.market import POLYMARKET, Action, Venue
+from trading.units import Money, MonoNs, Price, Size, WallNs
 
 __all__ = ["ArbSettings", "exit_facts"]
 
@@ -40,17 +41,39 @@ class ArbSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def exit_facts(
-    excess: Excess, elapsed_ns: int, state: Books, settings: ArbSettings, wall: WallNs, down: frozenset[Venue]
+    excess: Excess,
+    elapsed_ns: int,
+    state: Books,
+    settings: ArbSettings,
+    wall: WallNs,
+    down: frozenset[Venue],
+    swept: Mapping[Way, tuple[Price, MonoNs]],
 ) -> ExitFacts:
-    """What decide() must know now; elapsed_ns since the excess was first seen. A book that is not ready counts as none."""
+    """What decide() must know now; elapsed_ns since the excess was first seen. A book that is not ready counts as none.
+
+    swept says where an exit already took all there was: those levels are left out until the book changes, so that a level that
+    is shown and not there (a phantom, or one that paper took) is asked once and not for the whole deadline.
+    """
+
+    def levels(way: Way) -> list[tuple[Price, Size]] | None:
+        market, outcome, action = way
+        book = state.books.get(market)
+        if book is None or not book.ready:
+            return None
+        shown = book.levels(outcome, action)
+        limit, at = swept.get(way, (None, MonoNs(0)))
+        if limit is None or book.changed_at > at:
+            return shown
+        return [(price, size) for price, size in shown if (price > limit if action is Action.BUY else price < limit)]
+
     markets = (excess.market,) if excess.short is None else (excess.market, excess.short[0])
     live = any(market.starts_at is not None and wall >= market.starts_at for market in markets)
     closes = [market.closes_at - wall for market in markets if market.closes_at is not None]
     return ExitFacts(
         elapsed_ns=elapsed_ns,
-        bids=_levels(state, excess.market.id, excess.outcome, Action.SELL),
-        asks=_levels(state, excess.short[0].id, excess.short[1], Action.BUY) if excess.short is not None else None,
-        other_asks=_levels(state, excess.market.id, excess.outcome.other, Action.BUY),
+        bids=levels((excess.market.id, excess.outcome, Action.SELL)),
+        asks=levels((excess.short[0].id, excess.short[1], Action.BUY)) if excess.short is not None else None,
+        other_asks=levels((excess.market.id, excess.outcome.other, Action.BUY)),
         sigma=settings.sigma_in_play if live else settings.sigma_pre_game,
         wait_ns=settings.sale_wait_ns.get(excess.market.venue, 0) + (excess.market.hold_ns or 0),
         live=live,
@@ -58,8 +81,3 @@ def exit_facts(
         down=down,
         wall=wall,
     )
-
-
-def _levels(state: Books, market: MarketId, outcome: Outcome, action: Action) -> list[tuple[Price, Size]] | None:
-    book = state.books.get(market)
-    return book.levels(outcome, action) if book is not None and book.ready else None

@@ -20,9 +20,9 @@ from controller.risk.decision import Approved
 from trading.errors import Misuse
 from trading.execute import supersedes
 from trading.ids import ArbId, LegId, attempt_of
-from trading.market import Market, MarketId
+from trading.market import Action, Market, MarketId, Outcome
 from trading.order import LegResult
-from trading.units import Money, Size
+from trading.units import Money, MonoNs, Price, Size
 
 __all__ = ["NEXT", "Arb", "ArbAlarm", "ArbState", "Arbs"]
 
@@ -69,6 +69,10 @@ NEXT: dict[ArbState, frozenset[ArbState]] = {
 }
 
 
+Way = tuple[MarketId, Outcome, Action]
+"""One side of one book, as an order meets it."""
+
+
 class Arb:
     """One arb's record; only the runner's methods change it."""
 
@@ -83,6 +87,8 @@ class Arb:
         self.alarms: set[str] = set()
         self.running = True
         """A task lives this arb now; it hears what is offered by itself."""
+        self.swept: dict[Way, tuple[Price, MonoNs]] = {}
+        """Where an exit order took all it could get: up to this price nothing is left until the book says something new."""
         self.told: ArbClosed | None = None
         """The last ArbClosed, which a later one corrects."""
 

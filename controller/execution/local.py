@@ -23,6 +23,9 @@ __all__ = ["LocalExecutor"]
 RESOLVE_NS = 30 * SECOND
 """How long resolve() keeps asking about an open leg: deadline, grace and three denials fit into it (distributed.md 4.6)."""
 
+_EXITS = ("complete", "unwind", "exit")
+"""Terms that could not be read stop new arbs, never the way out: the venue itself decides about an exit."""
+
 _log = get_logger("controller.execution.local")
 
 
@@ -63,7 +66,7 @@ class LocalExecutor:
                 return f"{leg.want.market} is a leg of {leg.venue}"
             if market is None:
                 return f"{leg.want.market} is not known here"
-            if not market.tradable or market.fees is None or market.status != "open":
+            if leg.purpose not in _EXITS and (not market.tradable or market.fees is None or market.status != "open"):
                 return f"{market.id} cannot be traded now ({market.status})"
             if leg.world == "live" and not self._journal.durable:
                 return "live legs need a durable journal"

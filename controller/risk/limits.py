@@ -99,6 +99,7 @@ class RiskSettings(msgspec.Struct, frozen=True, kw_only=True):
     trade_cooldown_ms: int = 0  # TRADE_COOLDOWN_SECS (B-053)
     cooldown_match_ms: int = 0  # COOLDOWN_MATCH_MS
     book_reflects_ms: int = 500  # our fill is in the book by then
+    debit_lasts_ms: int = 500  # what we took is left out of the depth at most this long; paper: for good
     miss_backoff_ms: int = 2_000  # MISS_BACKOFF_MS, doubling
     miss_backoff_max_ms: int = 60_000
     miss_forgiven: int = 2  # misses that a new price level clears

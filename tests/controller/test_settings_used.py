@@ -97,7 +97,7 @@ def test_every_setting_of_the_numbers_reaches_the_rules() -> None:
 
 def test_numbers_without_settings_are_the_products_defaults() -> None:
     """A default stands in two places, here and in the rules, and they agree."""
-    assert risk_settings(ControllerSettings()) == RiskSettings()
+    assert risk_settings(ControllerSettings(dry_run=False)) == RiskSettings()
 
 
 @pytest.mark.parametrize("text", REFUSALS.values(), ids=REFUSALS.keys())

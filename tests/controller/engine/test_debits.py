@@ -55,7 +55,7 @@ def depth(debits: Debits, shown: Book, outcome: Outcome = Outcome.YES) -> list[t
 def test_fills_are_taken_off_their_own_levels() -> None:
     """A better level that appeared before the answer is not ours; the level we bought at is."""
     shown = book({}, {44: 50, 45: 40})
-    debits = Debits(500 * MS)
+    debits = Debits(500 * MS, 500 * MS)
 
     debits.add(shown, want(45), contracts(10), (fill(45, 10),), NOW)
 
@@ -65,7 +65,7 @@ def test_fills_are_taken_off_their_own_levels() -> None:
 def test_average_price_takes_the_best_levels_within_the_limit() -> None:
     """An answer that states one average for several levels debits them best first, and nothing beyond the limit."""
     shown = book({}, {44: 4, 46: 4, 48: 40})
-    debits = Debits(500 * MS)
+    debits = Debits(500 * MS, 500 * MS)
 
     debits.add(shown, want(46), contracts(10), (fill(45, 10),), NOW)
 
@@ -75,7 +75,7 @@ def test_average_price_takes_the_best_levels_within_the_limit() -> None:
 def test_bought_no_is_taken_off_the_bids() -> None:
     """NO at 56c is a YES bid at 44c; the asks are untouched."""
     shown = book({44: 40}, {45: 40})
-    debits = Debits(500 * MS)
+    debits = Debits(500 * MS, 500 * MS)
 
     debits.add(shown, want(56, Outcome.NO), contracts(10), (fill(56, 10),), NOW)
 
@@ -86,7 +86,7 @@ def test_bought_no_is_taken_off_the_bids() -> None:
 def test_levels_end_one_by_one() -> None:
     """The level that shrank by our part is free; the one that did not is still debited."""
     shown = book({}, {44: 5, 45: 40})
-    debits = Debits(500 * MS)
+    debits = Debits(500 * MS, 500 * MS)
     debits.add(shown, want(45), contracts(15), (fill(44, 5), fill(45, 10)), NOW)
 
     set_ask(shown, 44, 0)
@@ -100,7 +100,7 @@ def test_levels_end_one_by_one() -> None:
 def test_two_fills_of_a_level_need_both_to_show() -> None:
     """The second fill of a level ends when the level shrank by both, not when it shows the first."""
     shown = book({}, {45: 40})
-    debits = Debits(500 * MS)
+    debits = Debits(500 * MS, 500 * MS)
     for _ in range(2):
         debits.add(shown, want(45), contracts(10), (fill(45, 10),), NOW)
     both = depth(debits, shown)
@@ -116,7 +116,7 @@ def test_two_fills_of_a_level_need_both_to_show() -> None:
 def test_book_that_shows_no_such_level_owes_nothing() -> None:
     """The frame was faster than the answer: the level is gone already."""
     shown = book({}, {46: 40})
-    debits = Debits(500 * MS)
+    debits = Debits(500 * MS, 500 * MS)
 
     debits.add(shown, want(45), contracts(10), (fill(45, 10),), NOW)
 
@@ -129,7 +129,7 @@ levels = st.dictionaries(st.integers(40, 50), st.integers(1, 30), max_size=5)
 @given(levels, st.lists(st.tuples(st.integers(40, 50), st.integers(1, 40)), max_size=4), levels, st.integers(0, 600))
 def test_depth_is_never_more_than_the_book(shown, taken, later, ms) -> None:
     """For any fills and any later book: each level offers at most what it shows, and all of it once the time is over."""
-    debits = Debits(500 * MS)
+    debits = Debits(500 * MS, 500 * MS)
     before = book({}, shown)
     for price, size in taken:
         debits.add(before, want(50), contracts(size), (fill(price, size),), NOW)
@@ -140,3 +140,13 @@ def test_depth_is_never_more_than_the_book(shown, taken, later, ms) -> None:
     offered = dict(debits.depth(after, Outcome.YES))
     assert all(0 < size <= after.asks[price] for price, size in offered.items())
     assert (stands and ms < 500) or offered == after.asks
+
+
+def test_on_paper_what_was_taken_stays_taken_without_a_wait():
+    """No book shows a paper fill: the wait for it ends, the depth stays gone."""
+    made = book({}, {50: 80})
+    debits = Debits(500 * MS, 86_400_000 * MS)
+    debits.add(made, want(50), contracts(20), (), NOW)
+
+    assert not debits.stand(made, MonoNs(NOW + 501 * MS))
+    assert debits.depth(made, Outcome.YES) == [(5_000, contracts(60))]
