@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from tests.bench.loopback import Orders, Stamp, Stream, serve, stamp, text_frame
 
-__all__ = ["Floor"]
+__all__ = ["Floor", "FloorDesk"]
 
 
-class _FloorDesk:
+class FloorDesk:
     """Takes both orders at one door and streams at another path of it."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class Floor:
     """start() opens everything, event() runs one event and gives its time."""
 
     def __init__(self) -> None:
-        self._desk = _FloorDesk()
+        self._desk = FloorDesk()
         self._orders = Orders()
         self._servers: list[asyncio.Server] = []
 
