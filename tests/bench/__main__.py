@@ -1,4 +1,4 @@
-"""python -m tests.bench [--only P1,P5] [--quick]: one JSON line per figure on stdout, progress on stderr; 1 = a target is missed.
+"""python -m tests.bench [--only P1,P5] [--quick]: one JSON line per figure on stdout, progress on stderr; 1 = target missed.
 
 Targets are ratios to a reference of the same run where machines differ, and plain figures where the product itself sets the
 limit. --quick shortens every run to see that it works; its figures mean little and never fail.

@@ -1,6 +1,6 @@
 """One figure of the benchmark, and how two ways of doing something are timed against each other.
 
-Absolute times on a shared machine move by a factor of two, ratios taken in one run hardly do: reference and subject run in turns
+Absolute times on a shared machine move by a factor of two, ratios taken in one run hardly do: they run in turns
 over the same input, and the figure is a median of the pairwise ratios (performance.md 11).
 """
 
@@ -43,7 +43,7 @@ class Turns:
 
     @property
     def ratio(self) -> float:
-        """Median of the turns' own ratios in the quietest fifth of the run: neighbours take cache from the longer path first."""
+        """Median of the turns' own ratios in the quietest fifth of the run: neighbours take cache from the longer path."""
         ratios = [ours / theirs for ours, theirs in zip(self.subject, self.reference, strict=True)]
         part = -(-len(ratios) // 5)
         return min(median(ratios[at : at + part]) for at in range(0, len(ratios) - part + 1, part))

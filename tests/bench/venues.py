@@ -1,6 +1,6 @@
 """Both venues as far as P2 needs them: streams of books that one frame opens an arbitrage in, orders that fill, their record.
 
-Answers have the venues' shapes (kalshi.md 7 and 9, polymarket.md 7 and 11). Nothing is checked: that is the simulators' work, and
+Answers have the venues' shapes (kalshi.md 7 and 9, polymarket.md 7 and 11). Nothing is checked: the simulators do that, and
 here every check would be time that is not the client's.
 """
 
