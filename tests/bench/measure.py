@@ -1,6 +1,6 @@
 """One figure of the benchmark, and how two ways of doing something are timed against each other.
 
-Absolute times on a shared machine move by a factor of two, ratios taken in one run hardly do: they run in turns
+Absolute times on a shared machine move by a factor of two, ratios taken in one run hardly do: subject and reference take turns
 over the same input, and the figure is a median of the pairwise ratios (performance.md 11).
 """
 
