@@ -1,7 +1,7 @@
 """What a controller that watches 2,000 pairs takes: growth of the resident set of a process of its own, measured from outside.
 
-The child wires the product, finds its pairs on written pages, watches them over streams in memory until all books are ready, with
-forty levels a side, and lives through some ticks. What importing the product takes is told apart.
+The child wires the product, finds its pairs on written pages, watches them over streams in memory until all books are ready,
+with forty levels a side, and lives through some ticks. What importing the product takes is told apart.
 """
 
 import asyncio
