@@ -89,7 +89,12 @@ def manual_trade_command(
     outcome: Annotated[str, typer.Option(help="yes or no; on Polymarket yes is Gamma's first outcome")],
     action: Annotated[str, typer.Option(help="buy or sell")],
     limit: Annotated[str, typer.Option(help="worst price in dollars of that outcome, for example 0.42")],
-    contracts: Annotated[str, typer.Option(help="how many contracts, for example 3 or 2.5")],
+    contracts: Annotated[
+        str,
+        typer.Option(
+            help="how many, for example 3 or 2.5; Polymarket spends limit x this in dollars, so a better price gives more"
+        ),
+    ],
     tif: Annotated[str, typer.Option(help="ioc = what is there now, fok = all or nothing")] = "ioc",
     dry_run: DryRun = None,
     config: Config = None,

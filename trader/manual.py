@@ -19,14 +19,14 @@ from trading.execute import execute_leg, resolve_leg
 from trading.http import Http
 from trading.ids import client_order_id, leg_id
 from trading.log import get_logger
-from trading.market import KALSHI, POLYMARKET, Action, Market, MarketId
-from trading.order import LegRequest, LegResult, World
+from trading.market import KALSHI, POLYMARKET, Action, Market, MarketId, Outcome
+from trading.order import LegRequest, LegResult, Want, World
 from trading.paper import PaperClient
 from trading.polymarket.gamma import Gamma
 from trading.polymarket.wire import market_from
 from trading.settings import redacted
-from trading.units import DOLLAR, Money, MonoNs
-from trading.venue import VenueClient
+from trading.units import DOLLAR, Money, MonoNs, Size, to_dollars
+from trading.venue import AccountQuery, VenueClient
 
 __all__ = ["RESOLVE_NS", "Placed", "manual_trade", "place"]
 
@@ -65,12 +65,26 @@ async def manual_trade(ticket: Ticket, settings: TraderSettings, ports: Ports, *
         check_against(ticket, market)  # before any key is used
         _log.info("settings", **{name.lower(): value for name, value in redacted(settings).items()})  # B-018
         client = await _client(ticket, market, settings, ports, venues, world)
+        if world != "paper" and ticket.want.action is Action.SELL:
+            await _check_held(ticket.want, client)
         leg = leg_of(ticket, market, leg_id=leg_id(ports.ids.arb(), 0, 0), world=world, now=ports.clock.mono_ns())
         result = await place(leg, market, client, ports, notice=notice)
         return Placed(ticket=ticket, market=market, world=world, result=result)
     finally:
         for one in venues.clients.values():
             await one.close()
+
+
+async def _check_held(want: Want, client: VenueClient) -> None:
+    """Kalshi turns a sale of what is not held into a purchase of the other outcome: a person means a sale when he says one."""
+    page = await client.account(AccountQuery(what="positions", market=want.market))
+    sign = 1 if want.outcome is Outcome.YES else -1
+    held = sum(max(0, sign * row.size) for row in page.positions if row.market == want.market)
+    if held < want.size:
+        raise SettingsError(
+            f"--contracts {to_dollars(want.size)}: only {to_dollars(Size(held))} {want.outcome.name} of {want.market} held; "
+            f"sell less, or buy {want.outcome.other.name}"
+        )
 
 
 async def place(

@@ -33,6 +33,19 @@ def test_live_leg_on_kalshi_fills_and_tells_exact_amounts(venues: VenueThread) -
     assert venues.held(market) == 3_000_000
 
 
+def test_selling_what_is_not_held_is_refused_and_opens_nothing(venues: VenueThread) -> None:
+    """Kalshi would turn the sale into a purchase of the other side: three NO sold from nothing are no sale."""
+    venues.write_env(DRY_RUN="0")
+    market = venues.book(venues.ticker())
+    before = venues.held(market)
+
+    result = manual(market=market, outcome="no", action="sell", limit="0.30", json=True)
+
+    assert result.exit_code == 2
+    assert "only 0 NO of" in result.stderr and "buy YES" in result.stderr
+    assert venues.held(market) == before
+
+
 def test_live_leg_on_polymarket_derives_its_key_and_fills(venues: VenueThread) -> None:
     """Without an L2 triple the wallet is enough (B-029); NO means Gamma's second outcome at one minus the YES bid."""
     venues.write_env(**NO_TRIPLE)
