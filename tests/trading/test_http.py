@@ -86,13 +86,13 @@ async def test_write_that_opens_its_socket_is_counted_cold(peer: Peer, http: Aio
     assert counted(http) == (2, 2, 1)
 
 
-async def test_refused_connection_is_unreachable_and_opened_nothing(peer: Peer, http: AiohttpHttp) -> None:
-    """Nothing was sent: the caller may try again; the request counts, no socket does."""
+async def test_refused_connection_is_unreachable(peer: Peer, http: AiohttpHttp) -> None:
+    """Nothing was sent: the caller may try again; the connection that was begun counts."""
     await peer.stop()
     with pytest.raises(Unreachable):
         await http.request("POST", peer.url, {}, None, timeout_s=5)
 
-    assert counted(http) == (1, 0, 0)
+    assert counted(http) == (1, 1, 1)
 
 
 async def test_cut_after_sending_is_an_unknown_outcome(peer: Peer, http: AiohttpHttp) -> None:
