@@ -16,6 +16,7 @@ async def test_a_fill_reversed_after_the_arb_ended_starts_the_unwind_of_the_othe
         await desk.until_closed()
         await desk.until(lambda: desk.ghosts(), "the reversal is booked")
         await desk.until(lambda: not any(naked(venues).values()), "nothing stands alone", within=3)
+        await desk.until(lambda: not desk.system.runtime.running, "the venue's answer to the exit is booked")
 
         assert_hedged(desk)
 
