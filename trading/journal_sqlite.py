@@ -53,8 +53,9 @@ class SqliteStore:
         self._writer.start()
 
     def _say(self, exc: Exception) -> str:
+        why = " ".join(str(exc).split())
         return (
-            f"journal {self.path}: {' '.join(str(exc).split())}; no new leg is sent. Free or mend the disk and start again, or, with the file lost,"
+            f"journal {self.path}: {why}; no new leg is sent. Free or mend the disk and start again, or, with the file lost,"
             " move the state directory away and reconcile before trading"
         )
 
