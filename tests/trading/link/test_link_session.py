@@ -87,7 +87,7 @@ def test_anybody_else_is_refused_with_a_reason(one: object, two: object, said: t
 
 def test_each_handshake_has_keys_of_its_own() -> None:
     """A frame of an old session is worth nothing in a new one of the same peers."""
-    one, two = opened()
+    one, _two = opened()
     one.send(Ping(t0=1))
     (old,) = one.outgoing()
     _, newer = opened()
