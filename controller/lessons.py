@@ -33,8 +33,11 @@ class Lessons:
 
     def hold_p90(self, market: MarketId) -> int:
         """Nanoseconds; 0 when none was measured."""
-        measured = sorted(self._holds.get(market, ()))
-        return measured[(len(measured) * 9 - 1) // 10] if measured else 0
+        held = self._holds.get(market)
+        if not held:
+            return 0
+        measured = sorted(held)
+        return measured[(len(measured) * 9 - 1) // 10]
 
     def note_fill(self, request: LegRequest, result: LegResult) -> None:
         """Remember whether a filled opening leg was taken back by its venue, now or later (B-424)."""
@@ -47,7 +50,8 @@ class Lessons:
 
     def ghost_ppm(self, venue: Venue) -> int:
         """Share of the last 50 filled opening legs that a venue reversed; fewer legs count as clean ones."""
-        return sum(self._ghosts.get(venue, {}).values()) * PPM // _LAST
+        known = self._ghosts.get(venue)
+        return sum(known.values()) * PPM // _LAST if known else 0
 
     def note_outcome(self, kind: Kind, legs: list[tuple[LegRequest, LegResult]]) -> None:
         """One execution's first attempts; a leg counts as filled from half its size on."""
@@ -59,9 +63,10 @@ class Lessons:
             self._fills[(*kind, request.venue)] += 2 * result.filled >= request.want.size
 
     def samples(self, kind: Kind) -> int:
-        return self._samples[kind]
+        return self._samples.get(kind, 0)
 
     def fill_chance(self, kind: Kind, venue: Venue) -> float:
         """0..1; 0 when nothing is recorded."""
         key = (*kind, venue)
-        return self._fills[key] / self._tries[key] if self._tries[key] else 0.0
+        tries = self._tries.get(key)
+        return self._fills[key] / tries if tries else 0.0

@@ -25,17 +25,19 @@ from controller.risk.claims import Claims
 from controller.risk.decision import Approved
 from controller.risk.limits import PPM, RiskSettings
 from controller.risk.size import UNIT, extra_floor, fraction_of, unit_cost
+from controller.terms import Terms
 from trading.book import Book
 from trading.clock import MS
 from trading.fees import HIGHEST_KNOWN, unit_fees
 from trading.ids import ArbId, LegId, arb_of, attempt_of, leg_number
 from trading.market import Action, Market, MarketId, Outcome, Venue
 from trading.order import LegRequest, LegResult
-from trading.units import Money, MonoNs, Price, Size, WallNs
+from trading.units import ONE, Money, MonoNs, Price, Size, WallNs
 from trading.venue import VenueMode
 
 __all__ = ["State"]
 
+_BUY, _SELL = Action.BUY, Action.SELL  # looked up by name, a member of an Enum costs half a microsecond
 _DAY_NS = 86_400_000_000_000
 _LEFT_BASKETS = ("rejected", "retired")
 _REMEMBERED = 4_000
@@ -66,6 +68,7 @@ class State:
         """Events that may hold something unhedged; whether they do, the positions tell."""
         self._baskets_of: dict[MarketId, tuple[Basket, ...]] = {}
         self._moves: dict[MarketId, Moves] = {}
+        self._terms: dict[str, Terms] = {}
         self._debits = Debits(settings.book_reflects_ms * MS, settings.debit_lasts_ms * MS)
         self._restarted: dict[Venue, MonoNs] = {}
         self._disturbed: dict[EventId, MonoNs] = {}
@@ -101,11 +104,11 @@ class State:
         if book.bid != moves.bid or book.ask != moves.ask:
             moves.apply_top(book.bid, book.ask, now)
 
-    def depth(self, market: MarketId, outcome: Outcome, now: MonoNs) -> Sequence[tuple[Price, Size]]:
-        """What a BUY may still take, best first: the book less what we took from it a moment ago (B-441)."""
+    def depth(self, market: MarketId, outcome: Outcome, now: MonoNs, worst: Price = ONE) -> Sequence[tuple[Price, Size]]:
+        """What a BUY may still take at worst or better, best first: the book less what we took a moment ago (B-441)."""
         book = self.books[market]
         self._debits.stand(book, now)
-        return self._debits.depth(book, outcome)
+        return self._debits.depth(book, outcome, worst)
 
     def debited(self, market: MarketId, now: MonoNs) -> bool:
         """Whether the book may still show what we took: until the levels we took shrank by our fill, or 500 ms."""
@@ -160,6 +163,7 @@ class State:
 
     def drop_basket(self, basket_id: str) -> None:
         basket = self.baskets.pop(basket_id, None)
+        self._terms.pop(basket_id, None)
         if basket is None:
             return
         for market, _ in basket.legs:
@@ -193,41 +197,47 @@ class State:
     def claimed(self, event: EventId) -> bool:
         return self.claims.claimed(event)
 
+    def _terms_of(self, basket: Basket) -> Terms:
+        """Worked out once and kept for as long as basket, markets and pair are the same objects: one decision asks ten times."""
+        terms = self._terms.get(basket.id)
+        if terms is None or not terms.good(basket, self.markets, self.pairs):
+            markets = [self.markets.get(market) for market, _ in basket.legs]
+            terms = Terms(basket, markets, self.pairs.get(basket.group), self._settings.hold_unknown_ms * MS)
+            self._terms[basket.id] = terms
+        return terms
+
     def in_play(self, basket: Basket, now: MonoNs) -> bool | None:
         """Whether the event has begun by schedule; None when no start is known."""
         wall = self.wall(now)
-        starts = self.starts_of(basket)
+        starts = self._terms_of(basket).starts
         if wall is None or not starts:
             return None
-        return any(start <= wall for start in starts)
+        return min(starts) <= wall
 
-    def starts_of(self, basket: Basket) -> list[WallNs]:
+    def starts_of(self, basket: Basket) -> Sequence[WallNs]:
         """Every scheduled start we were told: of each market and of the pair."""
-        starts = [self.markets[market].starts_at for market, _ in basket.legs if market in self.markets]
-        pair = self.pairs.get(basket.group)
-        starts.append(pair.starts_at if pair else None)
-        return [start for start in starts if start is not None]
+        return self._terms_of(basket).starts
 
     def hold_ns(self, basket: Basket) -> int:
         """The longest taker hold in force among the legs: declared or measured p90, whichever is longer."""
-        longest = 0
-        for market_id, _ in basket.legs:
-            market = self.markets.get(market_id)
-            declared = market.hold_ns if market else None
-            known = self._settings.hold_unknown_ms * MS if declared is None else declared
-            longest = max(longest, known, self.lessons.hold_p90(market_id))
-        return longest
+        return self._held_ns(self._terms_of(basket))
+
+    def _held_ns(self, terms: Terms) -> int:
+        return max(terms.hold_ns, *map(self.lessons.hold_p90, terms.ids))
 
     def extra_floor(self, basket: Basket, now: MonoNs) -> Money:
         """What a set of the basket must earn beyond the base floor: volatility, ghosts, settlement (execution.md 3)."""
         settings = self._settings
-        least = settings.sigma_pre_game if self.in_play(basket, now) is False else settings.sigma_in_play
-        sigma = max(least, *(self.sigma(market, now) for market, _ in basket.legs))
-        ghosts = max(self.lessons.ghost_ppm(self.markets[market].venue) for market, _ in basket.legs)
+        terms, wall = self._terms_of(basket), self.wall(now)
+        before = wall is not None and terms.starts and wall < min(terms.starts)
+        sigma, ghosts = settings.sigma_pre_game if before else settings.sigma_in_play, 0
+        for market, _ in basket.legs:
+            sigma = max(sigma, self.sigma(market, now))
+            ghosts = max(ghosts, self.lessons.ghost_ppm(self.markets[market].venue))
         exit_loss = max(self.exit_loss(market, outcome, None) for market, outcome in basket.legs) if ghosts else Money(0)
         return extra_floor(
             sigma=sigma,
-            hold_ns=self.hold_ns(basket),
+            hold_ns=self._held_ns(terms),
             ghost_ppm=ghosts,
             exit_loss=exit_loss,
             charge=basket.settlement_charge,
@@ -241,9 +251,11 @@ class State:
         """
         book = self.books.get(market)
         terms = self.markets[market].fees or HIGHEST_KNOWN
-        ask = book.best(outcome, Action.BUY) if book else None
-        bid = book.best(outcome, Action.SELL) if book else None
-        price = paid if paid is not None else ask[0] if ask else Price(0)
+        bid = book.best(outcome, _SELL) if book else None
+        price = paid
+        if price is None:
+            ask = book.best(outcome, _BUY) if book else None
+            price = ask[0] if ask else Price(0)
         back = bid[0] * UNIT - unit_fees(terms)[bid[0]] if bid else 0
         return Money(unit_cost(terms, price) - back)
 
@@ -254,24 +266,22 @@ class State:
         """
         settings = self._settings
         share = fraction_of(self.hold_ns(basket), settings)
-        markets = [market for market, _ in basket.legs if market in self.books]
-        for old in markets:
-            changed = self.books[old].changed_at
-            if now - changed <= settings.change_age_max_ms * MS:
+        oldest = now - settings.change_age_max_ms * MS
+        for old, _ in basket.legs:
+            book = self.books.get(old)
+            if book is None or book.changed_at >= oldest:
                 continue
-            if any(self._moves[other].moved_since(changed) * UNIT >= settings.change_move for other in markets if other != old):
+            others = [other for other, _ in basket.legs if other != old and other in self.books]
+            if any(self._moves[other].moved_since(book.changed_at) * UNIT >= settings.change_move for other in others):
                 return share * settings.change_age_size_ppm // PPM
         return share
 
     def days_locked(self, basket: Basket, now: MonoNs) -> float | None:
         """Days until the later leg pays out, redemption included; None when no date is known."""
-        wall = self.wall(now)
-        markets = [self.markets[market] for market, _ in basket.legs if market in self.markets]
-        dates = [market.settles_at or market.closes_at for market in markets]
-        known = [date for date in dates if date is not None]
-        if wall is None or not known:
+        wall, pays_at = self.wall(now), self._terms_of(basket).pays_at
+        if wall is None or pays_at is None:
             return None
-        return max(0.0, (max(known) - wall) / _DAY_NS) + self._settings.redeem_delay_days
+        return max(0.0, (pays_at - wall) / _DAY_NS) + self._settings.redeem_delay_days
 
     # --- venues -------------------------------------------------------------------------------------------------------
 
@@ -439,8 +449,7 @@ class State:
 
     def kind(self, basket: Basket) -> Kind:
         """League and type, by which outcomes are recorded."""
-        pair = self.pairs.get(basket.group)
-        return basket.league, pair.kind if pair else basket.kind
+        return self._terms_of(basket).kind
 
     def _shard(self, leg: LegRequest) -> Shard:
         market = self.markets.get(leg.want.market)

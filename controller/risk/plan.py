@@ -8,15 +8,15 @@ A miss of the first leg is free, a miss of the second is not: that is why a held
 function of its facts; the rows stand in one table and the first that matches decides.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable
 
 import msgspec
 
 from controller.risk.decision import Plan, PlanRow
 from controller.risk.limits import PPM, RiskSettings
-from controller.risk.size import UNIT
+from controller.risk.size import UNIT, unit_costs
 from trading.clock import MS
-from trading.fees import unit_fees
 from trading.market import KALSHI, FeeTerms, Market, Venue, snap
 from trading.units import CONTRACT, ONE, Money, Price, Size
 
@@ -88,15 +88,7 @@ def concession_limit(
 
 def _dearest(terms: FeeTerms, budget: int) -> Price:
     """The highest price whose contract, fee in, costs no more than budget; price plus fee grows with price."""
-    table = unit_fees(terms)
-    low, high = 0, ONE - 1
-    while low < high:
-        middle = (low + high + 1) // 2
-        if middle * UNIT + table[middle] <= budget:
-            low = middle
-        else:
-            high = middle - 1
-    return Price(low)
+    return Price(max(0, bisect_right(unit_costs(terms), budget, 0, ONE) - 1))
 
 
 def held_in_play(hold_ns: int, in_play: bool | None, settings: RiskSettings) -> bool:

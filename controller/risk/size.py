@@ -6,6 +6,7 @@ charged to the whole and must leave the floor standing. Limits are the prices of
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import ceil, sqrt
 
 import msgspec
@@ -15,7 +16,19 @@ from trading.fees import fee_of_fill, unit_fees
 from trading.market import FeeTerms
 from trading.units import CONTRACT, Money, Price, Size, cost_of
 
-__all__ = ["UNIT", "Depth", "Sized", "base_floor", "extra_floor", "fraction_of", "take", "unit_cost", "walk", "worst_fee"]
+__all__ = [
+    "UNIT",
+    "Depth",
+    "Sized",
+    "base_floor",
+    "extra_floor",
+    "fraction_of",
+    "take",
+    "unit_cost",
+    "unit_costs",
+    "walk",
+    "worst_fee",
+]
 
 UNIT = 100
 """Money of one contract per unit of Price."""
@@ -44,7 +57,13 @@ class Sized(msgspec.Struct, frozen=True, kw_only=True):
 
 def unit_cost(terms: FeeTerms, price: Price) -> Money:
     """One contract at price with its fee, the fraction rounded against us. A fee waiver is not counted on."""
-    return Money(price * UNIT + unit_fees(terms)[price])
+    return Money(unit_costs(terms)[price])
+
+
+@lru_cache(maxsize=256)
+def unit_costs(terms: FeeTerms) -> tuple[int, ...]:
+    """unit_cost at each of the 10,001 prices; it grows with the price, because no fee rate comes near 100 %."""
+    return tuple(price * UNIT + fee for price, fee in enumerate(unit_fees(terms)))
 
 
 def worst_fee(terms: FeeTerms, price: Price, size: Size) -> Money:
@@ -93,27 +112,35 @@ def walk(
     legs: Sequence[Depth], payout: Price, *, extra: Money, fraction_ppm: int, step: Size, settings: RiskSettings
 ) -> Sized | None:
     """Size a basket that pays payout per set. None when no step pays or rounding eats the edge of the size."""
+    if not all(leg.levels for leg in legs):
+        return None
     worth = payout * UNIT
-    tables = [unit_fees(leg.fees) for leg in legs]
+    tables = [unit_costs(leg.fees) for leg in legs]
     at = [0] * len(legs)
-    left: list[int] = [leg.levels[0][1] if leg.levels else 0 for leg in legs]
+    left: list[int] = [leg.levels[0][1] for leg in legs]
+    prices = [leg.levels[0][0] for leg in legs]
     acceptable = 0
     limits: tuple[Price, ...] = ()
     worst = floor = 0
-    while all(index < len(leg.levels) for index, leg in zip(at, legs, strict=True)):
-        prices = tuple(leg.levels[index][0] for index, leg in zip(at, legs, strict=True))
-        cost = sum(price * UNIT + table[price] for price, table in zip(prices, tables, strict=True))
+    more = True
+    while more:
+        cost = 0
+        for price, table in zip(prices, tables, strict=True):
+            cost += table[price]
         asked = base_floor(Money(cost), settings) + extra
         if worth - cost < asked:
             break
         part = min(left)
         acceptable += part
-        limits, worst, floor = prices, worth - cost, asked
+        limits, worst, floor = tuple(prices), worth - cost, asked
         for index, leg in enumerate(legs):
             left[index] -= part
             if left[index] == 0:
                 at[index] += 1
-                left[index] = leg.levels[at[index]][1] if at[index] < len(leg.levels) else 0
+                if at[index] == len(leg.levels):
+                    more = False
+                else:
+                    prices[index], left[index] = leg.levels[at[index]]
     size = Size(acceptable * fraction_ppm // PPM // step * step)
     if size <= 0:
         return None

@@ -9,7 +9,7 @@ from controller.model import Basket, CancelLeg, Event, EventId
 from trading.book import Book
 from trading.market import Market, MarketId, Outcome
 from trading.order import Purpose, Want
-from trading.units import Money, MonoNs, Price, Size
+from trading.units import ONE, Money, MonoNs, Price, Size
 
 __all__ = ["Intent", "Quote", "StateView", "Strategy"]
 
@@ -57,8 +57,8 @@ class StateView(Protocol):
     def baskets_of(self, market: MarketId) -> Sequence[Basket]: ...
     def claimed(self, event: EventId) -> bool: ...
 
-    def depth(self, market: MarketId, outcome: Outcome, now: MonoNs) -> Sequence[tuple[Price, Size]]:
-        """What a BUY may still take, best first: the book less what we took from it a moment ago (B-441)."""
+    def depth(self, market: MarketId, outcome: Outcome, now: MonoNs, worst: Price = ONE) -> Sequence[tuple[Price, Size]]:
+        """What a BUY may still take at worst or better, best first: the book less what we took a moment ago (B-441)."""
 
     def extra_floor(self, basket: Basket, now: MonoNs) -> Money:
         """What a set of the basket must earn beyond the base floor: volatility, ghosts, settlement (execution.md 3)."""

@@ -22,6 +22,9 @@ __all__ = ["NEVER", "best_per_event", "buy_table", "examine"]
 NEVER = 10**9
 """Money no set costs: stands where a side is empty."""
 
+_YES, _BUY = Outcome.YES, Action.BUY  # looked up by name, a member of an Enum costs half a microsecond
+_IOC = Tif.IOC
+
 _TABLES: dict[tuple[FeeTerms, Outcome], tuple[int, ...]] = {}
 
 
@@ -34,7 +37,7 @@ def buy_table(terms: FeeTerms, outcome: Outcome) -> tuple[int, ...]:
     table = _TABLES.get(key)
     if table is None:
         fees = unit_fees(terms)
-        if outcome is Outcome.YES:
+        if outcome is _YES:
             inner = [price * UNIT + fees[price] for price in range(1, ONE)]
         else:
             inner = [(ONE - price) * UNIT + fees[price] for price in range(1, ONE)]
@@ -54,15 +57,25 @@ def examine(
         payout = Price(basket.payout - (len(basket.legs) - len(chosen)) * ONE)
     else:
         chosen, payout = basket.legs, basket.payout
-    depths = []
+    books, markets = state.books, state.markets
+    legs_terms: list[FeeTerms] = []
+    bests: list[int] = []
     step = 1
     for market_id, outcome in chosen:
-        book = state.books.get(market_id)
-        market = state.markets.get(market_id)
-        if book is None or market is None or market.fees is None or not book.ready or book.crossed:
+        book, market = books.get(market_id), markets.get(market_id)
+        if book is None or market is None or market.fees is None or not book.ready or book.bid >= book.ask:
             return None
-        depths.append(Depth(state.depth(market_id, outcome, now), market.fees))
-        step = max(step, market.size_step)
+        legs_terms.append(market.fees)
+        bests.append(book.ask if outcome is _YES else ONE - book.bid)
+        if market.size_step > step:
+            step = market.size_step
+    spare = payout - sum(bests)
+    if spare < 0:
+        return None  # fees and floors are never negative
+    depths = [  # a level dearer than this cannot pay even with the others at their best
+        Depth(state.depth(market_id, outcome, now, Price(best + spare)), terms)
+        for (market_id, outcome), best, terms in zip(chosen, bests, legs_terms, strict=True)
+    ]
     sized = walk(
         depths,
         payout,
@@ -85,7 +98,7 @@ def examine(
         event=basket.event,
         purpose="open",
         wants=tuple(
-            Want(market=market, outcome=outcome, action=Action.BUY, limit=limit, size=size, tif=Tif.IOC)
+            Want(market=market, outcome=outcome, action=_BUY, limit=limit, size=size, tif=_IOC)
             for (market, outcome), limit in zip(chosen, sized.limits, strict=True)
         ),
         edge=sized.edge,
@@ -101,7 +114,7 @@ def quotes_of(basket: Basket, state: StateView) -> tuple[Quote, ...]:
     quotes = []
     for market, outcome in basket.legs:
         book = state.books[market]
-        price, size = book.best(outcome, Action.BUY) or (ONE, Size(0))
+        price, size = book.best(outcome, _BUY) or (ONE, Size(0))
         quotes.append(Quote(market, price, size, book.epoch, book.changed_at, book.proved_at))
     return tuple(quotes)
 
