@@ -27,6 +27,7 @@ __all__ = ["Until", "execute_leg", "record", "resolve_leg", "supersedes"]
 
 Until = Literal["final", "settled", "confirmed"]
 Probe = Callable[[str], None]
+Veto = Callable[[], tuple[str, str] | None]
 Stages = list[tuple[str, MonoNs]]
 
 DENIALS = 3
@@ -145,13 +146,15 @@ async def execute_leg(
     ids: Ids,
     probe: Probe = _silent,
     prepared: Prepared | None = None,
+    veto: Veto = lambda: None,
 ) -> LegResult:
     """Execute one leg at most once and return what is known of it.
 
     prepared says that the caller fixed and promised this order already (a trader acknowledges between promise and send); then
     the caller must not call twice. Otherwise a leg id seen before gives its stored result (B-223), "unknown" while it has none.
     States: refused = ours, nothing sent; rejected with code "unreachable" = nothing sent; unknown = look it up. When cancelled
-    during the send, the journal keeps "unknown" and the cancellation goes on. probe hears the name of each step passed.
+    during the send, the journal keeps "unknown" and the cancellation goes on. probe hears the name of each step passed. veto is
+    asked last of all, just before the send: (code, detail) of a kill switch, or None.
     """
     probe("J0")
     stages: Stages = []
@@ -183,6 +186,8 @@ async def execute_leg(
     probe("J4")
     if clock.mono_ns() >= leg.deadline:  # distributed.md 4.5: again just before the send, not only on arrival
         return await record(journal, _refused(leg, "deadline", "signing outlasted the leg's deadline", stages))
+    if (vetoed := veto()) is not None:
+        return await record(journal, _refused(leg, *vetoed, stages))
     probe("J5")
     answer = await _send_once(signed, venue, journal, clock, stages)
     probe("J6")

@@ -148,6 +148,18 @@ async def test_deadline_is_checked_again_just_before_the_send():
     assert world.journal.stored(leg.leg_id)[1].state == "refused"
 
 
+async def test_a_kill_switch_thrown_while_signing_stops_the_send():
+    """The veto is asked last of all: the order is promised and signed, and still does not leave."""
+    world = World()
+    leg = world.leg()
+
+    refused = await world.execute(leg, veto=lambda: ("halted", "by hand") if "sign" in world.calls else None)
+
+    assert (refused.state, refused.code, refused.detail) == ("refused", "halted", "by hand")
+    assert "send" not in world.calls
+    assert world.journal.stored(leg.leg_id)[1].state == "refused"
+
+
 async def test_failed_promise_or_signature_sends_nothing():
     """Without promise or signature no order leaves."""
     for field in ("promise", "sign"):

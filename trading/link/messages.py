@@ -20,6 +20,7 @@ __all__ = [
     "FillFields",
     "Halt",
     "Init",
+    "MAX_ROWS",
     "InitAck",
     "LegAck",
     "LegResultMessage",
@@ -83,13 +84,15 @@ class Init(_Message):
 
 
 class InitAck(_Message):
-    """The trader's readiness. journal_tail is its newest result number; error says why it is not ready."""
+    """The trader's readiness. journal_tail is its newest result number, journal_id names its journal: another one has
+    forgotten every leg. error says why it is not ready."""
 
     type: Literal["init_ack"] = "init_ack"
     platform: Platform
     ready: bool
     dry_run: bool
     journal_tail: Count
+    journal_id: Count
     boot_id: Annotated[bytes, Field(min_length=4, max_length=4)]
     features: Annotated[tuple[Word, ...], Field(max_length=32)] = ()
     error: Text = ""
