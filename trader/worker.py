@@ -76,7 +76,7 @@ class Worker:
 
     # -- connection ---------------------------------------------------------------------------------------------------
 
-    async def attach(self, channel: Channel) -> None:
+    def attach(self, channel: Channel) -> None:
         """A controller is authenticated. Legs are refused until its init; an epoch below the highest one ends the link."""
         opened = channel.opened
         assert opened is not None

@@ -20,13 +20,21 @@ from trading.errors import Disconnected, SettingsError
 from trading.link.frames import MAX_FRAME
 from trading.stream import Wire
 
-__all__ = ["Accept", "LinkDialer", "LinkListener", "Listener", "Serving", "dial_url", "is_loopback"]
+__all__ = ["Accept", "LinkDialer", "LinkListener", "LinkWire", "Listener", "Serving", "dial_url", "is_loopback"]
 
 _PROTOCOL = Subprotocol("arb.v1")
 _OPEN_S = 5.0
 _USER_TIMEOUT_MS = 10_000
-Accept = Callable[[Wire, str], Awaitable[None]]
-"""Called with each new connection and the peer's IP:port; the connection ends when it returns."""
+
+
+class LinkWire(Wire, Protocol):
+    """A Wire that knows the IP:port at its other end."""
+
+    peer: str
+
+
+Accept = Callable[[LinkWire], Awaitable[None]]
+"""Called with each new connection, which ends when it returns."""
 
 
 class Serving(Protocol):
@@ -48,6 +56,8 @@ class _Link:
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
+        address = connection.remote_address
+        self.peer = f"{address[0]}:{address[1]}" if address else ""
 
     async def send(self, data: str | bytes) -> None:
         try:
@@ -76,7 +86,7 @@ def _harden(connection: Any) -> None:
 class LinkDialer:
     """The trader's end. Raises Disconnected when nobody answers as a controller."""
 
-    async def connect(self, url: str) -> Wire:
+    async def connect(self, url: str) -> LinkWire:
         try:
             connection = await connect(
                 url,
@@ -120,8 +130,7 @@ class LinkListener:
 
         async def one(connection: ServerConnection) -> None:
             _harden(connection)
-            address = connection.remote_address
-            await accept(_Link(connection), f"{address[0]}:{address[1]}" if address else "")
+            await accept(_Link(connection))
 
         try:
             server = await serve(
