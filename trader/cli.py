@@ -1,4 +1,4 @@
-"""`trader`: manual-trade and doctor. Every flag mirrors a variable where there is one; flags win (B-015, B-074, B-078).
+"""`trader`: run, halt, resume, manual-trade and doctor. Every flag mirrors a variable where there is one (B-015, B-074, B-078).
 
 stdout carries what was asked for (with --json nothing but JSON); notices and logs go to stderr. Exit 2 = a value is wrong and
 nothing was sent.
@@ -14,7 +14,9 @@ import typer
 
 from trader.app import Ports, production_ports
 from trader.doctor import examine
+from trader.halt import Halt
 from trader.manual import manual_trade
+from trader.serve import serve, state_path
 from trader.settings import TraderSettings
 from trader.show import EXIT_CODES, show_placed
 from trader.ticket import parse_ticket
@@ -27,7 +29,7 @@ __all__ = ["app", "main"]
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Tandem's trader: one leg by hand, and the checks before it. Paper trading is the default (DRY_RUN=1).",
+    help="Tandem's trader: executes legs close to one venue for a controller. Paper trading is the default (DRY_RUN=1).",
 )
 
 DryRun = Annotated[
@@ -77,9 +79,62 @@ def _log_to(settings: TraderSettings) -> None:
         raise SettingsError(f"LOG_FILE={settings.log_file}: {exc.strerror}; name a writable file, or none") from exc
 
 
-@app.callback()
-def _group() -> None:
-    """Two commands; the process that serves a controller over the tailnet is not part of this version."""
+@app.command()
+def run(
+    dry_run: DryRun = None,
+    controller: Annotated[
+        str | None, typer.Option(help="CONTROLLER_ADDRESS: host:port, several separated by commas", show_default=False)
+    ] = None,
+    state_dir: Annotated[str | None, typer.Option(help="STATE_DIR: journal, lock and HALT file", show_default=False)] = None,
+    link_dir: Annotated[str | None, typer.Option(help="LINK_DIR: identity.pem and peers.toml", show_default=False)] = None,
+    config: Config = None,
+) -> None:
+    """Dial the controller and execute its legs until stopped with Ctrl-C or SIGTERM.
+
+    Keys stay here; limits of this machine (TRADER_MAX_...) hold whatever the controller asks. Exit 2 = a value is wrong.
+    """
+    flags: dict[str, object] = {
+        "dry_run": dry_run,
+        "controller_address": controller,
+        "state_dir": state_dir,
+        "link_dir": link_dir,
+    }
+    _run(
+        flags, config, lambda settings, ports: serve(settings, ports, notice=lambda line: typer.echo(f"note: {line}", err=True))
+    )
+
+
+@app.command()
+def halt(
+    reason: Annotated[str, typer.Argument(help="why; shown wherever the halt is")] = "by hand",
+    freeze: Annotated[bool, typer.Option("--freeze", help="also stop what completes or unwinds an arb under way")] = False,
+    state_dir: Annotated[str | None, typer.Option(help="STATE_DIR of the trader", show_default=False)] = None,
+    config: Config = None,
+) -> None:
+    """Stop this trader's new orders now, running or not; the file is looked at before each send."""
+
+    async def work(settings: TraderSettings, _: Ports) -> int:
+        switch = Halt(state_path(settings))
+        switch.set(reason, freeze=freeze)
+        typer.echo(f"{switch.path}: {'frozen' if freeze else 'halted'}; end it with: trader resume")
+        return 0
+
+    _run({"state_dir": state_dir}, config, work)
+
+
+@app.command()
+def resume(
+    state_dir: Annotated[str | None, typer.Option(help="STATE_DIR of the trader", show_default=False)] = None,
+    config: Config = None,
+) -> None:
+    """End a halt of this trader."""
+
+    async def work(settings: TraderSettings, _: Ports) -> int:
+        switch = Halt(state_path(settings))
+        typer.echo(f"{switch.path}: {'trading is allowed again' if switch.clear() else 'was not halted'}")
+        return 0
+
+    _run({"state_dir": state_dir}, config, work)
 
 
 @app.command(name="manual-trade")

@@ -5,25 +5,23 @@ answer that stays out is asked for until it is known, at most 30 s; it is never 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import msgspec
 
 from trader.app import Ports, connected, tradable_world
+from trader.markets import market_reader
 from trader.settings import TraderSettings
 from trader.ticket import Ticket, check_against, leg_of
 from trading.clock import SECOND
 from trading.connect import Connections
 from trading.errors import Rejected, SettingsError
 from trading.execute import execute_leg, resolve_leg
-from trading.http import Http
 from trading.ids import client_order_id, leg_id
 from trading.log import get_logger
-from trading.market import KALSHI, POLYMARKET, Action, Market, MarketId, Outcome
+from trading.market import KALSHI, POLYMARKET, Action, Market, Outcome
 from trading.order import LegRequest, LegResult, Want, World
 from trading.paper import PaperClient
-from trading.polymarket.gamma import Gamma
-from trading.polymarket.wire import market_from
 from trading.settings import redacted
 from trading.units import DOLLAR, Money, MonoNs, Size, to_dollars
 from trading.venue import AccountQuery, VenueClient
@@ -126,21 +124,9 @@ async def place(
 async def _read_market(ticket: Ticket, settings: TraderSettings, ports: Ports, venues: Connections) -> Market:
     """The market's terms as they stand now. Raises SettingsError when the venue does not know it."""
 
-    async def kalshi(market: MarketId) -> Market:
-        return await venues.kalshi.market(market)
-
-    async def polymarket(market: MarketId) -> Market:
-        # YES is Gamma's outcome 0 (design.md 6); the CLOB alone would leave the order of the outcomes open.
-        http: Http = ports.http(POLYMARKET)
-        row = await Gamma(http, settings.polymarket_gamma_url, sleep=ports.sleep).market(market)
-        if row is None:
-            raise Rejected(POLYMARKET, "not_found", "Gamma does not list it")
-        venues.polymarket.remember([market_from({}, row, None, read_at=ports.clock.wall_ns())])
-        return await venues.polymarket.market(MarketId(str(row["conditionId"])))
-
-    read: dict[str, Callable[[MarketId], Awaitable[Market]]] = {KALSHI: kalshi, POLYMARKET: polymarket}
+    read = market_reader(ticket.venue, settings, ports, venues)
     try:
-        return await read[ticket.venue](ticket.want.market)
+        return await read(ticket.want.market)
     except Rejected as exc:
         if not exc.code.endswith(("not_found", "http_404")):
             raise

@@ -8,9 +8,12 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from trader.guard import GuardLimits
 from trading.errors import SettingsError
+from trading.link.settings import LinkSettings
 from trading.market import KALSHI, POLYMARKET, Venue
-from trading.settings import VenueSettings
+from trading.settings import Names, VenueSettings
+from trading.units import CONTRACT, DOLLAR, Money, Size
 
 __all__ = ["TraderSettings"]
 
@@ -22,13 +25,24 @@ def _platform(value: object) -> object:
     return "polymarket" if name == "poly" else name  # the alias of CONTROLLER_PLATFORMS (B-082)
 
 
-class TraderSettings(VenueSettings):
+class TraderSettings(LinkSettings, VenueSettings):
     """What `trader` reads from flags, environment, .env and config.toml."""
 
     trader_platform: Annotated[Literal["auto", "kalshi", "polymarket"], BeforeValidator(_platform)] = Field(
         "auto", description="the one platform this trader serves; auto = the one whose keys are set (B-060)"
     )
     paper_starting_balance: float = Field(10_000, gt=0, le=1_000_000_000, description="dollars of the paper account")
+    controller_address: Names = Field((), description="where the controller listens: host:port, several tried in turn")
+    trader_name: str = Field("", description="this trader's name in logs; empty = the machine's", max_length=64)
+    controller_tag: str = Field("tag:arb-controller", description="tailnet tag the controller's machine carries; empty = any")
+    state_dir: str = Field("state", description="journal, lock and HALT file stand in STATE_DIR/trader-PLATFORM")
+    trader_max_leg_contracts: float = Field(1_000, gt=0, description="contracts of one leg at most")
+    trader_max_leg_usd: float = Field(500, gt=0, description="dollars of one leg at most, fee included")
+    trader_max_open_legs: int = Field(64, ge=1, le=10_000, description="legs under way at most")
+    trader_max_legs_per_sec: float = Field(20, gt=0, le=1_000, description="new legs a second at most")
+    trader_max_day_usd: float = Field(10_000, gt=0, description="dollars bought in a UTC day at most")
+    trader_max_day_loss_usd: float = Field(250, gt=0, description="dollars lost by selling in a UTC day before buying stops")
+    trader_max_market_contracts: float = Field(5_000, gt=0, description="contracts held of one market at most")
     log_file: str = Field("logs/trader.log", description="JSON lines, rotated; empty = none")
 
     @model_validator(mode="after")
@@ -43,6 +57,18 @@ class TraderSettings(VenueSettings):
         if self.kalshi_api_secret and self.kalshi_private_key_path:
             raise ValueError("KALSHI_API_SECRET and KALSHI_PRIVATE_KEY_PATH both hold a key; keep one (C-03)")
         return self
+
+    def limits(self) -> GuardLimits:
+        """The guard's limits in its own units."""
+        return GuardLimits(
+            leg_contracts=Size(int(self.trader_max_leg_contracts * CONTRACT)),
+            leg_cost=Money(int(self.trader_max_leg_usd * DOLLAR)),
+            open_legs=self.trader_max_open_legs,
+            rate=self.trader_max_legs_per_sec,
+            day_cost=Money(int(self.trader_max_day_usd * DOLLAR)),
+            day_loss=Money(int(self.trader_max_day_loss_usd * DOLLAR)),
+            market_contracts=Size(int(self.trader_max_market_contracts * CONTRACT)),
+        )
 
     @property
     def configured(self) -> Venue | None:

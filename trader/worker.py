@@ -44,6 +44,8 @@ class Worker:
         *,
         venue: Venue,
         clients: Mapping[bool, VenueClient],
+        read: Callable[[MarketId], Awaitable[Market]],
+        look: Callable[[MarketId], Awaitable[None]],
         journal: FileJournal,
         guard: Guard,
         halt: Halt,
@@ -53,9 +55,12 @@ class Worker:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         probe: Probe = lambda _: None,
     ) -> None:
-        """clients by "is it a paper leg"; without a real client every leg that is not paper is refused."""
+        """clients by "is it a paper leg"; without a real client every leg that is not paper is refused. read gives a market's
+        terms, look reads the book that a paper leg meets."""
         self.venue = venue
         self._clients = clients
+        self._read = read
+        self._look = look
         self._journal = journal
         self._guard = guard
         self._halt = halt
@@ -249,6 +254,8 @@ class Worker:
         refusal: Refusal
         try:
             market = await self._market(leg.want.market)
+            if leg.world == "paper":
+                await self._look(leg.want.market)
             no = self._guard.check(leg, market, self._clock.mono_ns())
             if no is None:
                 prepared = self._clients[leg.world == "paper"].prepare(leg, market, self._ids, self._clock)
@@ -275,7 +282,7 @@ class Worker:
         now = self._clock.mono_ns()
         if known is not None and now - known[1] < _MARKET_AGE_NS:
             return known[0]
-        market = await self._clients[min(self._clients)].market(market_id)
+        market = await self._read(market_id)
         self._markets[market_id] = (market, now)
         return market
 
@@ -308,7 +315,7 @@ class Worker:
     def _note(self, leg: LegRequest, result: LegResult) -> None:
         self._guard.note(leg, result)
 
-    async def recover(self) -> None:
+    def recover(self) -> None:
         """After a restart: every promise without a final result is asked about, never sent (4.6). Returns at once."""
         for leg in self._journal.open_legs():
             if leg.leg_id not in self._busy:
@@ -397,10 +404,7 @@ class Worker:
     async def _prepare(self, message: say.Prepare) -> None:
         for name in message.markets:
             try:
-                self._markets[MarketId(name)] = (
-                    await self._clients[min(self._clients)].market(MarketId(name)),
-                    self._clock.mono_ns(),
-                )
+                self._markets[MarketId(name)] = (await self._read(MarketId(name)), self._clock.mono_ns())
             except TandemError as exc:
                 _log.warning("market_unreadable", market=name, error=str(exc), next="its legs will be refused until it reads")
 
