@@ -17,22 +17,22 @@ from trading.http import Http
 from trading.ids import Ids
 from trading.market import POLYMARKET, Market, MarketId, Venue
 from trading.order import LegRequest, LegResult
-from trading.polymarket.account import base_units, data_rows, held_shares, listed, open_orders, own_fills, payouts, reserved
+from trading.polymarket.account import held_shares, listed, open_orders, own_fills, payouts
+from trading.polymarket.holdings import Holdings
 from trading.polymarket.mode import ModeMemory
 from trading.polymarket.orders import answered, body_of, leg_result, prepare
-from trading.polymarket.rest import PolymarketRest, Query, Sleep, error_for, patiently, read_json, segment
+from trading.polymarket.rest import PolymarketRest, Query, Sleep, error_for, read_json, segment
 from trading.polymarket.sign import Account, ApiCredentials, RequestSigner
 from trading.polymarket.trades import OrderState, found
 from trading.polymarket.user import OwnOrders, UserStream
 from trading.polymarket.wire import bad, book_from, decode, market_from, refreshed
 from trading.secrets import Secret
 from trading.stream import Dialer
-from trading.units import Money, MonoNs, Size
+from trading.units import MonoNs
 from trading.venue import (
     AccountPage,
     AccountQuery,
     Balance,
-    Position,
     Prepared,
     SignedOrder,
     VenueMode,
@@ -93,6 +93,11 @@ class PolymarketClient:
     def _use(self, credentials: ApiCredentials) -> None:
         self._credentials = credentials
         self._rest.signer = RequestSigner(credentials, self._owner.address)
+
+    @property
+    def holdings(self) -> Holdings:
+        """What the wallet holds: balances, allowances, positions. Raises AuthFailed without an account."""
+        return Holdings(self._rest, self._http, self._data_url, self._owner, self._sleep)
 
     @property
     def _owner(self) -> Account:
@@ -256,12 +261,12 @@ class PolymarketClient:
         Positions of one market are exact; all positions come from an index that lags the chain by seconds.
         """
         if what.what == "balances":
-            return AccountPage(balances=(Balance(shard=0, cash=await self._free_cash()),))
+            return AccountPage(balances=(Balance(shard=0, cash=(await self.holdings.free_cash())[0]),))
         if what.what == "positions" and what.market is not None:
-            return AccountPage(positions=await self._exact_positions(what.market))
+            return AccountPage(positions=await self.holdings.exact_positions(await self._market(what.market)))
         if what.what in ("positions", "settlements"):
             status = "OPEN" if what.what == "positions" else "REDEEMABLE"
-            rows, cursor = await self._data_positions(status, what.cursor)
+            rows, cursor = await self.holdings.position_page(status, what.cursor)
             if what.what == "positions":
                 return AccountPage(positions=held_shares(rows), cursor=cursor)
             return AccountPage(settlements=payouts(rows, at=self._clock.wall_ns()), cursor=cursor)
@@ -278,34 +283,6 @@ class PolymarketClient:
                 raise Misuse(f"market {row.get('market')} states no fees that could be booked")
             fills += own_fills(row, api_key=self._credentials.key, wallet=self._owner.maker, terms=terms)
         return AccountPage(fills=tuple(fills), cursor=cursor)
-
-    async def _balance(self, asset: str, token: str = "") -> int:
-        query = [("asset_type", asset), *([("token_id", token)] if token else [])]
-        query.append(("signature_type", str(self._owner.signature_type)))
-        return base_units(await self._rest.read("/balance-allowance", query, signed=True))
-
-    async def _free_cash(self) -> Money:
-        held, cursor = 0, ""
-        while True:
-            query = (("next_cursor", cursor),) if cursor else ()
-            rows, following = listed(await self._rest.read("/data/orders", query, signed=True))
-            held += reserved(rows)
-            if not following or following == cursor:
-                break
-            cursor = following
-        return Money(max(0, await self._balance("COLLATERAL") - held))
-
-    async def _exact_positions(self, market: MarketId) -> tuple[Position, ...]:
-        known = await self._market(market)
-        asset = "CONDITIONAL-V2" if known.version == "v2" else "CONDITIONAL"
-        yes, no = [await self._balance(asset, token) for token in known.tokens]
-        rows = (Position(market=market, size=Size(yes)), Position(market=market, size=Size(-no)))
-        return tuple(row for row in rows if row.size)
-
-    async def _data_positions(self, status: str, cursor: str) -> tuple[list[Mapping[str, Any]], str]:
-        url = f"{self._data_url}/v2/positions?user={self._owner.maker}&status={status}&limit=100"
-        url += f"&cursor={segment(cursor)}" if cursor else ""
-        return data_rows(await patiently(lambda: read_json(self._http, "GET", url, {}, None), self._sleep))
 
     async def mode(self) -> VenueMode:
         """What the venue lets us do, as its last refusals said (B-426); else whether it answers at all."""

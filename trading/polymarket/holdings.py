@@ -1,0 +1,162 @@
+"""What a wallet holds, as three of the venue's services say it (polymarket.md 7.1, 13).
+
+    CLOB  /balance-allowance   decides whether an order is taken; a cache that can be stale until it is told to look again
+    CLOB  /data/orders         what open buys hold back
+    Data  /v2/positions, /v2/approvals   an index of the chain, some seconds late
+
+Sizes and money are 6-decimal integers. Reading changes nothing; refresh() only makes the CLOB look at the chain.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from trading.http import Http
+from trading.market import Market
+from trading.polymarket.account import base_units, data_rows, listed, reserved
+from trading.polymarket.calls import MAX_UINT256
+from trading.polymarket.rest import PolymarketRest, Query, Sleep, patiently, read_json
+from trading.polymarket.sign import Account
+from trading.polymarket.wire import bad
+from trading.units import Money, Size
+from trading.venue import Position
+
+__all__ = ["Allowance", "Holdings", "asset_type"]
+
+_MOST_PAGES = 1_000
+_PAGE = 100
+
+
+class Allowance(msgspec.Struct, frozen=True):
+    """The CLOB's copy of a balance, and what each spender (lower case) may move of it."""
+
+    balance: int
+    spenders: Mapping[str, int]
+
+
+def asset_type(version: str) -> str:
+    """The CLOB's word for the outcome tokens of a market (polymarket.md 0.1)."""
+    return "CONDITIONAL-V2" if version == "v2" else "CONDITIONAL"
+
+
+def _spenders(answer: object) -> dict[str, int]:
+    rows = answer.get("allowances") if isinstance(answer, Mapping) else None
+    if rows is None:
+        return {}
+    if not isinstance(rows, Mapping):
+        raise bad("bad_allowance", f"allowances {rows!r} are no object")
+    found = {}
+    for spender, text in rows.items():
+        if not (str(text).isascii() and str(text).isdecimal()):
+            raise bad("bad_allowance", f"allowance {text!r} of {spender} is no integer of base units")
+        found[str(spender).lower()] = int(str(text))
+    return found
+
+
+class Holdings:
+    """Reads of one wallet. account is the wallet, rest signs for it."""
+
+    def __init__(self, rest: PolymarketRest, http: Http, data_url: str, account: Account, sleep: Sleep) -> None:
+        self._rest = rest
+        self._http = http
+        self._data_url = data_url.rstrip("/")
+        self._account = account
+        self._sleep = sleep
+
+    @property
+    def wallet(self) -> str:
+        return self._account.maker
+
+    # ---- the CLOB's copy -----------------------------------------------------------------------------------------------
+
+    async def allowance(self, asset: str = "COLLATERAL", token: str = "") -> Allowance:
+        """Balance and allowances of pUSD, or of one outcome token. Raises BadAnswer."""
+        answer = await self._rest.read("/balance-allowance", self._asked(asset, token), signed=True)
+        return Allowance(base_units(answer), _spenders(answer))
+
+    async def refresh(self, asset: str = "COLLATERAL", token: str = "") -> None:
+        """Make the CLOB read the chain again: once after funding or approving, else orders fail with balance 0."""
+        await self._rest.read("/balance-allowance/update", self._asked(asset, token), signed=True)
+
+    def _asked(self, asset: str, token: str) -> Query:
+        chosen = (("asset_type", asset), *((("token_id", token),) if token else ()))
+        return (*chosen, ("signature_type", str(self._account.signature_type)))
+
+    async def free_cash(self) -> tuple[Money, Money]:
+        """(cash that may be spent, cash that open buys hold back)."""
+        held, cursor = 0, ""
+        for _ in range(_MOST_PAGES):
+            query = (("next_cursor", cursor),) if cursor else ()
+            rows, following = listed(await self._rest.read("/data/orders", query, signed=True))
+            held += reserved(rows)
+            if not following or following == cursor:
+                balance = (await self.allowance()).balance
+                return Money(max(0, balance - held)), Money(held)
+            cursor = following
+        raise bad("too_many_pages", f"more than {_MOST_PAGES} pages of open orders; cancel some")
+
+    async def shares(self, market: Market) -> tuple[Size, Size]:
+        """Settled tokens of both outcomes."""
+        asset = asset_type(market.version)
+        yes, no = [(await self.allowance(asset, token)).balance for token in market.tokens]
+        return Size(yes), Size(no)
+
+    async def exact_positions(self, market: Market) -> tuple[Position, ...]:
+        """One row per token held of a market: outcome 0 positive, outcome 1 negative."""
+        yes, no = await self.shares(market)
+        rows = (Position(market=market.id, size=yes), Position(market=market.id, size=Size(-no)))
+        return tuple(row for row in rows if row.size)
+
+    # ---- the index of the chain ----------------------------------------------------------------------------------------
+
+    async def position_page(self, status: str, cursor: str = "") -> tuple[list[Mapping[str, Any]], str]:
+        """Rows of one page and the next cursor. status is OPEN, CLOSED, REDEEMABLE or MERGEABLE."""
+        query = [("user", self.wallet), ("status", status), ("limit", str(_PAGE))]
+        query += [("cursor", cursor)] if cursor else []
+        return data_rows(await self._data("/v2/positions", query))
+
+    async def positions(self, status: str) -> AsyncIterator[Mapping[str, Any]]:
+        """Every row; a cursor that comes back ends the walk with an error."""
+        cursor, seen = "", set[str]()
+        for _ in range(_MOST_PAGES):
+            rows, cursor = await self.position_page(status, cursor)
+            for row in rows:
+                yield row
+            if not cursor:
+                return
+            if cursor in seen:
+                raise bad("cursor_loop", f"/v2/positions repeats cursor {cursor!r}; read it again later")
+            seen.add(cursor)
+        raise bad("too_many_pages", f"more than {_MOST_PAGES} pages of positions")
+
+    async def approvals(self) -> frozenset[tuple[str, str]]:
+        """(token, spender), lower case, of every permission the chain shows without limit. Raises BadAnswer.
+
+        Rows of ERC-20 tokens carry an amount; one below the maximum is a permission that will run out, and counts as none.
+        """
+        answer = await self._data("/v2/approvals", [("user", self.wallet)])
+        data = answer.get("data") if isinstance(answer, Mapping) else None
+        rows = data.get("contracts") if isinstance(data, Mapping) else None
+        if not isinstance(data, Mapping) or not isinstance(rows, list):
+            raise bad("bad_approvals", "the index lists no contracts")
+        if str(data.get("address", "")).lower() != self.wallet.lower():
+            raise bad("bad_approvals", f"asked for wallet {self.wallet}, got {data.get('address')!r}")
+        granted = set()
+        for row in rows:
+            if isinstance(row, Mapping) and row.get("approved") is True and _unlimited(row.get("amount")):
+                granted.add((str(row.get("token")).lower(), str(row.get("spender")).lower()))
+        return frozenset(granted)
+
+    async def _data(self, path: str, query: Query) -> Any:
+        url = f"{self._data_url}{path}?{urlencode(query)}"
+        return await patiently(lambda: read_json(self._http, "GET", url, {}, None), self._sleep)
+
+
+def _unlimited(amount: object) -> bool:
+    """Whether an approval does not run out; half of the maximum is beyond every pUSD there is."""
+    if amount is None or amount == "max":
+        return True
+    text = str(amount)
+    return text.isascii() and text.isdecimal() and int(text) >= MAX_UINT256 // 2
