@@ -39,7 +39,7 @@ class Response:
 
 @dataclass(slots=True)
 class Session:
-    """One WebSocket. closed is the close code once the core ends it; ping_every_ns asks the shell for protocol pings."""
+    """One WebSocket. closed is the close code once the core ends it."""
 
     id: int
     outbox: deque[str] = field(default_factory=deque)
@@ -47,6 +47,8 @@ class Session:
     closed: int | None = None
     frozen: bool = False
     """Fault: pongs go on, data stops."""
+    pings: bool = True
+    """Whether the shell sends its protocol pings; False is a fault."""
 
     def send(self, frame: str) -> None:
         if self.closed is None and not self.frozen:

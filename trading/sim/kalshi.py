@@ -1,8 +1,8 @@
 """The simulated Kalshi: one venue core without I/O, put together from its parts, with the switches for faults and scripts.
 
-    request ─► kalshi_rest ─► kalshi_orders ─► exchange.MatchingBook        kalshi_ws ─► Session
-                   └─► kalshi_public, kalshi_portfolio     └──── what happened ────┘
-    kalshi_life moves markets, kalshi_money keeps accounts, timers holds what is due later
+    request ─► kalshi_rest ─► kalshi_api_* ─► kalshi_orders ─► exchange.MatchingBook        kalshi_ws ─► Session
+                                  └─► public, portfolio, transfers      └──── what happened ────┘
+    kalshi_life moves markets, kalshi_money keeps accounts, kalshi_calendar pauses, timers holds what is due later
 
 A shell or a virtual-time loop carries it (core.py). The same seed, clock and requests give the same answers to the byte.
 """
@@ -14,17 +14,36 @@ from typing import Any, Literal
 from trading.clock import MS, Clock
 from trading.sim.core import Arrival, Refusal, Request, Response, Session
 from trading.sim.exchange import LevelChange, MatchingBook, Side
+from trading.sim.kalshi_api_account import AccountApi
+from trading.sim.kalshi_api_market import market_routes
+from trading.sim.kalshi_api_orders import OrdersApi
 from trading.sim.kalshi_auth import Gatekeeper
-from trading.sim.kalshi_data import ApiError, FailKind, KalshiAccount, KalshiAccountView, KalshiCatalogue, KalshiRules
+from trading.sim.kalshi_calendar import Calendar
+from trading.sim.kalshi_call import Route
+from trading.sim.kalshi_candles import Candles
+from trading.sim.kalshi_data import (
+    ApiError,
+    FailKind,
+    KalshiAccount,
+    KalshiAccountView,
+    KalshiCatalogue,
+    KalshiRules,
+    ReadFailKind,
+)
 from trading.sim.kalshi_frames import delta_msg, fill_msg, position_msg, ticker_msg, trade_msg, user_order_msg
+from trading.sim.kalshi_history import Archive
 from trading.sim.kalshi_life import Lifecycle
 from trading.sim.kalshi_limits import RateLimits
+from trading.sim.kalshi_live import LiveDesk
 from trading.sim.kalshi_markets import MarketTable, SimEvent, SimMarket
+from trading.sim.kalshi_members import Members
 from trading.sim.kalshi_money import Account, FillRow, OrderRecord, PositionRow
 from trading.sim.kalshi_orders import OrderDesk
 from trading.sim.kalshi_portfolio import Portfolio
 from trading.sim.kalshi_public import PublicData
 from trading.sim.kalshi_rest import RestApi
+from trading.sim.kalshi_statements import Statements
+from trading.sim.kalshi_transfers import Transfers
 from trading.sim.kalshi_ws import StreamHub
 from trading.sim.timers import Timers
 from trading.units import MonoNs, Price, Size, WallNs
@@ -65,16 +84,45 @@ class KalshiSim:
         self._private_floor = 0
         self._table = MarketTable(catalogue, self._on_level)
         self.books: Mapping[str, MatchingBook] = self._table.books
-        self.accounts: Mapping[str, Account] = {row.user_id: Account(row) for row in accounts}
+        self.members = Members(accounts)
+        self.accounts: Mapping[str, Account] = self.members.accounts
         self._timers = Timers(clock)
         self._gate = Gatekeeper(accounts, clock, self.rules)
-        self._hub = StreamHub(clock, self._table, self.rules)
+        self.hub = StreamHub(clock, self._table, self.rules)
         self._portfolio = Portfolio(clock, rng, self._table, self.rules)
-        self._desk = OrderDesk(clock, rng, self._table, self.accounts, self._timers, self.rules, self)
-        self.public = PublicData(clock, self._table, self._desk.paused_trading, self._desk.paused_exchange)
-        limits = RateLimits(clock, self.rules, self._table.shards)
-        self._rest = RestApi(self._gate, limits, self.rules, self.accounts, self.public, self._portfolio, self._desk)
+        self._candles = Candles(clock, self._table)
+        self._desk = OrderDesk(clock, rng, self._table, self.members, self._timers, self.rules, self)
+        self.public = PublicData(clock, self._table, self.rules)
+        self.live = LiveDesk(clock, self._table)
+        self.statements = Statements(self._table)
+        self.transfers = Transfers(
+            clock,
+            rng,
+            self.rules,
+            self.members,
+            self._timers,
+            self._table.shards,
+            self._desk.paused_exchange,
+            self._desk.check_margin,
+        )
+        paused, stopped = (self._desk.paused_trading, self._desk.paused_exchange), lambda: self.transfers.stopped
+        self.calendar = Calendar(clock, self._table, self._timers, self.rules, *paused, stopped)
+        self.limits = RateLimits(clock, self.rules, self._table.shards)
+        self._rest = RestApi(self._gate, self.limits, self._routes(clock, rng))
         self._life = Lifecycle(clock, self._table, self._desk, self.accounts, self._timers, self._announce)
+        self.calendar.pause_trading = self._life.pause_trading
+        self.calendar.cut_streams = self.drop_sessions
+
+    def _routes(self, clock: Clock, rng: random.Random) -> tuple[Route, ...]:
+        archive = Archive(clock, self._table, self._portfolio, self.public, self._candles)
+        account = AccountApi(
+            clock, rng, self._gate, self.limits, self.members, self._portfolio, self.statements, self.transfers, archive
+        )
+        return (
+            *market_routes(self.calendar, self.public, self._candles, self.live, archive, self._portfolio),
+            *account.routes(),
+            *OrdersApi(self.limits, self.rules, self.members, self._desk).routes(),
+        )
 
     # ── core.VenueCore ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -104,14 +152,18 @@ class KalshiSim:
             caller.require("read")
         except ApiError as exc:
             return Refusal(exc.response())
-        return self._hub.open(caller.user_id)
+        return self.hub.open(caller.user_id)
 
     def on_frame(self, session: Session, text: str) -> None:
         self.advance()
-        self._hub.on_frame(session, text)
+        low, high = self.rules.ws_command_lag_ns
+        if high > 0:
+            self._timers.after(self._rng.randint(low, high), lambda: self.hub.on_frame(session, text))
+        else:
+            self.hub.on_frame(session, text)
 
     def on_close(self, session: Session) -> None:
-        self._hub.close(session)
+        self.hub.close(session)
 
     def advance(self) -> None:
         self._timers.run_due()
@@ -121,41 +173,56 @@ class KalshiSim:
 
     def customer_rest(self, market: str, side: Side, price: Price, size: Size, owner: str = "flow") -> str:
         """Rest an order of another customer; what crosses trades first. "" when the market is not active."""
-        return self._desk.customer_rest(market, side, price, size, owner)
+        return self._desk.customers.rest(market, side, price, size, owner)
 
     def customer_cancel(self, order_id: str) -> None:
-        self._desk.customer_cancel(order_id)
+        self._desk.customers.cancel(order_id)
 
     def customer_take(self, market: str, side: Side, limit: Price, size: Size, owner: str = "flow") -> Size:
-        return self._desk.customer_take(market, side, limit, size, owner)
+        return self._desk.customers.take(market, side, limit, size, owner)
 
     def drop_sessions(self, code: int = 1006) -> int:
-        return self._hub.drop(code)
+        return self.hub.drop(code)
 
     # ── switches for faults and scripts ──────────────────────────────────────────────────────────────────────────────
 
     def freeze_streams(self, frozen: bool) -> None:
         """Streams stay open and silent; what happened meanwhile is lost and shows as a gap afterwards."""
-        self._hub.freeze(frozen)
+        self.hub.freeze(frozen)
 
     def skip_seq(self, frames: int = 1) -> None:
         """Lose the next data frames of every sequenced subscription: their numbers are spent, nothing is sent."""
-        for sub in self._hub.sequenced():
+        for sub in self.hub.sequenced():
             sub.lose += frames
 
     def repeat_seq(self, frames: int = 1) -> None:
         """Send the next data frames of every sequenced subscription twice, with the same number."""
-        for sub in self._hub.sequenced():
+        for sub in self.hub.sequenced():
             sub.repeat += frames
 
     def reset_seq(self) -> None:
         """Start every subscription's numbers again at 1."""
-        for sub in self._hub.sequenced():
+        for sub in self.hub.sequenced():
             sub.seq = 0
 
     def fail_next(self, kind: FailKind, times: int = 1) -> None:
-        """Fail the next order writes: 429 and 503 before they act, the other two after a write was accepted."""
+        """Fail the next order writes, before they act or after they were accepted (FailKind); first armed, first to strike."""
         self._rest.faults.extend([kind] * times)
+
+    def fail_next_read(self, kind: ReadFailKind, times: int = 1) -> None:
+        """Fail the next GETs, public ones too."""
+        self._rest.read_faults.extend([kind] * times)
+
+    def attest(self, until: int | None) -> None:
+        """Move every member's location attestation (unix seconds, None = never attested)."""
+        self.members.attested_until.update(dict.fromkeys(self.members.attested_until, until))
+
+    def busiest(self) -> str:
+        """The open market with the most trades of this run, the first listed when none traded: where a fault strikes."""
+        found = [market for market in self._table.markets.values() if market.status == "active" and not market.combo]
+        if not found:
+            raise ValueError("no market is open")
+        return max(found, key=lambda market: market.traded_here).ticker
 
     def pause_trading(self, paused: bool, shard: int | None = None) -> None:
         """Place and amend refused, cancel allowed (kalshi.md 4); one shard or all."""
@@ -192,6 +259,15 @@ class KalshiSim:
 
     def set_event_fees(self, event_ticker: str, fee_type: str | None, multiplier: float | None) -> None:
         self._life.set_event_fees(event_ticker, fee_type, multiplier)
+        self.public.note_event_fees(event_ticker, fee_type, multiplier)
+
+    def set_metadata(self, ticker: str, **fields: Any) -> None:
+        """Change strikes or the YES name of a market; metadata_updated announces it."""
+        self._life.set_metadata(ticker, **fields)
+
+    def schedule_series_fees(self, series: str, fee_type: str, multiplier: float, at: WallNs) -> None:
+        """A fee change of a series: listed now, charged from at on."""
+        self.public.fee_changes.append(self._life.schedule_series_fees(series, fee_type, multiplier, at))
 
     def create_event(self, raw: Mapping[str, Any]) -> SimEvent:
         """List a new event while running; lifecycle frames announce it."""
@@ -207,32 +283,35 @@ class KalshiSim:
         market = self._table.markets[ticker]
         market.clock += 1
         at = self._clock.wall_ns()
-        for sub in self._hub.subscribers("orderbook_delta"):
+        for sub in self.hub.subscribers("orderbook_delta"):
             if sub.wants(ticker):
                 msg = delta_msg(market, change, at, yes_price=sub.yes_price, user_id=sub.user_id)
-                self._hub.publish(sub, "orderbook_delta", msg)
+                self.hub.publish(sub, "orderbook_delta", msg)
         best = market.book.best(change.side)
         if best is None or change.price == best or (change.price > best) == (change.side == "bid"):
+            self._candles.note_top(market, at)
             self._show_ticker(market, at)
 
     def _show_ticker(self, market: SimMarket, at: WallNs) -> None:
-        subs = [sub for sub in self._hub.subscribers("ticker") if sub.wants(market.ticker)]
+        subs = [sub for sub in self.hub.subscribers("ticker") if sub.wants(market.ticker)]
         if subs:
             msg = ticker_msg(market, at)
             for sub in subs:
-                self._hub.publish(sub, "ticker", msg)
+                self.hub.publish(sub, "ticker", msg)
 
     def _announce(self, kind: str, msg: dict[str, Any]) -> None:
-        for sub in self._hub.subscribers("market_lifecycle_v2"):
-            self._hub.publish(sub, kind, msg)
+        channel = kind if kind == "multivariate_market_lifecycle" else "market_lifecycle_v2"
+        for sub in self.hub.subscribers(channel):
+            self.hub.publish(sub, kind, msg)
 
     def on_trade(self, market: SimMarket, trade_id: str, taker: Side, price: Price, size: Size, at: WallNs) -> None:
         self.public.note_trade(market, trade_id, taker, price, size, at)
-        subs = [sub for sub in self._hub.subscribers("trade") if sub.wants(market.ticker)]
+        self._candles.note_trade(market, price, size, at)
+        subs = [sub for sub in self.hub.subscribers("trade") if sub.wants(market.ticker)]
         if subs:
             msg = trade_msg(market, trade_id, taker, price, size, at)
             for sub in subs:
-                self._hub.publish(sub, "trade", msg)
+                self.hub.publish(sub, "trade", msg)
         self._show_ticker(market, at)
 
     def on_fill(self, account: Account, fill: FillRow) -> None:
@@ -246,6 +325,11 @@ class KalshiSim:
     def on_position(self, account: Account, row: PositionRow) -> None:
         self._tell(account, "market_positions", "market_position", row.ticker, position_msg(account, row))
 
+    def on_group(self, account: Account, msg: dict[str, Any]) -> None:
+        for sub in self.hub.subscribers("order_group_updates"):
+            if sub.user_id == account.member.user_id:
+                self.hub.publish(sub, "order_group_updates", msg)
+
     def _tell(self, account: Account, channel: str, kind: str, ticker: str, msg: dict[str, Any]) -> None:
         """Send a private frame now or a while later: it races the REST answer (kalshi.md 14.7); frames keep their order."""
         now = self._clock.mono_ns()
@@ -255,9 +339,9 @@ class KalshiSim:
         self._private_floor = due
 
         def send() -> None:
-            for sub in self._hub.subscribers(channel):
+            for sub in self.hub.subscribers(channel):
                 if sub.user_id == account.member.user_id and sub.wants(ticker):
-                    self._hub.publish(sub, kind, msg)
+                    self.hub.publish(sub, kind, msg)
 
         if due <= now:
             send()

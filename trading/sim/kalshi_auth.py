@@ -9,7 +9,7 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -32,6 +32,9 @@ class Caller:
     user_id: str
     key_id: str
     scopes: frozenset[str]
+    locked: int | None = None
+    """The one subaccount the key may touch, None = any."""
+    name: str = ""
 
     def require(self, *scopes: str) -> None:
         """Raise 403 unless the key has one of the scopes or the parent of one ("write" covers "write::trade")."""
@@ -50,10 +53,25 @@ class Gatekeeper:
         self._keys: dict[str, tuple[Caller, RSAPublicKey | Ed25519PublicKey]] = {}
         for account in accounts:
             for key_id, pem in account.keys.items():
-                key = load_pem_public_key(pem)
-                if not isinstance(key, RSAPublicKey | Ed25519PublicKey):
-                    raise ValueError(f"key {key_id} of {account.user_id} is neither RSA nor Ed25519")
-                self._keys[key_id] = Caller(account.user_id, key_id, account.scopes.get(key_id, ALL_SCOPES)), key
+                scopes, locked = account.scopes.get(key_id, ALL_SCOPES), account.locked.get(key_id)
+                self.add(Caller(account.user_id, key_id, scopes, locked, key_id), pem)
+
+    def add(self, caller: Caller, pem: bytes) -> None:
+        """Admit a key. Raises ValueError when it is neither RSA nor Ed25519."""
+        try:
+            key = load_pem_public_key(pem)
+        except UnsupportedAlgorithm as exc:
+            raise ValueError(f"key {caller.key_id} of {caller.user_id} is of an unknown kind") from exc
+        if not isinstance(key, RSAPublicKey | Ed25519PublicKey):
+            raise ValueError(f"key {caller.key_id} of {caller.user_id} is neither RSA nor Ed25519")
+        self._keys[caller.key_id] = caller, key
+
+    def remove(self, user_id: str, key_id: str) -> bool:
+        """Forget a key; False when the member has none of that id."""
+        if key_id not in {caller.key_id for caller in self.keys_of(user_id)}:
+            return False
+        del self._keys[key_id]
+        return True
 
     def caller(self, request: Request) -> Caller:
         """The account behind a request. Raises ApiError 401."""

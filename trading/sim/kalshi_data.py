@@ -24,6 +24,7 @@ __all__ = [
     "KalshiAccountView",
     "KalshiCatalogue",
     "KalshiRules",
+    "ReadFailKind",
     "error_body",
     "json_response",
     "parse_grid",
@@ -37,7 +38,12 @@ Grid = tuple[tuple[Price, Price, Price], ...]
 ALL_SCOPES = frozenset({"read", "write"})
 """What a key may do unless its account says otherwise (kalshi.md 2)."""
 
-FailKind = Literal["drop_after_accept", "500_after_accept", "429", "503"]
+FailKind = Literal[
+    "429", "503", "500_before_accept", "drop_before_accept", "200_error", "drop_after_accept", "500_after_accept", "wrong_echo"
+]
+"""How a write fails: the first five before it acts, the next two after it was accepted; wrong_echo names another order."""
+
+ReadFailKind = Literal["429", "500", "503", "drop"]
 
 _LINEAR_CENT: Grid = ((Price(0), Price(10_000), Price(100)),)
 
@@ -59,13 +65,15 @@ class KalshiAccount:
     """One member. keys: key id -> PEM of the public key (RSA or Ed25519). balances: shard -> free cash.
 
     A shard without an entry has no profile there (an auto-routed order answers user_not_found). scopes: key id -> its scopes,
-    ALL_SCOPES where absent. attested_until: unix seconds of the location attestation, None = never attested (kalshi.md 2).
+    ALL_SCOPES where absent. locked: key id -> the one subaccount it may touch. attested_until: unix seconds of the location
+    attestation, None = never attested (kalshi.md 2).
     """
 
     user_id: str
     keys: Mapping[str, bytes]
     balances: Mapping[int, Money]
     scopes: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    locked: Mapping[str, int] = field(default_factory=dict)
     attested_until: int | None = 4_102_444_800
 
 
@@ -105,6 +113,21 @@ class KalshiRules:
     max_outbox: int = 20_000
     """Frames a slow reader may leave unread before error 25."""
     max_markets_per_sid: int = 10_000
+    ws_commands_per_s: int = 100
+    """Commands one subscription may send in a second before error 27; the venue publishes no number (kalshi.md 9.1)."""
+    ws_command_lag_ns: tuple[int, int] = (0, 0)
+    """Delay of stream commands; with a range they are answered out of order, as recorded (kalshi.md 9.2)."""
+    usage_tier: str = "basic"
+    """Tier a member starts with; read_rate to write_capacity are the figures of Basic, the others are in kalshi_limits."""
+    cancel_all_lingers: float = 0.25
+    """Share of the orders placed in the minute after a cancel-all that fall to it too (kalshi.md 7.3)."""
+    new_market_ns: int = 250 * MS
+    """GET /markets/{ticker} is 404 this long after `created` (kalshi.md 5.2)."""
+    transfer_ns: int = 1 * SECOND
+    """How long a transfer between shards is pending (kalshi.md 8: asynchronous, without clearing delay)."""
+    rebalance_ns: int = 10 * SECOND
+    thursday: bool = False
+    """Keep the standing maintenance by the clock; off so that a run does not depend on the day of the week."""
     max_batch: int = 50
     pause_status: int = 400
     """HTTP status of an operation refused in a pause; the venue's is not documented (kalshi.md 16.2)."""

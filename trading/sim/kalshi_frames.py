@@ -29,7 +29,7 @@ def snapshot_msg(market: SimMarket, *, yes_price: bool) -> Row:
 
 
 def delta_msg(market: SimMarket, change: LevelChange, at: WallNs, *, yes_price: bool, user_id: str) -> Row:
-    """One level change. client_order_id stands only in frames to whoever caused it."""
+    """One level change. client_order_id and subaccount stand only in frames to whoever caused it."""
     price = change.price if change.side == "bid" or yes_price else complement(change.price)
     msg: Row = {
         "market_ticker": market.ticker,
@@ -41,11 +41,12 @@ def delta_msg(market: SimMarket, change: LevelChange, at: WallNs, *, yes_price: 
         "ts": write_time(at, digits=3),
         "ts_ms": at // MS,
     }
-    if change.order.owner == user_id:
+    owner = change.order.owner
+    if owner == user_id or owner.startswith(f"{user_id}/"):
         own = change.order.data.get("client_order_id")
         if own:
             msg["client_order_id"] = own
-        msg["subaccount"] = 0
+        msg["subaccount"] = change.order.data.get("subaccount", 0)
     return msg
 
 
@@ -106,7 +107,7 @@ def fill_msg(fill: FillRow) -> Row:
         "post_position_fp": format_size(fill.after),
         "ts": fill.at // SECOND,
         "ts_ms": fill.at // MS,
-        "subaccount": 0,
+        "subaccount": record.subaccount,
     }
     if record.client_order_id:
         msg["client_order_id"] = record.client_order_id
@@ -132,8 +133,10 @@ def user_order_msg(account: Account, record: OrderRecord) -> Row:
         "created_ts_ms": record.created // MS,
         "last_updated_ts_ms": record.updated // MS,
         "self_trade_prevention_type": record.stp,
-        "subaccount_number": 0,
+        "subaccount_number": record.subaccount,
     }
+    if record.group:
+        msg["order_group_id"] = record.group
     if record.expires is not None:
         msg["expiration_ts_ms"] = record.expires // MS
     if record.reason is not None:
@@ -151,5 +154,5 @@ def position_msg(account: Account, row: PositionRow) -> Row:
         "fees_paid_dollars": format_money(row.fees),
         "position_fee_cost_dollars": format_money(Money(row.fees if row.size else 0)),
         "volume_fp": format_size(row.volume),
-        "subaccount": 0,
+        "subaccount": account.subaccount,
     }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from trading.clock import SECOND, Clock
-from trading.sim.kalshi_data import parse_grid
+from trading.sim.kalshi_data import parse_grid, write_time
 from trading.sim.kalshi_markets import MarketTable, SimEvent, SimMarket
 from trading.sim.kalshi_money import Account
 from trading.sim.kalshi_orders import OrderDesk
@@ -18,6 +18,8 @@ from trading.units import ONE, Price, WallNs, format_price
 
 __all__ = ["Lifecycle"]
 
+_METADATA = frozenset({"floor_strike", "cap_strike", "strike_type", "custom_strike", "yes_sub_title"})
+_COMBO_EVENTS = ("created", "deactivated", "activated", "close_date_updated", "determined", "settled")
 _UNDECIDED = ("initialized", "active", "inactive", "closed", "disputed", "determined", "amended")
 
 
@@ -40,6 +42,7 @@ class Lifecycle:
         self._timers = timers
         self._announce = announce
         self._settled = 0
+        self._fee_changes = 0
         for market in table.markets.values():
             if market.closes is None or market.closes > clock.wall_ns():  # an old recording keeps the status it states
                 self._arm(market)
@@ -67,18 +70,20 @@ class Lifecycle:
         """List a new event with its markets and announce them."""
         event = self._table.add_event(raw)
         shard = int(raw.get("exchange_index", 0))
-        self._announce(
-            "event_lifecycle",
-            {
-                "event_ticker": event.ticker,
-                "exchange_index": shard,
-                "title": str(raw.get("title", "")),
-                "subtitle": str(raw.get("sub_title", "")),
-                "collateral_return_type": str(raw.get("collateral_return_type", "")),
-                "series_ticker": event.series,
-            },
-        )
+        if not event.combo:
+            self._announce(
+                "event_lifecycle",
+                {
+                    "event_ticker": event.ticker,
+                    "exchange_index": shard,
+                    "title": str(raw.get("title", "")),
+                    "subtitle": str(raw.get("sub_title", "")),
+                    "collateral_return_type": str(raw.get("collateral_return_type", "")),
+                    "series_ticker": event.series,
+                },
+            )
         for market in event.markets:
+            market.listed = self._clock.wall_ns()
             self._arm(market)
             self._say(market, "created", **self._created(market))
         return event
@@ -88,6 +93,7 @@ class Lifecycle:
         expected = parse_time(raw.get("expected_expiration_time"))
         texts = ("title", "yes_sub_title", "no_sub_title", "rules_primary", "rules_secondary")
         fields: dict[str, Any] = {
+            "exchange_index": market.shard,
             "open_ts": (market.opens or 0) // SECOND,
             "close_ts": (market.closes or 0) // SECOND,
             "price_level_structure": market.grid_label,
@@ -189,6 +195,38 @@ class Lifecycle:
             {"event_ticker": event_ticker, "fee_type_override": fee_type, "fee_multiplier_override": multiplier},
         )
 
+    def set_metadata(self, ticker: str, **fields: Any) -> None:
+        """Change strikes or the YES name of a market (floor_strike, cap_strike, strike_type, custom_strike, yes_sub_title)."""
+        strange = set(fields) - _METADATA
+        if strange:
+            raise ValueError(f"{ticker}: no metadata {', '.join(sorted(strange))}")
+        market = self._table.markets[ticker]
+        market.raw.update(fields)
+        market.updated = self._clock.wall_ns()
+        self._say(market, "metadata_updated", **fields)
+
+    def schedule_series_fees(self, series: str, fee_type: str, multiplier: float, at: WallNs) -> dict[str, Any]:
+        """A fee change of a whole series: listed at once, charged from its time on (kalshi.md 11)."""
+        self._fee_changes += 1
+        row = {
+            "id": str(self._fee_changes),
+            "series_ticker": series,
+            "fee_type": fee_type,
+            "fee_multiplier": multiplier,
+            "scheduled_ts": write_time(at),
+        }
+
+        def come() -> None:
+            self._table.series[series] = {
+                **self._table.series[series],
+                "fee_type": fee_type,
+                "fee_multiplier": multiplier,
+                "last_updated_ts": write_time(self._clock.wall_ns()),
+            }
+
+        self._timers.at_wall(at, come)
+        return row
+
     def pause_trading(self, paused: bool, shard: int | None = None) -> None:
         """Trading pause of one shard or all: place and amend refused, cancel allowed, orders stay unless they asked."""
         self._pause(self._desk.paused_trading, paused, shard)
@@ -213,6 +251,9 @@ class Lifecycle:
         return market
 
     def _say(self, market: SimMarket, event_type: str, **fields: Any) -> None:
-        if not market.combo:  # combos have a channel of their own (kalshi.md 9.3)
-            msg = {"event_type": event_type, "market_ticker": market.ticker, "exchange_index": market.shard, **fields}
-            self._announce("market_lifecycle_v2", msg)
+        if not market.combo:
+            self._announce("market_lifecycle_v2", {"event_type": event_type, "market_ticker": market.ticker, **fields})
+        elif event_type in _COMBO_EVENTS:  # combos have a channel of their own (kalshi.md 9.3)
+            fields.pop("price_ranges", None)
+            msg = {"event_type": event_type, "market_ticker": market.ticker, **fields}
+            self._announce("multivariate_market_lifecycle", msg)

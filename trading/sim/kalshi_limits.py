@@ -3,16 +3,17 @@
 A request that does not fit takes nothing and answers 429; there is no penalty and no Retry-After.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from trading.clock import Clock
 from trading.sim.bucket import Bucket
 from trading.sim.kalshi_data import ApiError, KalshiRules
 
-__all__ = ["DEFAULT_COST", "ENDPOINT_COSTS", "RateLimits"]
+__all__ = ["DEFAULT_COST", "ENDPOINT_COSTS", "TIERS", "RateLimits"]
 
 DEFAULT_COST = 10
 ENDPOINT_COSTS: tuple[tuple[str, str, int], ...] = (
+    ("POST", "/trade-api/v2/account/api_usage_level/upgrade", 30),
     ("DELETE", "/trade-api/v2/portfolio/events/orders", 2),
     ("DELETE", "/trade-api/v2/portfolio/events/orders/batched", 2),
     ("DELETE", "/trade-api/v2/portfolio/events/orders/{order_id}", 2),
@@ -21,14 +22,27 @@ ENDPOINT_COSTS: tuple[tuple[str, str, int], ...] = (
 """Method, path and tokens of the endpoints that do not cost DEFAULT_COST."""
 
 
+TIERS: Mapping[str, tuple[int, int]] = {
+    "basic": (200, 100),
+    "advanced": (300, 300),
+    "expert": (600, 600),
+    "premier": (1_000, 1_000),
+    "paragon": (2_000, 2_000),
+    "prime": (4_000, 4_000),
+    "prestige": (10_000, 8_000),
+}
+"""Tier -> (read, write) tokens a second, lowest first (kalshi.md 10). Above Basic both buckets hold two seconds."""
+
+
 class RateLimits:
-    """The buckets of every account."""
+    """The buckets of every member; subaccounts and keys share them. tiers: user id -> tier, rules.usage_tier where absent."""
 
     def __init__(self, clock: Clock, rules: KalshiRules, shards: Iterable[int]) -> None:
         self._clock = clock
         self._rules = rules
         self._shards = tuple(shard for shard in shards if shard)
         self._buckets: dict[tuple[str, str], Bucket] = {}
+        self.tiers: dict[str, str] = {}
 
     def read(self, user_id: str, cost: int = DEFAULT_COST) -> None:
         self._take(user_id, ("read",), cost)
@@ -51,7 +65,7 @@ class RateLimits:
         now = self._clock.mono_ns()
         buckets = []
         for name in names:
-            rate, capacity = self._terms(name)
+            rate, capacity = self._terms(user_id, name)
             bucket = self._buckets.setdefault((user_id, name), Bucket(rate, capacity, now))
             bucket.rate, bucket.capacity = rate, capacity  # the rules may have changed since it was made
             bucket.refill(now)
@@ -61,10 +75,30 @@ class RateLimits:
         for bucket in buckets:
             bucket.take(cost)
 
-    def _terms(self, name: str) -> tuple[int, int]:
-        rules = self._rules
+    def tier(self, user_id: str) -> str:
+        return self.tiers.get(user_id, self._rules.usage_tier)
+
+    def at_least(self, user_id: str, tier: str) -> bool:
+        order = list(TIERS)
+        return order.index(self.tier(user_id)) >= order.index(tier)
+
+    def read_terms(self, user_id: str) -> tuple[int, int]:
+        """(refill a second, capacity) of the read bucket."""
+        if self.tier(user_id) == "basic":
+            return self._rules.read_rate, self._rules.read_capacity
+        rate = TIERS[self.tier(user_id)][0]
+        return rate, 2 * rate
+
+    def write_terms(self, user_id: str) -> tuple[int, int]:
+        if self.tier(user_id) == "basic":
+            return self._rules.write_rate, self._rules.write_capacity
+        rate = TIERS[self.tier(user_id)][1]
+        return rate, 2 * rate
+
+    def _terms(self, user_id: str, name: str) -> tuple[int, int]:
         if name == "read":
-            return rules.read_rate, rules.read_capacity
+            return self.read_terms(user_id)
         if name == "balance":
-            return rules.balance_rate, rules.balance_rate
-        return rules.write_rate, rules.write_capacity
+            rate = self._rules.balance_rate if not self.at_least(user_id, "expert") else 5
+            return rate, rate
+        return self.write_terms(user_id)

@@ -38,6 +38,15 @@ FILTER_STATUS: Mapping[str, frozenset[str]] = {
 }
 """Filter word -> statuses of a market (kalshi.md 5.1)."""
 
+_REMOVED = frozenset(
+    {
+        *("yes_bid", "yes_ask", "no_bid", "no_ask", "last_price", "previous_yes_bid", "previous_yes_ask", "previous_price"),
+        *("volume", "volume_24h", "open_interest", "notional_value", "liquidity", "liquidity_dollars", "tick_size"),
+        *("response_price_units", "fractional_trading_enabled", "settlement_value", "category", "risk_limit_cents"),
+    }
+)
+"""Fields of older recordings that today's venue no longer sends (kalshi.md 5.1)."""
+
 _COEFFICIENTS = {
     "quadratic": ("0.07", "0"),
     "quadratic_with_maker_fees": ("0.07", "0.0175"),
@@ -80,7 +89,7 @@ class SimMarket:
     """One market: its book, grid and life. clock counts the changes of its book (kalshi.md 9.4)."""
 
     def __init__(self, event: SimEvent, raw: Mapping[str, Any], listener: Callable[[str, LevelChange], None]) -> None:
-        self.raw = raw
+        self.raw = {key: value for key, value in raw.items() if key not in _REMOVED}
         self.event = event
         self.ticker = str(raw["ticker"])
         self.id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"kalshi:{self.ticker}"))
@@ -108,6 +117,8 @@ class SimMarket:
         self.determined: WallNs | None = None
         self.settled = parse_time(raw.get("settlement_ts"))
         self.updated: WallNs | None = None
+        self.listed: WallNs | None = None
+        """When it was announced, for one created while the venue runs."""
 
     def on_grid(self, price: Price) -> bool:
         """Whether an order may carry the price; 0 and 1 never (kalshi.md 6)."""
@@ -163,6 +174,9 @@ class SimMarket:
             open_interest_fp=format_size(self.interest),
             result=self.result,
         )
+        body.setdefault("settlement_bounds_type", "default")
+        body.setdefault("notional_value_dollars", "1.0000")
+        body.setdefault("exchange_index", self.shard)
         body.setdefault("previous_yes_bid_dollars", "0.0000")
         body.setdefault("previous_yes_ask_dollars", "1.0000")
         body.setdefault("previous_price_dollars", "0.0000")

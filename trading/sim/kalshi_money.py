@@ -15,7 +15,11 @@ from trading.sim.exchange import Order, Side
 from trading.sim.kalshi_data import KalshiAccount, KalshiAccountView
 from trading.units import ONE, Money, Price, Size, WallNs, complement, cost_of, format_money, format_size
 
-__all__ = ["Account", "FillRow", "OrderRecord", "PositionRow", "SettlementRow", "unit_cost"]
+__all__ = ["Account", "FillRow", "OrderRecord", "PositionRow", "SettlementRow", "owner_name", "unit_cost"]
+
+
+def owner_name(user_id: str, subaccount: int) -> str:
+    return f"{user_id}/{subaccount}" if subaccount else user_id
 
 
 def unit_cost(side: Side, price: Price) -> Price:
@@ -41,7 +45,8 @@ class OrderRecord:
     updated: WallNs
     expires: WallNs | None = None
     cancel_on_pause: bool = False
-    group: str | None = None
+    group: str = ""
+    subaccount: int = 0
     status: str = "resting"
     reason: str | None = None
     filled: Size = Size(0)
@@ -116,9 +121,10 @@ class SettlementRow:
 
 @dataclass(slots=True, eq=False)
 class Account:
-    """The venue's record of one member."""
+    """The venue's record of one member's primary account or one of its numbered subaccounts (kalshi.md 7.6)."""
 
     member: KalshiAccount
+    subaccount: int = 0
     cash: dict[int, Money] = field(default_factory=dict)
     positions: dict[str, PositionRow] = field(default_factory=dict)
     open: dict[str, OrderRecord] = field(default_factory=dict)
@@ -128,11 +134,19 @@ class Account:
     fills: list[FillRow] = field(default_factory=list)
     settlements: list[SettlementRow] = field(default_factory=list)
     used_ids: set[str] = field(default_factory=set)
-    """Client order ids, those of killed fill-or-kill orders included (kalshi.md 7.4)."""
+    """Client order ids, those of killed fill-or-kill orders included (kalshi.md 7.4); a member's accounts share one set."""
     balance_changed: WallNs = WallNs(0)
+    linger_until: WallNs = WallNs(0)
+    """Orders placed before this may still fall to a cancel-all (kalshi.md 7.3)."""
 
     def __post_init__(self) -> None:
-        self.cash.update(self.member.balances)
+        if self.subaccount == 0:
+            self.cash.update(self.member.balances)
+
+    @property
+    def owner(self) -> str:
+        """The name under which the account's orders stand in a book."""
+        return owner_name(self.member.user_id, self.subaccount)
 
     def position(self, ticker: str) -> Size:
         row = self.positions.get(ticker)
@@ -143,10 +157,10 @@ class Account:
         size = self.position(ticker)
         return Size(max(0, -size if side == "bid" else size))
 
-    def reserved(
+    def commitments(
         self, shard: int, *, extra: Iterable[tuple[OrderRecord, Size]] = (), without: OrderRecord | None = None
-    ) -> Money:
-        """Cash that resting orders of a shard hold, with extra orders (and sizes) added that are about to be placed.
+    ) -> dict[tuple[str, Side], Money]:
+        """Cash that resting orders of a shard hold by market and side, with extra orders (and sizes) about to be placed.
 
         In each market and side the best-priced orders close the position first; the rest opens at its limit plus worst fee.
         """
@@ -156,10 +170,11 @@ class Account:
                 groups.setdefault((record.ticker, record.order.side), []).append((record, record.order.remaining, True))
         for record, size in extra:
             groups.setdefault((record.ticker, record.order.side), []).append((record, size, False))
-        total = 0
+        held: dict[tuple[str, Side], Money] = {}
         for (ticker, side), rows in groups.items():
             closable = self.closable(ticker, side)
             rows.sort(key=lambda row: row[0].order.price, reverse=side == "bid")
+            total = 0
             for record, size, maker in rows:
                 closing = min(size, closable)
                 closable = Size(closable - closing)
@@ -167,7 +182,14 @@ class Account:
                 if opening > 0:
                     total += cost_of(unit_cost(side, record.order.price), opening)
                     total += fee_of_fill(record.terms, record.order.price, opening, maker=maker)
-        return Money(total)
+            held[ticker, side] = Money(total)
+        return held
+
+    def reserved(
+        self, shard: int, *, extra: Iterable[tuple[OrderRecord, Size]] = (), without: OrderRecord | None = None
+    ) -> Money:
+        """The sum of commitments()."""
+        return Money(sum(self.commitments(shard, extra=extra, without=without).values()))
 
     def free(self, shard: int) -> Money:
         return Money(self.cash.get(shard, 0) - self.reserved(shard))

@@ -12,12 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from trading.clock import MS, Clock
+from trading.clock import MS, SECOND, Clock
 from trading.fees import KalshiOrderFees
 from trading.sim.core import Arrival
 from trading.sim.exchange import Fill, Order, Side
+from trading.sim.kalshi_customers import Customers
 from trading.sim.kalshi_data import ApiError, KalshiRules, write_average
+from trading.sim.kalshi_groups import OrderGroups
 from trading.sim.kalshi_markets import MarketTable, SimMarket
+from trading.sim.kalshi_members import Members
 from trading.sim.kalshi_money import Account, FillRow, OrderRecord, PositionRow
 from trading.sim.kalshi_ticket import (
     Ticket,
@@ -34,6 +37,7 @@ from trading.units import Money, Price, Size, WallNs, format_size
 
 __all__ = ["DeskEvents", "OrderDesk"]
 
+_MOST_CANCELLED = 10_000  # orders of one cancel-all (kalshi.md 7.3)
 _ATTESTED = frozenset({"Sports", "Elections", "Entertainment"})  # categories that need a location attestation (kalshi.md 2)
 
 
@@ -44,6 +48,7 @@ class DeskEvents(Protocol):
     def on_fill(self, account: Account, fill: FillRow) -> None: ...
     def on_order(self, account: Account, record: OrderRecord) -> None: ...
     def on_position(self, account: Account, row: PositionRow) -> None: ...
+    def on_group(self, account: Account, msg: dict[str, Any]) -> None: ...
 
 
 class OrderDesk:
@@ -54,7 +59,7 @@ class OrderDesk:
         clock: Clock,
         rng: random.Random,
         table: MarketTable,
-        accounts: Mapping[str, Account],
+        members: Members,
         timers: Timers,
         rules: KalshiRules,
         events: DeskEvents,
@@ -62,15 +67,17 @@ class OrderDesk:
         self._clock = clock
         self._rng = rng
         self._table = table
-        self._accounts = accounts
+        self._members = members
+        self._accounts = members.accounts
         self._timers = timers
         self._rules = rules
         self._events = events
         self._numbers = 0
-        self._customer_market: dict[str, str] = {}
         self.arrival: Arrival | None = None
         self.paused_trading: set[int] = set()
         self.paused_exchange: set[int] = set()
+        self.customers = Customers(clock, table, lambda market, order, fills: self._book_trades(market, order, None, fills))
+        self.groups = OrderGroups(clock, rng, lambda account, record: self._take_off(account, record, None), events.on_group)
 
     # ── an account's orders ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -86,6 +93,8 @@ class OrderDesk:
             raise ApiError(400, "invalid_price", details=f"price {body.get('price')} is off the grid of {market.ticker}")
         if ticket.client_order_id and ticket.client_order_id in account.used_ids:
             raise ApiError(409, "order_already_exists", details=ticket.client_order_id)
+        if ticket.group:
+            self.groups.admit(account, ticket.group, market.shard)
         record = self._new_record(account, ticket, market, now)
         self._check_cash(account, record, ticket.count)
         if ticket.client_order_id:
@@ -101,7 +110,7 @@ class OrderDesk:
             most = min(ticket.count, account.closable(market.ticker, ticket.side)) if ticket.reduce_only else None
             self._enter(account, market, record, most=None if most is None else Size(most))
         self._events.on_order(account, record)
-        self._check_margin(account, record.shard)
+        self._finish(account, record)
         answer: dict[str, Any] = {"order_id": record.order.id, "client_order_id": record.client_order_id}
         answer.update(self._fill_report(record, record.filled, record.taker_cost, record.taker_fees))
         answer["ts_ms"] = now // MS
@@ -155,7 +164,7 @@ class OrderDesk:
             else:
                 self._enter(account, market, record)
         self._events.on_order(account, record)
-        self._check_margin(account, record.shard)
+        self._finish(account, record)
         answer: dict[str, Any] = {"order_id": order_id, "client_order_id": record.client_order_id}
         if resized or record.filled != filled:
             got = Size(record.filled - filled)
@@ -192,12 +201,33 @@ class OrderDesk:
         answer = {"order_id": order_id, "client_order_id": record.client_order_id}
         return answer | {"reduced_by": format_size(gone), "ts_ms": self._clock.wall_ns() // MS}
 
-    def cancel_all(self, account: Account) -> int:
-        """Every resting order on every shard that is not in an exchange pause; returns how many."""
-        gone = [record for record in account.open.values() if record.shard not in self.paused_exchange]
-        for record in gone:
+    def cancel_all(self, accounts: Sequence[Account]) -> None:
+        """Up to 10,000 resting orders on every shard that is not in an exchange pause; it lingers for a minute."""
+        gone = [(account, record) for account in accounts for record in account.open.values()]
+        gone = [(account, record) for account, record in gone if record.shard not in self.paused_exchange]
+        for account, record in gone[:_MOST_CANCELLED]:
             self._take_off(account, record, None)
-        return len(gone)
+        for account in accounts:
+            account.linger_until = WallNs(self._clock.wall_ns() + 60 * SECOND)
+
+    def _linger(self, account: Account, record: OrderRecord) -> None:
+        """An order placed in the minute after a cancel-all may fall to it a moment later (kalshi.md 7.3)."""
+        if self._clock.wall_ns() >= account.linger_until or self._rng.random() >= self._rules.cancel_all_lingers:
+            return
+
+        def fall() -> None:
+            if record.order.id in account.open:
+                self._take_off(account, record, None)
+
+        self._timers.after(self._rng.randint(50, 2_000) * MS, fall)
+
+    def check_margin(self, account: Account, shard: int) -> None:
+        """A resting order that the shard can no longer pay for dies, newest first (MarginCancel)."""
+        while account.free(shard) < 0:
+            held = [record for record in account.open.values() if record.shard == shard]
+            if not held:
+                return
+            self._take_off(account, max(held, key=lambda record: record.number), "MarginCancel")
 
     def sweep(self, reason: str, wanted: Callable[[OrderRecord], bool]) -> None:
         """The venue takes off the accounts' resting orders that are wanted (close, pause, reactivation)."""
@@ -208,50 +238,7 @@ class OrderDesk:
     def clear_book(self, market: SimMarket, reason: str) -> None:
         """Take everything off a market's book, the accounts' orders with a reason."""
         self.sweep(reason, lambda record: record.ticker == market.ticker)
-        for order in market.book.clear():
-            self._customer_market.pop(order.id, None)
-
-    # ── other customers: no money, no rules ──────────────────────────────────────────────────────────────────────────
-
-    def customer_rest(self, ticker: str, side: Side, price: Price, size: Size, owner: str) -> str:
-        """Rest an order; what crosses trades first. Returns "" when the market is not active and nothing can rest."""
-        market = self._table.markets[ticker]
-        order = self._customer_order(side, price, size, owner)
-        if market.status != "active":
-            return ""
-        self._match_customer(market, order)
-        order.owner = owner
-        if order.remaining > 0:
-            market.book.rest(order)
-            self._customer_market[order.id] = ticker
-        return order.id
-
-    def customer_cancel(self, order_id: str) -> None:
-        ticker = self._customer_market.pop(order_id, None)
-        if ticker is not None:
-            self._table.books[ticker].cancel(order_id)
-
-    def customer_take(self, ticker: str, side: Side, limit: Price, size: Size, owner: str) -> Size:
-        """Take up to limit; returns what was filled."""
-        market = self._table.markets[ticker]
-        if market.status != "active":
-            return Size(0)
-        order = self._customer_order(side, limit, size, owner)
-        self._match_customer(market, order)
-        return Size(size - order.remaining)
-
-    def _customer_order(self, side: Side, price: Price, size: Size, owner: str) -> Order:
-        self._numbers += 1
-        order_id = f"customer-{self._numbers}"
-        # "flow" is many people: the arriving one is told apart from those who rest under the same name
-        return Order(order_id, f"{owner}/{order_id}", side, price, size, size, self._clock.wall_ns())
-
-    def _match_customer(self, market: SimMarket, order: Order) -> None:
-        self._book_trades(market, order, None, market.book.match(order))
-
-    def _customer_gone(self, maker: Order) -> None:
-        if maker.remaining <= 0:
-            self._customer_market.pop(maker.id, None)
+        self.customers.forget(market.book.clear())
 
     # ── how an order meets the book ──────────────────────────────────────────────────────────────────────────────────
 
@@ -284,17 +271,20 @@ class OrderDesk:
             market.book.rest(order)
             account.open[order.id] = record
             self._arm_expiry(account, record)
+            self._linger(account, record)
 
     def _book_trades(
         self, market: SimMarket, taker: Order, taker_side: tuple[Account, OrderRecord] | None, fills: Sequence[Fill]
     ) -> None:
         """Book every match of one arriving order, then see whether the makers can still pay for what they rest."""
         for fill in fills:
-            self._customer_gone(fill.maker)
+            self.customers.note_fill(fill.maker)
             self._trade(market, taker, taker_side, fill.maker, fill.price, fill.size)
+        if taker_side is None:  # an account's own arrival is finished by its desk operation
+            self.groups.settle()
         for owner in {fill.maker.owner: None for fill in fills}:
             if owner in self._accounts:
-                self._check_margin(self._accounts[owner], market.shard)
+                self.check_margin(self._accounts[owner], market.shard)
 
     def _trade(
         self,
@@ -328,6 +318,7 @@ class OrderDesk:
         self._numbers += 1
         fill = FillRow(self._numbers, trade_id, record, price, size, taker, fee, at, row.size)
         account.fills.append(fill)
+        self.groups.note(account, record, size)
         self._events.on_fill(account, fill)
         self._events.on_position(account, row)
 
@@ -344,13 +335,10 @@ class OrderDesk:
                 return True
         return False
 
-    def _check_margin(self, account: Account, shard: int) -> None:
-        """A resting order that the shard can no longer pay for dies, newest first (MarginCancel)."""
-        while account.free(shard) < 0:
-            held = [record for record in account.open.values() if record.shard == shard]
-            if not held:
-                return
-            self._take_off(account, max(held, key=lambda record: record.number), "MarginCancel")
+    def _finish(self, account: Account, record: OrderRecord) -> None:
+        """What an order that was placed or amended brings about after its own answer is known."""
+        self.groups.settle()
+        self.check_margin(account, record.shard)
 
     def _check_cash(self, account: Account, record: OrderRecord, size: Size, *, without: OrderRecord | None = None) -> None:
         needed = account.reserved(record.shard, extra=((record, size),), without=without)
@@ -383,7 +371,7 @@ class OrderDesk:
         if market.status != "active":
             raise ApiError(400, "MARKET_INACTIVE", "market is inactive", market.ticker)
         if self._table.category(market) in _ATTESTED:
-            until = account.member.attested_until
+            until = self._members.attested_until[account.member.user_id]
             if until is None or until * 1_000 * MS <= self._clock.wall_ns():
                 raise ApiError(403, "region_attestation_expired")
 
@@ -417,9 +405,12 @@ class OrderDesk:
     def _new_record(self, account: Account, ticket: Ticket, market: SimMarket, now: WallNs) -> OrderRecord:
         self._numbers += 1
         terms = self._table.fee_terms(market)
-        data: dict[str, object] = {"client_order_id": ticket.client_order_id, "post_only": ticket.post_only}
-        owner = account.member.user_id
-        order = Order(self._uuid(), owner, ticket.side, ticket.price, ticket.count, ticket.count, now, data)
+        data: dict[str, object] = {
+            "client_order_id": ticket.client_order_id,
+            "post_only": ticket.post_only,
+            "subaccount": account.subaccount,
+        }
+        order = Order(self._uuid(), account.owner, ticket.side, ticket.price, ticket.count, ticket.count, now, data)
         return OrderRecord(
             number=self._numbers,
             order=order,
@@ -435,6 +426,8 @@ class OrderDesk:
             updated=now,
             expires=ticket.expires,
             cancel_on_pause=ticket.cancel_on_pause,
+            group=ticket.group,
+            subaccount=account.subaccount,
         )
 
     def _arm_expiry(self, account: Account, record: OrderRecord) -> None:

@@ -6,11 +6,11 @@ Each write keeps the row it produced and the moment from which it may be seen; a
 
 import random
 from collections import deque
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from trading.clock import SECOND, Clock
-from trading.sim.kalshi_data import KalshiRules, write_time
+from trading.sim.kalshi_data import ApiError, KalshiRules, write_time
 from trading.sim.kalshi_markets import MarketTable, SimMarket
 from trading.sim.kalshi_money import Account, FillRow, OrderRecord, PositionRow, SettlementRow
 from trading.sim.kalshi_query import Query
@@ -45,9 +45,11 @@ def order_json(account: Account, record: OrderRecord) -> Row:
         "last_update_time": write_time(record.updated),
         "self_trade_prevention_type": record.stp,
         "cancel_order_on_pause": record.cancel_on_pause,
-        "subaccount_number": 0,
+        "subaccount_number": record.subaccount,
         "exchange_index": record.shard,
     }
+    if record.group:
+        row["order_group_id"] = record.group
     if record.expires is not None:
         row["expiration_time"] = write_time(record.expires)
     return row
@@ -69,13 +71,20 @@ def _fill_json(fill: FillRow) -> Row:
         "fee_cost": format_money(fill.fee),
         "created_time": write_time(fill.at),
         "ts": fill.at // SECOND,
-        "subaccount_number": 0,
+        "subaccount_number": record.subaccount,
         "exchange_index": record.shard,
     }
 
 
 def _cents_floor(money: Money) -> int:
     return money // 10_000
+
+
+class _Seen(NamedTuple):
+    """An order with the rows its writes produced and the moment from which each may be read."""
+
+    record: OrderRecord
+    versions: deque[tuple[int, Row]]
 
 
 class Portfolio:
@@ -86,14 +95,14 @@ class Portfolio:
         self._rng = rng
         self._table = table
         self._rules = rules
-        self._orders: dict[str, dict[str, deque[tuple[int, Row]]]] = {}
+        self._orders: dict[str, dict[str, _Seen]] = {}
         self._fills: dict[str, list[tuple[int, FillRow]]] = {}
         self._pending: deque[tuple[int, int]] = deque()
         self._floor = 0
 
     def note_order(self, account: Account, record: OrderRecord) -> None:
-        versions = self._orders.setdefault(account.member.user_id, {}).setdefault(record.order.id, deque())
-        versions.append((self._visible_at(), order_json(account, record)))
+        known = self._orders.setdefault(account.member.user_id, {}).setdefault(record.order.id, _Seen(record, deque()))
+        known.versions.append((self._visible_at(), order_json(account, record)))
 
     def note_fill(self, account: Account, fill: FillRow) -> None:
         self._fills.setdefault(account.member.user_id, []).append((self._visible_at(), fill))
@@ -119,47 +128,56 @@ class Portfolio:
             versions.popleft()
         return versions[0][1] if versions and versions[0][0] <= now else None
 
-    def order(self, account: Account, order_id: str) -> Row | None:
-        versions = self._orders.get(account.member.user_id, {}).get(order_id)
-        return self._seen(versions) if versions else None
+    def order(self, accounts: Sequence[Account], order_id: str) -> Row | None:
+        known = self._orders.get(accounts[0].member.user_id, {}).get(order_id)
+        if known is None or known.record.subaccount not in {account.subaccount for account in accounts}:
+            return None
+        return self._seen(known.versions)
 
-    def orders(self, account: Account, query: Query) -> Row:
+    def orders(self, accounts: Sequence[Account], query: Query, *, before: int | None = None) -> Row:
+        """GET /portfolio/orders; before keeps only orders that ended before that wall time (the historical list)."""
         tickers, events = set(query.many("ticker")), set(query.many("event_ticker"))
         status, index = query.word("status", ("resting", "canceled", "executed")), query.number("exchange_index")
         since, until = query.number("min_ts"), query.number("max_ts")
+        numbers = {account.subaccount for account in accounts}
 
         def wanted() -> Iterator[tuple[int, Row]]:
-            for order_id, versions in reversed(self._orders.get(account.member.user_id, {}).items()):
-                record = account.orders[order_id]
+            for record, versions in reversed(self._orders.get(accounts[0].member.user_id, {}).values()):
                 row = self._seen(versions)
                 if (
                     row is not None
+                    and record.subaccount in numbers
                     and (not tickers or record.ticker in tickers)
                     and (not events or self._table.markets[record.ticker].event.ticker in events)
                     and (not status or row["status"] == status)
                     and (index is None or record.shard == index)
                     and (since is None or record.created >= since * SECOND)
                     and (until is None or record.created <= until * SECOND)
+                    and (before is None or (row["status"] != "resting" and record.updated < before))
                 ):
                     yield record.number, row
 
         page, cursor = query.page(wanted(), query.limit(default=100, most=1000), newest_first=True)
         return {"orders": page, "cursor": cursor}
 
-    def fills(self, account: Account, query: Query) -> Row:
+    def fills(self, accounts: Sequence[Account], query: Query, *, before: int | None = None) -> Row:
+        """GET /portfolio/fills; before keeps only fills before that wall time."""
         tickers, order_id, index = set(query.many("ticker")), query.text("order_id"), query.number("exchange_index")
         since, until = query.number("min_ts"), query.number("max_ts")
+        numbers = {account.subaccount for account in accounts}
         now = self._clock.mono_ns()
 
         def wanted() -> Iterator[tuple[int, Row]]:
-            for visible, fill in reversed(self._fills.get(account.member.user_id, [])):
+            for visible, fill in reversed(self._fills.get(accounts[0].member.user_id, [])):
                 if (
                     visible <= now
+                    and fill.record.subaccount in numbers
                     and (not tickers or fill.record.ticker in tickers)
                     and (not order_id or fill.record.order.id == order_id)
                     and (index is None or fill.record.shard == index)
                     and (since is None or fill.at >= since * SECOND)
                     and (until is None or fill.at <= until * SECOND)
+                    and (before is None or fill.at < before)
                 ):
                     yield fill.number, _fill_json(fill)
 
@@ -189,10 +207,14 @@ class Portfolio:
             return row.basis
         return cost_of(last if row.size > 0 else complement(last), Size(abs(row.size)), up=False)
 
-    def positions(self, account: Account, query: Query) -> Row:
+    def positions(self, account: Account, query: Query, *, before: int | None = None) -> Row:
+        """GET /portfolio/positions; before keeps only settled ones last touched before that wall time."""
         tickers, event = set(query.many("ticker")), query.text("event_ticker")
         counts = set(query.many("count_filter"))
+        if counts - {"position", "total_traded"}:
+            raise ApiError(400, "invalid_parameters", details="count_filter: must be position or total_traded")
         state = query.word("settlement_status", ("unsettled", "settled", "all")) or "unsettled"
+        state = state if before is None else "settled"
         index = query.number("exchange_index")
 
         def wanted() -> Iterator[tuple[int, PositionRow]]:
@@ -206,15 +228,13 @@ class Portfolio:
                     and (index is None or row.shard == index)
                     and ("position" not in counts or row.size)
                     and ("total_traded" not in counts or row.traded)
+                    and (before is None or row.updated < before)
                 ):
                     yield number, row
 
         page, cursor = query.page(wanted(), query.limit(default=100, most=1000))
-        return {
-            "market_positions": [_position_json(row) for row in page],
-            "event_positions": self._event_positions(page),
-            "cursor": cursor,
-        }
+        answer: Row = {"market_positions": [_position_json(row) for row in page], "cursor": cursor}
+        return answer | {"event_positions": self._event_positions(page)}
 
     def _event_positions(self, rows: list[PositionRow]) -> list[Row]:
         totals: dict[str, list[int]] = {}
@@ -234,12 +254,14 @@ class Portfolio:
             for event, (traded, volume, basis, realized, fees) in totals.items()
         ]
 
-    def settlements(self, account: Account, query: Query) -> Row:
+    def settlements(self, accounts: Sequence[Account], query: Query) -> Row:
         ticker, event = query.text("ticker"), query.text("event_ticker")
         since, until = query.number("min_ts"), query.number("max_ts")
+        rows = [row for account in accounts for row in account.settlements]
+        rows.sort(key=lambda row: row.number, reverse=True)
 
         def wanted() -> Iterator[tuple[int, Row]]:
-            for row in reversed(account.settlements):
+            for row in rows:
                 market = self._table.markets[row.ticker]
                 if (
                     (not ticker or row.ticker == ticker)

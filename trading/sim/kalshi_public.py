@@ -1,18 +1,15 @@
-"""The simulated Kalshi's market data over REST: exchange, series, events, markets, books, tape, milestones (kalshi.md 4, 5, 6).
+"""The simulated Kalshi's market data over REST: series, events, markets, books, tape, fee changes (kalshi.md 5, 6, 11).
 
 Everything here needs no key. Lists keep the catalogue's order; filters and their forbidden combinations are the venue's.
 """
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from trading.clock import SECOND, Clock
 from trading.sim.exchange import Side
-from trading.sim.kalshi_data import ApiError, write_time
-from trading.sim.kalshi_limits import DEFAULT_COST, ENDPOINT_COSTS
+from trading.sim.kalshi_data import ApiError, KalshiRules, write_time
 from trading.sim.kalshi_markets import FILTER_STATUS, MarketTable, SimEvent, SimMarket
 from trading.sim.kalshi_query import Query
 from trading.sim.timers import parse_time
@@ -22,8 +19,6 @@ __all__ = ["PublicData"]
 
 Row = dict[str, Any]
 
-_EASTERN = ZoneInfo("America/New_York")
-_SHARDS = {0: "Default", 1: "Combos", 2: "Crypto", 3: "Tennis, Baseball, Basketball"}
 _EVENT_STATUS = ("unopened", "open", "closed", "settled")
 _TIME_FILTERS: Mapping[str, tuple[str, ...]] = {
     "created": ("unopened", "open", ""),
@@ -35,17 +30,18 @@ _TIME_FILTERS: Mapping[str, tuple[str, ...]] = {
 
 
 class PublicData:
-    """Answers public reads. paused_trading and paused_exchange are the desk's own sets of shards."""
+    """Answers public reads."""
 
-    def __init__(self, clock: Clock, table: MarketTable, paused_trading: set[int], paused_exchange: set[int]) -> None:
+    def __init__(self, clock: Clock, table: MarketTable, rules: KalshiRules) -> None:
         self._clock = clock
         self._table = table
-        self._paused_trading = paused_trading
-        self._paused_exchange = paused_exchange
-        self._tape: deque[tuple[int, str, Row]] = deque(maxlen=10_000)
+        self._rules = rules
+        self._tape: deque[tuple[int, str, WallNs, Row]] = deque(maxlen=10_000)
         self._trades = 0
         self.fee_changes: list[Row] = []
         """Scheduled series fee changes, as GET /series/fee_changes lists them."""
+        self.event_fee_changes: list[Row] = []
+        """Fee overrides of events, as GET /events/fee_changes lists them; those of the run are appended."""
 
     def note_trade(self, market: SimMarket, trade_id: str, taker: Side, price: Price, size: Size, at: WallNs) -> None:
         self._trades += 1
@@ -62,50 +58,29 @@ class PublicData:
             "created_time": write_time(at),
             "is_block_trade": False,
         }
-        self._tape.append((self._trades, market.ticker, row))
+        self._tape.append((self._trades, market.ticker, at, row))
 
-    # ── exchange ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def status(self) -> Row:
-        shards = [self._shard_status(shard) for shard in self._table.shards]
-        top = {key: value for key, value in shards[0].items() if key not in ("exchange_index", "description")}
-        return {**top, "exchange_index_statuses": shards}
-
-    def _shard_status(self, shard: int) -> Row:
-        active = shard not in self._paused_exchange
-        return {
-            "exchange_index": shard,
-            "description": _SHARDS.get(shard, f"Shard {shard}"),
-            "exchange_active": active,
-            "trading_active": active and shard not in self._paused_trading,
-            "intra_exchange_transfers_active": active,
-        }
-
-    def schedule(self) -> Row:
-        """Round the clock but for Thursday 03:00 to 05:00 Eastern, with the next such window."""
-        now = datetime.fromtimestamp(self._clock.wall_ns() // SECOND, UTC).astimezone(_EASTERN)
-        start = (now + timedelta(days=(3 - now.weekday()) % 7)).replace(hour=3, minute=0, second=0, microsecond=0)
-        if start + timedelta(hours=2) <= now:
-            start += timedelta(days=7)
-        whole = [{"open_time": "00:00", "close_time": "00:00"}]
-        thursday = [{"open_time": "00:00", "close_time": "03:00"}, {"open_time": "05:00", "close_time": "00:00"}]
-        days = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-        week: Row = {day: thursday if day == "thursday" else whole for day in days}
-        week.update(start_time="2026-01-01T05:00:00Z", end_time="2030-01-01T05:00:00Z")
-        window = {"start_datetime": _utc(start), "end_datetime": _utc(start + timedelta(hours=2))}
-        return {"schedule": {"standard_hours": [week], "maintenance_windows": [window]}}
-
-    def endpoint_costs(self) -> Row:
-        rows = [{"method": method, "path": path, "cost": cost} for method, path, cost in ENDPOINT_COSTS]
-        return {"default_cost": DEFAULT_COST, "endpoint_costs": rows}
+    def note_event_fees(self, event: str, fee_type: str | None, multiplier: float | None) -> None:
+        """Remember an override for GET /events/fee_changes; None and None clear it."""
+        self.event_fee_changes.append(
+            {
+                "id": str(len(self.event_fee_changes) + 1),
+                "event_ticker": event,
+                "series_ticker": self._table.events[event].series,
+                "fee_type_override": fee_type,
+                "fee_multiplier_override": multiplier,
+                "scheduled_ts": write_time(self._clock.wall_ns()),
+            }
+        )
 
     # ── catalogue ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def series_list(self, query: Query) -> Row:
         category, tags = query.text("category"), set(query.many("tags"))
         since = query.number("min_updated_ts")
+        volume = query.flag("include_volume")
         found = [
-            row
+            self._series_json(row, volume)
             for row in self._table.series.values()
             if (not category or category in (row.get("categories") or [row.get("category")]))
             and (not tags or tags & set(row.get("tags") or ()))
@@ -113,11 +88,18 @@ class PublicData:
         ]
         return {"series": found}
 
-    def series_one(self, ticker: str) -> Row:
+    def series_one(self, ticker: str, query: Query) -> Row:
         series = self._table.series.get(ticker)
         if series is None:
             raise ApiError(404, "series_not_found", details=ticker)
-        return {"series": series}
+        return {"series": self._series_json(series, query.flag("include_volume"))}
+
+    def _series_json(self, row: Mapping[str, Any], volume: bool) -> Row:
+        body = {key: value for key, value in row.items() if key != "volume_fp"}
+        if volume:
+            events = (event for event in self._table.events.values() if event.series == row["ticker"])
+            body["volume_fp"] = format_size(Size(sum(market.volume for event in events for market in event.markets)))
+        return body
 
     def fee_change_list(self, query: Query) -> Row:
         ticker, old = query.text("series_ticker"), query.flag("show_historical")
@@ -128,6 +110,32 @@ class PublicData:
             if (not ticker or row["series_ticker"] == ticker) and (old or (parse_time(row["scheduled_ts"]) or 0) > now)
         ]
         return {"series_fee_change_arr": found}
+
+    def event_fee_change_list(self, query: Query) -> Row:
+        ticker = query.text("event_ticker")
+        rows = ((n, row) for n, row in enumerate(self.event_fee_changes) if not ticker or row["event_ticker"] == ticker)
+        page, cursor = query.page(rows, query.limit(default=100, most=1000))
+        return {"event_fee_changes": page, "cursor": cursor}
+
+    def combos(self, query: Query) -> Row:
+        """GET /events/multivariate: the events that GET /events leaves out."""
+        series, collection, tickers = query.text("series_ticker"), query.text("collection_ticker"), set(query.many("tickers"))
+        if series and collection:
+            raise ApiError(400, "invalid_parameters", details="collection_ticker: not with series_ticker")
+
+        def wanted() -> Iterator[tuple[int, SimEvent]]:
+            for number, event in enumerate(self._table.events.values()):
+                if (
+                    event.combo
+                    and (not series or event.series == series)
+                    and (not tickers or event.ticker in tickers)
+                    and (not collection or any(row.raw.get("mve_collection_ticker") == collection for row in event.markets))
+                ):
+                    yield number, event
+
+        page, cursor = query.page(wanted(), query.limit(default=100, most=200))
+        nested = query.flag("with_nested_markets")
+        return {"events": [_event_json(event, nested) for event in page], "cursor": cursor}
 
     def events(self, query: Query) -> Row:
         statuses = FILTER_STATUS.get(query.word("status", _EVENT_STATUS))
@@ -194,7 +202,11 @@ class PublicData:
         return {"markets": [market.to_json() for market in page], "cursor": cursor}
 
     def market_one(self, ticker: str) -> Row:
-        return {"market": self._market(ticker).to_json()}
+        """One market; a new one is not found for a moment after it was announced (kalshi.md 5.2)."""
+        market = self._market(ticker)
+        if market.listed is not None and self._clock.wall_ns() < market.listed + self._rules.new_market_ns:
+            raise ApiError(404, "market_not_found", "market not found", ticker)
+        return {"market": market.to_json()}
 
     def orderbook(self, ticker: str, query: Query) -> Row:
         depth = query.number("depth") or 0
@@ -209,33 +221,21 @@ class PublicData:
         found = [market for ticker in tickers if (market := self._table.markets.get(ticker)) is not None]
         return {"orderbooks": [{"ticker": market.ticker, "orderbook_fp": market.orderbook_json()} for market in found]}
 
-    def trades(self, query: Query) -> Row:
-        ticker = query.text("ticker")
-        rows = ((number, row) for number, name, row in reversed(self._tape) if not ticker or name == ticker)
+    def trades(self, query: Query, *, before: int | None = None) -> Row:
+        """The tape, newest first; before keeps only prints before that wall time."""
+        ticker, since, until = query.text("ticker"), query.number("min_ts"), query.number("max_ts")
+        blocks = query.word("is_block_trade", ("true", "false"))  # there are no block trades here
+        rows = (
+            (number, row)
+            for number, name, at, row in reversed(self._tape)
+            if (not ticker or name == ticker)
+            and (since is None or at >= since * SECOND)
+            and (until is None or at <= until * SECOND)
+            and (before is None or at < before)
+            and blocks != "true"
+        )
         page, cursor = query.page(rows, query.limit(default=100, most=1000, least=0), newest_first=True)
         return {"trades": page, "cursor": cursor}
-
-    def milestones(self, query: Query) -> Row:
-        if not query.text("limit"):
-            raise ApiError(400, "invalid_parameters", details="limit: is required")
-        since, kind = parse_time(query.text("minimum_start_date")), query.text("type")
-        category, competition = query.text("category"), query.text("competition")
-        event = query.text("related_event_ticker")
-
-        def wanted() -> Iterator[tuple[int, Mapping[str, Any]]]:
-            for number, row in enumerate(self._table.milestones):
-                named = row.get("competition") or (row.get("details") or {}).get("competition")
-                if (
-                    (since is None or (parse_time(row.get("start_date")) or 0) >= since)
-                    and (not kind or row.get("type") == kind)
-                    and (not category or row.get("category") == category)
-                    and (not competition or named == competition)
-                    and (not event or event in (row.get("related_event_tickers") or ()))
-                ):
-                    yield number, row
-
-        page, cursor = query.page(wanted(), query.limit(default=100, most=500))
-        return {"milestones": page, "cursor": cursor}
 
     def _market(self, ticker: str) -> SimMarket:
         market = self._table.markets.get(ticker)
@@ -263,7 +263,3 @@ def _within(market: SimMarket, family: str, since: int | None, until: int | None
     if at is None:
         return False
     return (since is None or at >= since * SECOND) and (until is None or at <= until * SECOND)
-
-
-def _utc(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -36,6 +36,7 @@ class Ticket:
     reduce_only: bool
     cancel_on_pause: bool
     index: int | None
+    group: str = ""
 
 
 def _bad(field: str, why: str, code: str = "invalid_parameters") -> ApiError:
@@ -116,10 +117,9 @@ def read_ticket(body: Mapping[str, Any], now: WallNs) -> Ticket:
     if stp not in ("taker_at_cross", "maker"):
         raise _bad("self_trade_prevention_type", "must be taker_at_cross or maker")
     client_id = read_client_id(body.get("client_order_id"), "client_order_id")
-    if body.get("subaccount") not in (None, 0):
-        raise _bad("subaccount", "does not exist")
-    if body.get("order_group_id"):
-        raise ApiError(404, "order_group_not_found")
+    group = body.get("order_group_id") or ""
+    if not isinstance(group, str):
+        raise _bad("order_group_id", "must be a string")
     expires = read_expiry(body.get("expiration_time"), now)
     post_only, reduce_only = _flag(body, "post_only"), _flag(body, "reduce_only")
     if expires is not None and tif != "good_till_canceled":
@@ -141,4 +141,5 @@ def read_ticket(body: Mapping[str, Any], now: WallNs) -> Ticket:
         reduce_only=reduce_only,
         cancel_on_pause=_flag(body, "cancel_order_on_pause"),
         index=read_index(body.get("exchange_index")),
+        group=group,
     )

@@ -12,7 +12,9 @@ from typing import Any
 import msgspec
 
 from trading.clock import MS, Clock
+from trading.sim.bucket import Bucket
 from trading.sim.core import Session
+from trading.sim.kalshi_channels import CHANNELS, ERRORS, FILTERED, INDEX_CHANNELS, SEQUENCED, Refused, check_shard_params
 from trading.sim.kalshi_data import KalshiRules
 from trading.sim.kalshi_frames import snapshot_msg, ticker_msg
 from trading.sim.kalshi_markets import MarketTable, SimMarket
@@ -20,36 +22,6 @@ from trading.sim.kalshi_markets import MarketTable, SimMarket
 __all__ = ["StreamHub", "Subscription"]
 
 Row = dict[str, Any]
-
-_SEQUENCED = frozenset({"orderbook_delta", "trade", "market_lifecycle_v2"})
-_CHANNELS = _SEQUENCED | {"ticker", "fill", "user_orders", "market_positions"}
-_FILTERED = frozenset({"orderbook_delta", "ticker", "trade", "fill", "user_orders", "market_positions"})
-
-_ERRORS: Mapping[int, str] = {
-    1: "Unable to process message",
-    2: "Params required",
-    3: "Channels required",
-    4: "Subscription IDs required",
-    5: "Unknown command",
-    7: "Unknown subscription ID",
-    8: "Unknown channel name",
-    11: "Invalid parameter",
-    12: "Exactly one subscription ID is required",
-    13: "Unsupported action",
-    14: "Market Ticker required",
-    15: "Action required",
-    25: "Subscription buffer overflow",
-    26: "Subscription market limit exceeded",
-}
-
-
-class _Refused(Exception):
-    """A command is answered with an error frame."""
-
-    def __init__(self, code: int, *, tickers: list[str] | None = None) -> None:
-        super().__init__(code)
-        self.code = code
-        self.tickers = tickers
 
 
 @dataclass(slots=True, eq=False)
@@ -66,6 +38,10 @@ class Subscription:
     seq: int = 0
     lose: int = 0
     repeat: int = 0
+    refuse: list[int] = field(default_factory=list)
+    """Fault: error codes of its next commands."""
+    commands: Bucket | None = None
+    indices: dict[str, None] = field(default_factory=dict)
 
     def wants(self, ticker: str) -> bool:
         return self.tickers is None or ticker in self.tickers
@@ -86,7 +62,7 @@ class _Client:
         for sub in self.by_channel.values():
             if sub.sid == sid:
                 return sub
-        raise _Refused(7)
+        raise Refused(7)
 
 
 class StreamHub:
@@ -97,9 +73,10 @@ class StreamHub:
         self._table = table
         self._rules = rules
         self._clients: dict[int, _Client] = {}
-        self._subs: dict[str, list[Subscription]] = {channel: [] for channel in _CHANNELS}
+        self._subs: dict[str, list[Subscription]] = {channel: [] for channel in CHANNELS}
         self._numbers = 0
         self._frozen = False
+        self._muted = False
         self._commands: Mapping[str, Callable[[_Client, int, Row], None]] = {
             "subscribe": self._subscribe,
             "unsubscribe": self._unsubscribe,
@@ -110,7 +87,7 @@ class StreamHub:
 
     def open(self, user_id: str) -> Session:
         self._numbers += 1
-        session = Session(self._numbers, frozen=self._frozen)
+        session = Session(self._numbers, frozen=self._frozen, pings=not self._muted)
         self._clients[session.id] = _Client(session, user_id)
         return session
 
@@ -135,7 +112,22 @@ class StreamHub:
             client.session.frozen = frozen
 
     def sequenced(self) -> list[Subscription]:
-        return [sub for channel in sorted(_SEQUENCED) for sub in self._subs[channel]]
+        return [sub for channel in sorted(SEQUENCED) for sub in self._subs[channel]]
+
+    def all(self) -> list[Subscription]:
+        """Every subscription of every session, by session and sid."""
+        return [sub for client in self._clients.values() for sub in client.by_channel.values()]
+
+    def fail(self, sub: Subscription, code: int) -> None:
+        """End a subscription with a terminal error: 10 or 25 (kalshi.md 9.4)."""
+        self._error(sub.session, 0, code, sub)
+        self._end(self._clients[sub.session.id], sub)
+
+    def mute_pings(self, muted: bool) -> None:
+        """Stop or resume the protocol pings of every session, later ones too."""
+        self._muted = muted
+        for client in self._clients.values():
+            client.session.pings = not muted
 
     def subscribers(self, channel: str) -> list[Subscription]:
         """A copy of a channel's subscriptions: an overflow may end one while frames go out."""
@@ -146,10 +138,10 @@ class StreamHub:
     def publish(self, sub: Subscription, kind: str, msg: Mapping[str, Any]) -> None:
         """Send one data frame of a subscription, with the next seq where its channel has one."""
         if len(sub.session.outbox) >= self._rules.max_outbox:
-            self._overflow(sub)
+            self.fail(sub, 25)  # the reader is too slow
             return
         frame: Row = {"type": kind, "sid": sub.sid}
-        if sub.channel in _SEQUENCED:
+        if sub.channel in SEQUENCED:
             frame["seq"] = sub.next_seq()
             if sub.lose > 0:
                 sub.lose -= 1
@@ -163,11 +155,6 @@ class StreamHub:
     def _send(self, session: Session, frame: Row) -> None:
         frame["sending_ts_ms"] = self._clock.wall_ns() // MS
         session.send(msgspec.json.encode(frame).decode())
-
-    def _overflow(self, sub: Subscription) -> None:
-        """The reader is too slow: the subscription ends with error 25 (kalshi.md 9.3)."""
-        self._error(sub.session, 0, 25, sub)
-        self._end(self._clients[sub.session.id], sub)
 
     def _end(self, client: _Client, sub: Subscription) -> None:
         del client.by_channel[sub.channel]
@@ -192,9 +179,9 @@ class StreamHub:
         scope: Row = {}
         if sub is not None:
             scope["sid"] = sub.sid
-            if sub.channel in _SEQUENCED:
+            if sub.channel in SEQUENCED:
                 scope["seq"] = sub.next_seq()
-        msg: Row = {"code": code, "msg": _ERRORS[code]}
+        msg: Row = {"code": code, "msg": ERRORS[code]}
         if tickers:
             msg["market_tickers"] = tickers
         self._reply(session, "error", command, **scope, msg=msg)
@@ -202,7 +189,7 @@ class StreamHub:
     def _ack(self, sub: Subscription, command: int) -> None:
         """An ok frame with the full list of the subscription; it spends a seq (kalshi.md 9.2)."""
         rest: Row = {"sid": sub.sid}
-        if sub.channel in _SEQUENCED:
+        if sub.channel in SEQUENCED:
             rest["seq"] = sub.next_seq()
         if not sub.quiet_ack:
             rest["msg"] = {"market_tickers": list(sub.tickers or ())}
@@ -229,32 +216,34 @@ class StreamHub:
                 return
             work = self._commands.get(name) if isinstance(name, str) else None
             if work is None:
-                raise _Refused(5)
+                raise Refused(5)
             params = command.get("params")
             if not isinstance(params, dict):
-                raise _Refused(2)
+                raise Refused(2)
             work(client, number, params)
-        except _Refused as exc:
-            self._error(session, number, exc.code, tickers=exc.tickers)
+        except Refused as exc:
+            self._error(session, number, exc.code, self._scoped(client, exc.sid), exc.tickers)
 
     def _subscribe(self, client: _Client, command: int, params: Row) -> None:
         channels = params.get("channels")
         if not isinstance(channels, list) or not channels:
-            raise _Refused(3)
-        if any(not isinstance(channel, str) or channel not in _CHANNELS for channel in channels):
-            raise _Refused(8)
+            raise Refused(3)
+        if any(not isinstance(channel, str) or channel not in CHANNELS for channel in channels):
+            raise Refused(8)
         tickers = self._tickers(params)
         if "orderbook_delta" in channels and not tickers:
-            raise _Refused(14)
+            raise Refused(14)
+        if "communications" in channels:
+            check_shard_params(params)
         for channel in channels:
-            self._join(client, command, channel, tickers if channel in _FILTERED else [], params)
+            self._join(client, command, channel, tickers if channel in FILTERED else [], params)
 
     def _join(self, client: _Client, command: int, channel: str, tickers: list[str], params: Row) -> None:
         """A new sid answered by subscribed, or a merge into the channel's sid answered by ok; snapshots follow."""
         sub = client.by_channel.get(channel)
         if sub is None:
             if len(tickers) > self._rules.max_markets_per_sid:
-                raise _Refused(26)
+                raise Refused(26)
             client.sids += 1
             wanted = dict.fromkeys(tickers) if tickers else None
             sub = Subscription(client.sids, channel, client.session, client.user_id, wanted)
@@ -264,8 +253,11 @@ class StreamHub:
             self._reply(client.session, "subscribed", command, msg={"channel": channel, "sid": sub.sid})
             added = tickers
         else:
+            self._pace(sub)
             added = self._add(sub, tickers)
             self._ack(sub, command)
+        if channel in INDEX_CHANNELS:
+            sub.indices.update(dict.fromkeys(params.get(INDEX_CHANNELS[channel][1]) or ()))
         self._show(sub, added, initial=bool(params.get("send_initial_snapshot")))
 
     def _add(self, sub: Subscription, tickers: list[str]) -> list[str]:
@@ -275,7 +267,7 @@ class StreamHub:
             return []
         added = [ticker for ticker in tickers if ticker not in sub.tickers]
         if len(sub.tickers) + len(added) > self._rules.max_markets_per_sid:
-            raise _Refused(26)
+            raise Refused(26)
         sub.tickers.update(dict.fromkeys(added))
         return added
 
@@ -290,7 +282,7 @@ class StreamHub:
     def _unsubscribe(self, client: _Client, command: int, params: Row) -> None:
         sids = params.get("sids")
         if not isinstance(sids, list) or not sids:
-            raise _Refused(4)
+            raise Refused(4)
         for sub in [client.by_sid(sid) for sid in sids]:
             if sub.sid in [kept.sid for kept in client.by_channel.values()]:
                 self._end(client, sub)
@@ -299,25 +291,29 @@ class StreamHub:
     def _update(self, client: _Client, command: int, params: Row) -> None:
         sids = params.get("sids", [params["sid"]] if "sid" in params else [])
         if not isinstance(sids, list) or len(sids) != 1 or ("sid" in params and "sids" in params):
-            raise _Refused(12)
+            raise Refused(12)
         sub = client.by_sid(sids[0])
+        self._pace(sub)
         action = params.get("action")
         if not action:
-            raise _Refused(15)
-        if action not in ("add_markets", "delete_markets", "get_snapshot") or sub.channel not in _FILTERED:
-            raise _Refused(13)
+            raise Refused(15)
+        if sub.channel in INDEX_CHANNELS:
+            self._update_indices(sub, command, str(action), params)
+            return
+        if action not in ("add_markets", "delete_markets", "get_snapshot") or sub.channel not in FILTERED:
+            raise Refused(13)
         if action == "get_snapshot":
             if sub.channel != "orderbook_delta":
-                raise _Refused(13)
+                raise Refused(13)
             if not isinstance(params.get("market_tickers"), list):  # plural only (kalshi.md 9.2)
-                raise _Refused(14)
+                raise Refused(14)
         tickers = self._tickers(params)
         if not tickers:
-            raise _Refused(14)
+            raise Refused(14)
         if action == "get_snapshot":
             strange = [ticker for ticker in tickers if not sub.wants(ticker)]
             if strange:
-                raise _Refused(11, tickers=strange)
+                raise Refused(11, tickers=strange)
             for ticker in tickers:
                 self._snapshot(sub, self._table.markets[ticker], command)
         elif action == "add_markets":
@@ -330,20 +326,55 @@ class StreamHub:
                     sub.tickers.pop(ticker, None)
             self._ack(sub, command)
 
+    def _update_indices(self, sub: Subscription, command: int, action: str, params: Row) -> None:
+        """Join or leave indices; nothing streams there, lists are empty."""
+        noun, field_name, missing, list_frame = INDEX_CHANNELS[sub.channel]
+        if action == ("indexlist" if noun == "indices" else "underlying_list"):
+            self._reply(sub.session, list_frame, command, sid=sub.sid, seq=sub.next_seq(), msg={field_name: []})
+            return
+        if action not in (f"subscribe_{noun}", f"unsubscribe_{noun}"):
+            raise Refused(13)
+        names = params.get(field_name)
+        if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+            raise Refused(missing)
+        if action.startswith("un"):
+            for name in names:
+                sub.indices.pop(name, None)
+        else:
+            sub.indices.update(dict.fromkeys(names))
+        self._reply(sub.session, "ok", command, sid=sub.sid, seq=sub.next_seq(), msg={field_name: list(sub.indices)})
+
+    @staticmethod
+    def _scoped(client: _Client, sid: int) -> Subscription | None:
+        return next((sub for sub in client.by_channel.values() if sub.sid == sid), None)
+
+    def _pace(self, sub: Subscription) -> None:
+        """One command of a subscription: an armed refusal, or error 27 when they come too fast (kalshi.md 9.1)."""
+        if sub.refuse:
+            raise Refused(sub.refuse.pop(0), sid=sub.sid)
+        now, rate = self._clock.mono_ns(), self._rules.ws_commands_per_s
+        if sub.commands is None:
+            sub.commands = Bucket(rate, rate, now)
+        sub.commands.rate = sub.commands.capacity = rate
+        sub.commands.refill(now)
+        if not sub.commands.fits(1):
+            raise Refused(27, sid=sub.sid)
+        sub.commands.take(1)
+
     def _tickers(self, params: Row) -> list[str]:
-        """The markets a command names, by ticker or id. Raises _Refused 11 on a bad form or an unknown market."""
+        """The markets a command names, by ticker or id. Raises Refused 11 on a bad form or an unknown market."""
         forms = [name for name in ("market_ticker", "market_tickers", "market_id", "market_ids") if name in params]
         if not forms:
             return []
         if len(forms) > 1:
-            raise _Refused(11)
+            raise Refused(11)
         value = params[forms[0]]
         names = value if isinstance(value, list) else [value]
         if not names or not all(isinstance(name, str) for name in names):
-            raise _Refused(11)
+            raise Refused(11)
         if forms[0].startswith("market_id"):
             names = [market.ticker if (market := self._table.by_id.get(name)) else name for name in names]
         unknown = [name for name in names if name not in self._table.markets]
         if unknown:
-            raise _Refused(11, tickers=unknown)
+            raise Refused(11, tickers=unknown)
         return list(dict.fromkeys(names))

@@ -119,7 +119,7 @@ class _VenueShell:
             await socket_.prepare(http)
             tasks.append(asyncio.create_task(self._pump(socket_, session, woken)))
             if self._ping is not None:
-                tasks.append(asyncio.create_task(self._heartbeat(socket_, self._ping)))
+                tasks.append(asyncio.create_task(self._heartbeat(socket_, session, self._ping)))
             async for message in socket_:
                 if message.type is WSMsgType.TEXT:
                     self._on_frame(session, message.data)
@@ -150,11 +150,12 @@ class _VenueShell:
                     return
                 await woken.wait()
 
-    async def _heartbeat(self, socket_: web.WebSocketResponse, body: bytes) -> None:
+    async def _heartbeat(self, socket_: web.WebSocketResponse, session: Session, body: bytes) -> None:
         with contextlib.suppress(ConnectionError):
             while True:
                 await asyncio.sleep(self._ping_s)
-                await socket_.ping(body)
+                if session.pings:
+                    await socket_.ping(body)
 
 
 class SimServer:

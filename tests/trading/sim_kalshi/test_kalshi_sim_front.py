@@ -189,7 +189,7 @@ def test_14_5_limits_and_costs_are_published(make_bench: Any) -> None:
 
     assert bench.get("/account/limits")["write"] == {"refill_rate": 100, "bucket_capacity": 100}
     costs = bench.get("/account/endpoint_costs")
-    assert costs["default_cost"] == 10 and {row["cost"] for row in costs["endpoint_costs"]} == {2}
+    assert costs["default_cost"] == 10 and {row["cost"] for row in costs["endpoint_costs"]} == {2, 30}
 
 
 def test_14_11_accepted_and_unanswered(bench: Any) -> None:
