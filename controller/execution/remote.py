@@ -1,0 +1,190 @@
+"""Legs of one venue executed by its traders: chosen per leg, promised here first, never moved (B-087..B-093).
+
+Of several ready traders the one with the lowest score takes a leg, the present one keeping its place unless another is a fifth
+better; a market with a leg in flight stays with its trader. An unknown leg is asked of the trader that got it, of nobody else.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+
+import msgspec
+
+from controller.execution.trader_link import TraderLink
+from trading.clock import SECOND, Clock
+from trading.errors import Misuse, VenueError
+from trading.execute import record
+from trading.ids import LegId
+from trading.journal import Journal
+from trading.log import get_logger
+from trading.market import Market, MarketId, Venue
+from trading.order import LegRequest, LegResult
+from trading.venue import AccountPage, AccountQuery
+
+__all__ = ["RemoteExecutor"]
+
+RESOLVE_NS = 40 * SECOND
+"""A little longer than a trader itself keeps asking its venue (distributed.md 4.6)."""
+_POLL_S = 1.0
+_BETTER = 0.8
+_log = get_logger("controller.execution.remote")
+
+
+class RemoteExecutor:
+    """LegExecutor over the traders of one venue. traders is a live mapping by name."""
+
+    name = "remote"
+
+    def __init__(
+        self,
+        venue: Venue,
+        traders: Mapping[str, TraderLink],
+        journal: Journal,
+        clock: Clock,
+        *,
+        market_of: Callable[[MarketId], Market | None],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        resolve_ns: int = RESOLVE_NS,
+    ) -> None:
+        self.venue = venue
+        self._traders = traders
+        self._journal = journal
+        self._clock = clock
+        self._market_of = market_of
+        self._sleep = sleep
+        self._resolve_ns = resolve_ns
+        self._went: dict[LegId, TraderLink] = {}
+        self._present: TraderLink | None = None
+        self._news: asyncio.Queue[LegResult] = asyncio.Queue()
+
+    def later(self, result: LegResult) -> None:
+        """A truth that nobody waits for: it comes out of updates()."""
+        self._news.put_nowait(result)
+
+    def refuses(self, legs: Sequence[LegRequest]) -> str | None:
+        for leg in legs:
+            if self._choose(leg) is None:
+                return self._why_none(leg)
+        return None
+
+    def _why_none(self, leg: LegRequest) -> str:
+        reasons = [trader.refuses(leg) or "" for trader in self._traders.values()]
+        return "; ".join(reasons) or f"no trader is paired for {self.venue}; pair one with: bootstrap pair"
+
+    def _choose(self, leg: LegRequest) -> TraderLink | None:
+        willing = [trader for trader in self._traders.values() if trader.refuses(leg) is None]
+        if not willing:
+            return None
+        sticky = self._busy_with(leg.want.market)
+        if sticky is not None:
+            return sticky if sticky in willing else None
+        best = min(willing, key=lambda trader: trader.score)
+        if self._present in willing and best.score > self._present.score * _BETTER:
+            return self._present
+        return best
+
+    def _busy_with(self, market: MarketId) -> TraderLink | None:
+        """The trader that has a leg of this market in flight: two traders in one market could cross each other."""
+        for open_leg in self._journal.open_legs():
+            if open_leg.want.market == market and open_leg.leg_id in self._went:
+                return self._went[open_leg.leg_id]
+        return None
+
+    async def execute(self, leg: LegRequest) -> LegResult:
+        """Execute a leg at most once; a repeat gives the stored result, "unknown" while there is none."""
+        known = self._journal.stored(leg.leg_id)
+        if known is not None and (known[1] is not None or leg.leg_id in self._went):
+            return known[1] or LegResult(leg_id=leg.leg_id, state="unknown", code="in_flight", detail="sent before")
+        trader = self._choose(leg)
+        if trader is None:
+            return LegResult(leg_id=leg.leg_id, state="refused", code="no_route", detail=self._why_none(leg))
+        self._present = self._went[leg.leg_id] = trader
+        if known is None:
+            try:
+                await self._journal.promise([leg])
+            except Misuse:
+                return LegResult(leg_id=leg.leg_id, state="unknown", code="in_flight", detail="sent before")
+            except Exception as exc:  # nothing was sent: whatever kept the promise from the disk, the leg may not go
+                _log.error("leg_not_promised", leg=leg.leg_id, error=repr(exc))
+                return LegResult(leg_id=leg.leg_id, state="refused", code="not_promised", detail=str(exc))
+        market = self._market_of(leg.want.market)
+        hold_ns = (market.hold_ns or 0) if market is not None else 0
+        try:
+            answer = await trader.execute(leg, hold_ns)
+        except asyncio.CancelledError:
+            doubt = LegResult(leg_id=leg.leg_id, state="unknown", code="cancelled", detail="cancelled while sending")
+            await asyncio.shield(record(self._journal, doubt))
+            raise
+        kept = await record(self._journal, answer)
+        return msgspec.structs.replace(kept, stages=kept.stages or answer.stages)
+
+    async def resolve(self, leg_id: LegId) -> LegResult:
+        """Ask the leg's trader until the leg is final, at most resolve_ns; a final one with estimates in it once."""
+        current = self._current(leg_id)
+        trader = self._went.get(leg_id)
+        if trader is None or current.confirmed:
+            return current
+        ends = self._clock.mono_ns() + (0 if current.final else self._resolve_ns)
+        while True:
+            try:
+                await trader.ask(leg_id)
+            except VenueError as exc:
+                _log.warning("trader_not_asked", leg=leg_id, trader=trader.name, error=str(exc), next="asked again")
+            current = self._current(leg_id)
+            if current.final or self._clock.mono_ns() >= ends:
+                return current
+            await self._sleep(_POLL_S)
+
+    def _current(self, leg_id: LegId) -> LegResult:
+        known = self._journal.stored(leg_id)
+        if known is None:
+            return LegResult(leg_id=leg_id, state="unknown", code="not_promised", detail="this journal never promised the leg")
+        return known[1] or LegResult(leg_id=leg_id, state="unknown", code="in_flight")
+
+    def restore(self, leg: LegRequest) -> None:
+        """After a restart: the only trader of the venue has this leg; with several nobody can tell, and it stays unknown."""
+        if len(self._traders) == 1:
+            (trader,) = self._traders.values()
+            self._went[leg.leg_id] = trader
+            trader.adopt(leg)
+        else:
+            _log.error("leg_of_an_unknown_trader", leg=leg.leg_id, market=leg.want.market, next="reconcile its venue")
+
+    async def cancel(self, leg_id: LegId) -> LegResult:
+        """Ask the trader to end an order; what came of it is told later."""
+        trader = self._went.get(leg_id)
+        if trader is not None and not self._current(leg_id).final:
+            trader.cancel(leg_id)
+        return self._current(leg_id)
+
+    async def cancel_all(self, reason: str) -> int:
+        """End open orders at every trader; returns how many are final afterwards."""
+        ended = 0
+        for trader in self._traders.values():
+            try:
+                ended += await trader.cancel_all(reason)
+            except VenueError as exc:
+                _log.error("cancel_all_failed", trader=trader.name, venue=self.venue, error=str(exc))
+        return ended
+
+    async def account(self, what: AccountQuery) -> AccountPage:
+        """Ask the best trader that answers. Raises VenueError when none does."""
+        failure = VenueError(self.venue, "no_trader", "no trader is connected")
+        for trader in sorted(self._traders.values(), key=lambda one: one.score):
+            try:
+                return await trader.account(what)
+            except VenueError as exc:
+                failure = exc
+        raise failure
+
+    async def prepare(self, markets: Sequence[MarketId]) -> None:
+        """Have every trader load our venue's markets among these."""
+        ours = tuple(
+            market for market in markets if (known := self._market_of(market)) is not None and known.venue == self.venue
+        )
+        for trader in self._traders.values():
+            trader.prepare(ours)
+
+    async def updates(self) -> AsyncIterator[LegResult]:
+        """Late fills, confirmations, reversals and cancellations the traders told."""
+        while True:
+            yield await self._news.get()

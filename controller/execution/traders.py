@@ -1,0 +1,169 @@
+"""The controller's door for its traders: listen, authenticate, hand each session to its trader (B-220..B-229).
+
+Only pinned keys get in, from the pinned machine where a tailnet is in use. Five failed handshakes a minute from one address
+close the door to it for that minute. Nothing a peer does raises beyond its own connection.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+
+from controller.execution.trader_link import Health, TraderLink
+from trading.clock import SECOND, Clock
+from trading.errors import Disconnected
+from trading.ids import Ids
+from trading.link.channel import Channel
+from trading.link.identity import Identity, Peer
+from trading.link.messages import Halt, Init, Limits, Message, Resume
+from trading.link.session import LinkSession, LinkTimes
+from trading.link.sockets import LinkWire, Listener, Serving
+from trading.log import get_logger
+from trading.market import Venue
+from trading.units import MonoNs
+
+__all__ = ["MachineCheck", "Traders"]
+
+_FAILURES = 5
+_WINDOW_NS = 60 * SECOND
+_REMEMBERED = 1_000
+_log = get_logger("controller.traders")
+MachineCheck = Callable[[Peer, str], Awaitable[str | None]]
+"""(peer, IP:port) -> why its machine is not the pinned one."""
+
+
+class Traders:
+    """All pinned traders. start() opens the door, close() shuts it; links by name are there from the beginning."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        links: Mapping[str, TraderLink],
+        listener: Listener,
+        clock: Clock,
+        ids: Ids,
+        *,
+        epoch: Callable[[], int],
+        dry_run: bool,
+        times: LinkTimes,
+        check: MachineCheck,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._identity = identity
+        self._links = links
+        self._peers = {link.peer.kid: link.peer for link in links.values()}
+        self._listener = listener
+        self._clock = clock
+        self._ids = ids
+        self._epoch = epoch
+        self._dry_run = dry_run
+        self._times = times
+        self._check = check
+        self._sleep = sleep
+        self._serving: Serving | None = None
+        self._keepers: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._failures: dict[str, deque[MonoNs]] = {}
+        self.refused: dict[str, int] = {}
+        """Refused connections by reason code."""
+
+    @property
+    def port(self) -> int:
+        return self._serving.port if self._serving is not None else 0
+
+    def health(self) -> Mapping[str, tuple[Venue, Health]]:
+        """Every pinned trader by name."""
+        return {name: (link.venue, link.health) for name, link in self._links.items()}
+
+    async def start(self, host: str, port: int) -> None:
+        """Open the door. Raises SettingsError when the address cannot be used."""
+        self._keepers = [asyncio.create_task(link.run()) for link in self._links.values()]
+        self._serving = await self._listener.listen(host, port, self._accept)
+        _log.info("link_listens", host=host, port=self.port, traders=sorted(self._links))
+
+    async def close(self, reason: str = "controller_stopping") -> None:
+        for link in self._links.values():
+            link.close(reason)
+        if self._serving is not None:
+            await self._serving.close()
+        for task in (*self._keepers, *self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._keepers, *self._tasks, return_exceptions=True)
+
+    def tell(self, message: Halt | Resume | Limits) -> int:
+        """Say something to every connected trader; returns how many heard it."""
+        return sum(link.tell(message) for link in self._links.values())
+
+    async def _accept(self, wire: LinkWire) -> None:
+        host = wire.peer.rpartition(":")[0]
+        if self._shut_for(host):
+            self._count("too_many_failures", wire.peer)
+            with contextlib.suppress(Disconnected):
+                await wire.close(1013)
+            return
+        session = LinkSession.controller(
+            self._identity,
+            self._peers,
+            epoch=self._epoch(),
+            ids=self._ids,
+            now=self._clock.mono_ns(),
+            times=self._times,
+        )
+        link: TraderLink | None = None
+
+        def opened(channel: Channel) -> None:
+            nonlocal link
+            assert channel.opened is not None
+            link = self._links[channel.opened.peer.name]
+            task = asyncio.create_task(self._admit(link, channel, wire.peer))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+        def handle(channel: Channel, message: Message) -> None:
+            if link is not None:
+                link.handle(channel, message)
+
+        channel = Channel(wire, session, self._clock, handle, times=self._times, sleep=self._sleep)
+        reason = await channel.run(opened)
+        if link is None:
+            self._failed(host)
+            self._count(reason, wire.peer)
+        else:
+            link.closed(channel)
+            _log.warning("trader_gone", trader=link.name, venue=link.venue, reason=reason, open_legs=link.open_legs)
+
+    async def _admit(self, link: TraderLink, channel: Channel, address: str) -> None:
+        """The process is the pinned one; is its machine too?"""
+        refusal = await self._check(link.peer, address)
+        opened = channel.opened
+        if refusal is not None or opened is None:
+            link.last_refusal = "wrong_machine"
+            self._count("wrong_machine", address)
+            _log.error("trader_refused", trader=link.name, reason=refusal, next="check peers.toml and the tailnet's tags")
+            channel.close("wrong_machine")
+            return
+        platform = "kalshi" if link.venue == "kalshi" else "polymarket"
+        init = Init.model_validate(
+            {
+                "platforms": (platform,),
+                "dry_run": self._dry_run,
+                "session": opened.session,
+                "epoch": opened.epoch,
+                "limits": Limits(),
+            }
+        )
+        link.opened(channel, init)
+
+    def _count(self, reason: str, address: str) -> None:
+        self.refused[reason] = self.refused.get(reason, 0) + 1
+        _log.warning("link_refused", reason=reason, address=address)
+
+    def _failed(self, host: str) -> None:
+        times = self._failures.setdefault(host, deque(maxlen=_FAILURES))
+        times.append(self._clock.mono_ns())
+        if len(self._failures) > _REMEMBERED:
+            del self._failures[next(iter(self._failures))]
+
+    def _shut_for(self, host: str) -> bool:
+        times = self._failures.get(host)
+        return times is not None and len(times) == _FAILURES and self._clock.mono_ns() - times[0] < _WINDOW_NS

@@ -1,0 +1,214 @@
+"""A controller's side and a trader over a virtual network, each with a disk that survives them, and a scripted venue."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from execute_fakes import MARKET, FakeVenue, filled
+from link_fakes import CONTROLLER, IDS, PIN, TRADER
+from virtual import Disk, Network, VirtualClock, VirtualLoop, run
+
+from controller.execution.remote import RemoteExecutor
+from controller.execution.trader_link import TraderLink
+from controller.execution.traders import Traders
+from trader.dial import Dialling
+from trader.guard import Guard, GuardLimits
+from trader.halt import Halt
+from trader.worker import JOURNAL_ID, Worker
+from trading.clock import SECOND
+from trading.errors import Disconnected
+from trading.ids import SeededIds, leg_id
+from trading.journal_file import FileJournal
+from trading.link.identity import Identity, Peer
+from trading.link.session import LinkTimes
+from trading.market import KALSHI, Action, Outcome
+from trading.order import LegRequest, LegResult, Want
+from trading.units import Money, MonoNs, Price, Size
+
+LIMITS = GuardLimits(
+    leg_contracts=Size(1_000_000_000),
+    leg_cost=Money(500_000_000),
+    open_legs=1_000,
+    rate=1_000,
+    day_cost=Money(10_000_000_000),
+    day_loss=Money(250_000_000),
+    market_contracts=Size(5_000_000_000),
+)
+TIMES = LinkTimes()
+URL = "ws://10.0.0.1:9001/link"
+
+
+async def _anybody(peer: Peer, address: str) -> str | None:
+    return None
+
+
+class SilentVenue(FakeVenue):
+    """The scripted venue, with an account and a private stream that says nothing."""
+
+    async def updates(self):
+        await asyncio.get_running_loop().create_future()
+        yield
+
+    async def market(self, market):
+        return MARKET
+
+    async def warm(self):
+        return None
+
+    async def account(self, what):
+        raise NotImplementedError
+
+    async def cancel(self, order):
+        self.calls.append("cancel")
+        return LegResult(leg_id=order.leg.leg_id, state="none", code="cancelled")
+
+
+class TraderProcess:
+    """A trader that can crash and come back on the same disk."""
+
+    def __init__(self, room: "Room", tmp, *, boot: bytes = b"trd1", identity: Identity = TRADER, journal_id: int = 42) -> None:
+        self._room = room
+        self._journal_id = journal_id
+        self.clock = VirtualClock(room.loop, boot, start=7 * SECOND)
+        self.store = room.trader_disk.store()
+        self.journal = FileJournal(self.store, self.clock, deliver=True)
+        self.halt = Halt(tmp)
+        self.worker = Worker(
+            venue=KALSHI,
+            clients={False: room.venue},  # type: ignore[dict-item]  # a scripted client
+            read=room.venue.market,
+            look=room.venue.market,
+            journal=self.journal,
+            guard=Guard(LIMITS, self.clock.wall_ns),
+            halt=self.halt,
+            clock=self.clock,
+            ids=SeededIds(self.clock, 3),
+            world="sim",
+            probe=self._passed,
+        )
+        self.dialling = Dialling(
+            self.worker,
+            identity,
+            PIN,
+            [URL],
+            self,
+            self.clock,
+            SeededIds(self.clock, 4),
+            name="trader",
+            times=TIMES,
+            check=_anybody,
+        )
+        self.crash_at = ""
+        self.alive = True
+        self.task = asyncio.ensure_future(self._run())
+
+    async def _run(self) -> None:
+        if not self.journal.number_kept(JOURNAL_ID):
+            await self.journal.keep(JOURNAL_ID, self._journal_id)
+        self.worker.recover()
+        await self.dialling.run()
+
+    async def connect(self, url: str) -> Any:
+        if not self.alive:
+            raise Disconnected("dead")
+        return await self._room.network.connect(url)
+
+    def _passed(self, name: str) -> None:
+        if name == self.crash_at:
+            self.crash()
+
+    def crash(self) -> None:
+        """kill -9: nothing of this process happens any more; the network notices, the disk keeps what was committed."""
+        self.alive = False
+        self.store.crash()
+        for pipe in self._room.network.pipes:
+            pipe.cut()
+        self._room.venue.dead_callers.add(id(self))
+        for task in [self.task, *self.worker._tasks]:
+            task.cancel()
+        raise asyncio.CancelledError
+
+
+class Room:
+    """Everything around one remote leg."""
+
+    def __init__(self, loop: VirtualLoop, tmp) -> None:
+        self.loop = loop
+        self.tmp = tmp
+        self.calls: list[str] = []
+        self.venue = SilentVenue(self.calls)
+        self.venue.dead_callers = set()
+        self.network = Network()
+        self.controller_disk, self.trader_disk = Disk(), Disk()
+        self.clock = VirtualClock(loop, b"ctl1")
+        self.ids = SeededIds(self.clock, 1)
+        self.journal = FileJournal(self.controller_disk.store(), self.clock)
+        self.later: list[LegResult] = []
+        self.machine = ""
+        peer = Peer(name="frankfurt", role="trader", public=TRADER.public, platform=KALSHI)
+        self.link = TraderLink(peer, self.journal, self.clock, later=lambda result: self.remote.later(result))
+        links = {"frankfurt": self.link}
+        self.remote = RemoteExecutor(KALSHI, links, self.journal, self.clock, market_of=lambda _: MARKET)
+        self.epoch = 5
+        self.traders = Traders(
+            CONTROLLER,
+            links,
+            self.network,
+            self.clock,
+            IDS,
+            epoch=lambda: self.epoch,
+            dry_run=False,
+            times=TIMES,
+            check=self.check,
+        )
+        self.trader: TraderProcess | None = None
+
+    async def check(self, peer: Peer, address: str) -> str | None:
+        return self.machine or None
+
+    async def start(self) -> TraderProcess:
+        await self.traders.start("10.0.0.1", 9001)
+        return await self.dial()
+
+    async def dial(self, boot: bytes = b"trd1", **more: Any) -> TraderProcess:
+        self.trader = TraderProcess(self, self.tmp, boot=boot, **more)
+        return self.trader
+
+    async def until(self, what: Callable[[], object], within: float = 60) -> None:
+        ends = self.loop.time() + within
+        while not what():
+            assert self.loop.time() < ends, "it did not come true"
+            await asyncio.sleep(0.01)
+
+    async def ready(self) -> None:
+        await self.until(lambda: self.link.health == "ready")
+
+    def leg(self, number: int = 0, ttl_s: float = 5, **changes: Any) -> LegRequest:
+        want = Want(market=MARKET.id, outcome=Outcome.YES, action=Action.BUY, limit=Price(5_600), size=Size(10_000_000))
+        values: dict[str, Any] = {
+            "leg_id": leg_id(self.ids.arb(), number, 0),
+            "want": want,
+            "venue": KALSHI,
+            "purpose": "open",
+            "max_cost": Money(6_000_000),
+            "world": "sim",
+            "epoch": self.epoch,
+            "deadline": MonoNs(self.clock.mono_ns() + int(ttl_s * SECOND)),
+        }
+        return LegRequest(**(values | changes))
+
+    @property
+    def sends(self) -> int:
+        return self.calls.count("send")
+
+
+def in_room(tmp_path, work: Callable[[Room], Coroutine[Any, Any, None]]) -> None:
+    """Run a test in virtual time."""
+
+    async def whole(loop: VirtualLoop) -> None:
+        await work(Room(loop, tmp_path))
+
+    run(whole)
+
+
+__all__ = ["MARKET", "Room", "TraderProcess", "filled", "in_room"]

@@ -1,0 +1,231 @@
+"""Time that moves only when everybody waits: an event loop, a clock on it, a disk that forgets, a wire that can be cut.
+
+The same controller, traders and venue cores run on it as in production; a second costs microseconds and a seed repeats exactly.
+"""
+
+import asyncio
+import selectors
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import Any, TypeVar
+
+from trading.clock import SECOND
+from trading.errors import Disconnected
+from trading.journal_file import JournalFailed, KeptRow, MetaRow, PrunedRow, Row, SentRow
+from trading.units import MonoNs, WallNs
+
+T = TypeVar("T")
+_EPOCH = 1_790_000_000 * SECOND
+
+
+class Deadlock(AssertionError):
+    """Everybody waits and nothing will happen."""
+
+
+class _NoWaiting(selectors.SelectSelector):
+    """Instead of sleeping it moves the loop's clock."""
+
+    loop: "VirtualLoop"
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if ready:
+            return ready
+        if timeout is None:
+            raise Deadlock(f"at {self.loop.time():.3f} s nothing is left that could happen")
+        self.loop.now += max(0.0, timeout)
+        return []
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A loop whose time() is a counter."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        selector = _NoWaiting()
+        selector.loop = self
+        super().__init__(selector)
+
+    def time(self) -> float:
+        return self.now
+
+
+class VirtualClock:
+    """Clock on a virtual loop; wall may be set off and drift to show a bad clock."""
+
+    def __init__(self, loop: VirtualLoop, boot_id: bytes = b"boot", *, start: int = 0) -> None:
+        self._loop = loop
+        self.boot_id = boot_id
+        self.start = start
+        self.wall_off = 0
+
+    def mono_ns(self) -> MonoNs:
+        return MonoNs(round(self._loop.now * SECOND) + self.start)
+
+    def wall_ns(self) -> WallNs:
+        return WallNs(_EPOCH + round(self._loop.now * SECOND) + self.wall_off)
+
+
+def run(work: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
+    """Run one coroutine on a fresh virtual loop; tasks left behind are cancelled."""
+    loop = VirtualLoop()
+    asyncio.set_event_loop(None)
+    try:
+        return loop.run_until_complete(work(loop))
+    finally:
+        left = [task for task in asyncio.all_tasks(loop) if not task.done()]
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.close()
+
+
+class Disk:
+    """The bytes that are safe: a JournalStore whose commits take time and which a crash empties back to the last one.
+
+    fault: an exception for the next commits; lies: acknowledges commits that a power loss then forgets.
+    """
+
+    def __init__(self, *, commit_s: float = 0.0003) -> None:
+        self.rows: list[Row] = []
+        self.commits = 0
+        self.commit_s = commit_s
+        self.fault: str = ""
+        self.closed = False
+
+    def store(self) -> "DiskStore":
+        """A process opens it."""
+        return DiskStore(self)
+
+
+class DiskStore:
+    """One process's hold on a Disk; dead after crash()."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        self._dead = False
+
+    def load(self) -> Iterable[Row]:
+        """As the newest rows stand: promises, results, numbers."""
+        sent: dict[bytes, SentRow] = {}
+        kept: dict[bytes, KeptRow] = {}
+        meta: dict[str, MetaRow] = {}
+        for row in self._disk.rows:
+            if isinstance(row, SentRow):
+                sent[row.leg_id] = row
+            elif isinstance(row, KeptRow):
+                kept[row.leg_id] = row
+            elif isinstance(row, MetaRow):
+                meta[row.key] = row
+            elif isinstance(row, PrunedRow):
+                sent.pop(row.leg_id, None)
+                kept.pop(row.leg_id, None)
+        return [*sent.values(), *kept.values(), *meta.values()]
+
+    async def commit(self, rows: Sequence[Row]) -> None:
+        """Durable after commit_s; a crash before that loses them."""
+        if self._disk.fault:
+            raise JournalFailed(self._disk.fault)
+        await asyncio.sleep(self._disk.commit_s)
+        if self._dead:
+            await asyncio.get_running_loop().create_future()  # this process no longer runs
+        if self._disk.fault:
+            raise JournalFailed(self._disk.fault)
+        self._disk.rows.extend(rows)
+        self._disk.commits += 1
+
+    def crash(self) -> None:
+        self._dead = True
+
+    async def close(self) -> None:
+        return None
+
+
+class Pipe:
+    """Two ends of a connection with a delay; cut() loses what is under way, stall() keeps it back, both ways or one."""
+
+    def __init__(self, delay_s: float = 0.002, names: tuple[str, str] = ("trader", "controller")) -> None:
+        self.delay_s = delay_s
+        self.stalled = [False, False]
+        self.ends = (PipeEnd(self, 0, f"10.0.0.2:{names[0]}"), PipeEnd(self, 1, f"10.0.0.1:{names[1]}"))
+        self.broken = False
+        self._last = [0.0, 0.0]
+        self.meddle: Callable[[int, bytes], list[bytes]] = lambda side, data: [data]
+
+    def carry(self, side: int, data: bytes) -> None:
+        if self.stalled[side]:
+            return
+        loop = asyncio.get_running_loop()
+        for one in self.meddle(side, data):
+            self._last[side] = max(loop.time() + self.delay_s, self._last[side] + 1e-7)  # in order, as TCP delivers
+            loop.call_at(self._last[side], self._arrive, 1 - side, one)
+
+    def _arrive(self, side: int, data: bytes) -> None:
+        if not self.broken:
+            self.ends[side].inbox.put_nowait(data)
+
+    def cut(self) -> None:
+        """The connection ends for both."""
+        self.broken = True
+        for end in self.ends:
+            end.inbox.put_nowait(None)
+
+
+class PipeEnd:
+    """A LinkWire."""
+
+    def __init__(self, pipe: Pipe, side: int, peer: str) -> None:
+        self._pipe = pipe
+        self._side = side
+        self.peer = peer
+        self.inbox: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    async def send(self, data: str | bytes) -> None:
+        if self._pipe.broken:
+            raise Disconnected("cut")
+        self._pipe.carry(self._side, data if isinstance(data, bytes) else data.encode())
+
+    async def recv(self) -> bytes:
+        if self._pipe.broken and self.inbox.empty():
+            raise Disconnected("cut")
+        data = await self.inbox.get()
+        if data is None:
+            raise Disconnected("cut")
+        return data
+
+    async def close(self, code: int = 1000) -> None:
+        if not self._pipe.broken:
+            await asyncio.sleep(self._pipe.delay_s)  # what was sent before arrives first
+            self._pipe.cut()
+
+
+class Network:
+    """Listener and dialer of the link: controllers listen under an address, traders dial it."""
+
+    def __init__(self) -> None:
+        self._doors: dict[str, Callable[[PipeEnd], Awaitable[None]]] = {}
+        self.pipes: list[Pipe] = []
+        self.down = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = 9001
+
+    async def listen(self, host: str, port: int, accept: Callable[[PipeEnd], Awaitable[None]]) -> "Network":
+        self._doors[f"ws://{host}:{port}/link"] = accept
+        return self
+
+    async def close(self) -> None:
+        self._doors.clear()
+        for pipe in self.pipes:
+            pipe.cut()
+
+    async def connect(self, url: str) -> PipeEnd:
+        accept = self._doors.get(url)
+        await asyncio.sleep(0.001)
+        if self.down or accept is None:
+            raise Disconnected(f"{url}: nobody answers")
+        pipe = Pipe()
+        self.pipes.append(pipe)
+        task: asyncio.Task[None] = asyncio.ensure_future(accept(pipe.ends[1]))  # type: ignore[assignment,arg-type]  # a coroutine
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return pipe.ends[0]
