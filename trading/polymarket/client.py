@@ -12,21 +12,27 @@ import msgspec
 
 from trading.book import Book
 from trading.clock import MS, SECOND, Clock
-from trading.errors import AuthFailed, Misuse, ModeClosed, Rejected, UnknownOutcome, Unreachable, VenueError
+from trading.errors import AuthFailed, Misuse, ModeClosed, Rejected, Throttled, UnknownOutcome, Unreachable, VenueError
 from trading.http import Http
 from trading.ids import Ids
+from trading.log import get_logger
 from trading.market import POLYMARKET, Market, MarketId, Venue
 from trading.order import LegRequest, LegResult
 from trading.polymarket.account import held_shares, listed, open_orders, own_fills, payouts
+from trading.polymarket.batch import batch_body, batch_results, doubtful
+from trading.polymarket.budget import SignerBudget
+from trading.polymarket.cancels import Cancels
+from trading.polymarket.credentials import derive_or_create
+from trading.polymarket.explain import explained
 from trading.polymarket.holdings import Holdings
+from trading.polymarket.holds import HoldMeter
 from trading.polymarket.mode import ModeMemory
 from trading.polymarket.orders import answered, body_of, leg_result, prepare
-from trading.polymarket.rest import PolymarketRest, Query, Sleep, error_for, read_json, segment
+from trading.polymarket.rest import PolymarketRest, Query, Sleep, read_json, segment
 from trading.polymarket.sign import Account, ApiCredentials, RequestSigner
 from trading.polymarket.trades import OrderState, found
 from trading.polymarket.user import OwnOrders, UserStream
-from trading.polymarket.wire import bad, book_from, decode, market_from, refreshed
-from trading.secrets import Secret
+from trading.polymarket.wire import bad, book_from, market_from, refreshed
 from trading.stream import Dialer
 from trading.units import MonoNs
 from trading.venue import (
@@ -38,14 +44,18 @@ from trading.venue import (
     VenueMode,
 )
 
-__all__ = ["Geoblock", "PolymarketClient"]
+__all__ = ["ORDER_VERSION", "Geoblock", "PolymarketClient"]
+
+_log = get_logger(__name__)
 
 _SALT_BITS = 53
 _FIND_TIMEOUT_PAGES = 10
 _LOOKBACK_S = 120
 """Trades are asked for from this long before the order's own stamp: clocks differ."""
 _LEAST_WAIT_S = 0.05
-_CANCEL_WAIT_S = 5.0
+_REDUCING = frozenset({"complete", "unwind", "exit"})
+ORDER_VERSION = 2
+"""Of orders on v1 markets: the exchange domain that sign.py writes (polymarket.md 0.1)."""
 
 
 class Geoblock(msgspec.Struct, frozen=True):
@@ -87,6 +97,9 @@ class PolymarketClient:
         self._markets: dict[MarketId, Market] = {}
         self._orders = OwnOrders()
         self._mode = ModeMemory(clock)
+        self.budget = SignerBudget(clock)
+        self.holds = HoldMeter()
+        self.cancels = Cancels(self._rest, self.budget, self._mode, sleep=sleep)
         if credentials is not None:
             self._use(credentials)
 
@@ -109,22 +122,9 @@ class PolymarketClient:
 
     async def derive_credentials(self, *, nonce: int = 0) -> ApiCredentials:
         """Read the API key of this wallet and nonce, or create it, and use it from now on (polymarket.md 4.1)."""
-        try:
-            row = await self._login("GET", "/auth/derive-api-key", nonce)
-        except AuthFailed:
-            raise  # a wrong signature or clock is not "no key yet"
-        except Rejected:
-            row = await self._login("POST", "/auth/api-key", nonce)
-        try:
-            made = ApiCredentials(str(row["apiKey"]), Secret(str(row["secret"])), Secret(str(row["passphrase"])))
-        except (KeyError, TypeError) as exc:
-            raise bad("bad_credentials", "the answer holds no apiKey, secret and passphrase") from exc
+        made = await derive_or_create(self._rest, self._owner, nonce=nonce)
         self._use(made)
         return made
-
-    async def _login(self, method: str, path: str, nonce: int) -> Any:
-        headers = self._owner.login_headers(timestamp=self._rest.server_seconds(), nonce=nonce)
-        return await read_json(self._http, method, self._rest.base + path, headers, None)
 
     async def server_skew_s(self) -> float:
         """Server clock minus ours in seconds, from GET /time (whole seconds); signed stamps follow it from now on."""
@@ -159,18 +159,89 @@ class PolymarketClient:
         return SignedOrder(prepared=order, body=body, headers=self._rest.signed_headers("POST", "/order", body))
 
     async def send(self, order: SignedOrder, *, deadline: MonoNs) -> LegResult:
-        """POST /order once. The wait lasts to the deadline plus the market's hold, which the answer may sit out (8)."""
+        """POST /order once. The wait lasts to the deadline plus the market's hold, which the answer may sit out (8).
+
+        A refusal for its version is definite: nothing was placed. The same bytes, which have the same id, go once more when the
+        venue's version and the market's exchange turn out to be those that were signed; otherwise nothing is sent again, because
+        an order built anew has an id that no journal knows. Raises Throttled when our own limit says no.
+        """
+        prepared = order.prepared
+        result = await self._post(order, order.headers, deadline)
+        if result.code == "order_version_mismatch" and await self._still_right(prepared):
+            headers = self._rest.signed_headers("POST", "/order", order.body)
+            result = await self._post(order, headers, deadline)
+        return explained(prepared, result)
+
+    async def _post(self, order: SignedOrder, headers: Mapping[str, str], deadline: MonoNs) -> LegResult:
         prepared = order.prepared
         left = (deadline - self._clock.mono_ns()) / SECOND
         if left <= 0:
             raise Unreachable(POLYMARKET, "deadline", f"{prepared.leg.want.market}: the deadline passed before the send")
+        self._spend([prepared])
         self._orders.apply_signed(prepared)
         wait = max(_LEAST_WAIT_S, left) + prepared.fields["hold_ns"] / SECOND
-        answer = await self._rest.write("POST", "/order", order.body, order.headers, timeout_s=wait)
+        answer = await self._rest.write("POST", "/order", order.body, headers, timeout_s=wait)
+        self.budget.apply_answer("orders", answer.status, answer.headers)
         result = answered(prepared, answer.status, answer.headers, answer.body, now=self._clock.wall_ns())
         self._mode.apply_answer(result, answer.status, answer.headers, answer.body)
-        self._orders.apply_answer(prepared, result)
+        self._keep(prepared, result)
         return result
+
+    def _spend(self, orders: Sequence[Prepared]) -> None:
+        """Take tokens for orders that leave together; what reduces exposure may use the last ones (B-437)."""
+        reducing = all(order.leg.purpose in _REDUCING for order in orders)
+        wait = self.budget.take("orders", len(orders), reducing=reducing)
+        if wait:
+            market = orders[0].leg.want.market
+            raise Throttled(POLYMARKET, "throttled", f"{market}: our own limit of orders, {wait:.3f} s", retry_after=wait)
+
+    def _keep(self, order: Prepared, result: LegResult) -> None:
+        """Remember an answer, and when a hold began."""
+        self._orders.apply_answer(order, result)
+        if result.state == "held":
+            self.holds.begin(result.leg_id, order.leg.want.market, self._clock.mono_ns())
+
+    async def _still_right(self, order: Prepared) -> bool:
+        """After a refusal for its version: whether version and routing, read once more, are those the order was signed for."""
+        name = order.leg.want.market
+        try:
+            row = await self._rest.read("/version", patient=False)
+            fresh = await self.market(name)
+        except VenueError as exc:
+            _log.warning("polymarket_version_unread", market=name, error=str(exc))
+            return False
+        wanted = row.get("version") if isinstance(row, Mapping) else None
+        if order.fields["version"] == "v1" and wanted != ORDER_VERSION:
+            self._mode.apply_version(f"the venue wants order version {wanted!r}, version {ORDER_VERSION} is signed here")
+            return False
+        return fresh.tradable and (fresh.version, fresh.neg_risk) == (order.fields["version"], order.fields["neg_risk"])
+
+    async def send_batch(self, orders: Sequence[SignedOrder], *, deadline: MonoNs) -> tuple[LegResult, ...]:
+        """POST /orders once: 1 to 15 orders, one result each in their order; a doubtful one is "unknown", to be found by id.
+
+        Raises Misuse for a wrong count, Unreachable or Throttled when nothing was sent.
+        """
+        prepared = [order.prepared for order in orders]
+        body = batch_body(orders)
+        left = (deadline - self._clock.mono_ns()) / SECOND
+        if left <= 0:
+            raise Unreachable(POLYMARKET, "deadline", "the deadline passed before the batch was sent")
+        self._spend(prepared)
+        for order in prepared:
+            self._orders.apply_signed(order)
+        wait = max(_LEAST_WAIT_S, left) + max(order.fields["hold_ns"] for order in prepared) / SECOND
+        headers = self._rest.signed_headers("POST", "/orders", body)
+        try:
+            answer = await self._rest.write("POST", "/orders", body, headers, timeout_s=wait)
+        except UnknownOutcome as exc:
+            return tuple(doubtful(order, exc.code, exc.detail) for order in prepared)
+        self.budget.apply_answer("orders", answer.status, answer.headers)
+        results = batch_results(prepared, answer.status, answer.headers, answer.body, now=self._clock.wall_ns())
+        for order, result in zip(prepared, results, strict=True):
+            self._mode.apply_answer(result, answer.status, answer.headers, answer.body)
+            if result.state != "unknown":
+                self._keep(order, result)
+        return tuple(explained(order, result) for order, result in zip(prepared, results, strict=True))
 
     async def find(self, order: Prepared) -> LegResult | None:
         """The order's state, then its trades, joined; None when the venue knows nothing of it so far."""
@@ -178,7 +249,12 @@ class PolymarketClient:
         state = await self._order_state(name)
         after = order.fields["timestamp"] // 1000 - _LOOKBACK_S
         trades = await self._trades((("market", order.leg.want.market), ("after", str(after))))
-        return found(order, state, trades, self._orders.said(order), order_id=name)
+        result = found(order, state, trades, self._orders.said(order), order_id=name)
+        return result if result is None else self._timed(explained(order, result))
+
+    def _timed(self, result: LegResult) -> LegResult:
+        """The result with its hold, when that ended with it (B-445)."""
+        return self.holds.end(result, self._clock.mono_ns())
 
     async def _order_state(self, name: str) -> OrderState | None:
         try:
@@ -206,18 +282,9 @@ class PolymarketClient:
     async def cancel(self, order: Prepared) -> LegResult:
         """DELETE /order, then what is known of it. "unknown" while the venue will neither cancel nor explain it (7.1)."""
         name = self._orders.order_id(order)
-        body = msgspec.json.encode({"orderID": name})
-        headers = self._rest.signed_headers("DELETE", "/order", body)
-        answer = await self._rest.write("DELETE", "/order", body, headers, timeout_s=_CANCEL_WAIT_S)
-        error = error_for(answer)
-        if isinstance(error, Unreachable):  # a 5xx: the cancel may have been done
-            raise UnknownOutcome(POLYMARKET, error.code, error.detail)
-        if error is not None:
-            raise error
-        row = decode(answer.body)
-        gone = isinstance(row, Mapping) and any(str(n).lower() == name.lower() for n in row.get("canceled") or ())
-        kept = row.get("not_canceled") if isinstance(row, Mapping) else None
-        reason = str(next(iter(kept.values()), "")) if isinstance(kept, Mapping) else ""
+        told = await self.cancels.one(name)
+        gone = any(each.lower() == name.lower() for each in told.canceled)
+        reason = next(iter(told.kept.values()), "")
         result = await self.find(order)
         if result is not None:
             return result
@@ -233,7 +300,7 @@ class PolymarketClient:
             self._markets[market.id] = market
 
     async def market(self, market: MarketId) -> Market:
-        """GET /clob-markets: grid, holds, fees and status as the CLOB has them now."""
+        """GET /clob-markets: grid, holds, fees and status as the CLOB has them now; a longer measured hold wins."""
         params = await self._rest.read(f"/clob-markets/{segment(market)}")
         if not isinstance(params, Mapping) or not isinstance(params.get("t"), list):
             raise bad("bad_market", f"/clob-markets/{market} holds no tokens")
@@ -242,6 +309,9 @@ class PolymarketClient:
         fresh = market_from({}, {}, {**params, "c": market}, read_at=self._clock.wall_ns())
         known = self._markets.get(market)
         result = refreshed(known, fresh) if known is not None else fresh
+        held = self.holds.longest(market)  # a "delayed" on a market declared free is news (B-445)
+        if result.hold_ns is not None and held > result.hold_ns:
+            result = msgspec.structs.replace(result, hold_ns=held)
         self._markets[market] = result
         return result
 
@@ -309,7 +379,7 @@ class PolymarketClient:
         hints = stream.results()
         try:
             async for result in hints:
-                yield result
+                yield self._timed(result)
         finally:
             await hints.aclose()
 

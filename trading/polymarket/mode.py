@@ -21,6 +21,7 @@ _RESTART_S = 90.0
 _POST_ONLY_S = 120.0
 _DISABLED_S = 30.0
 """How long a mode without a stated end is believed before the venue is tried again."""
+_VERSION_S = 300.0
 _CODES = frozenset({"engine_restarting", "post_only_mode", "cancel_only_mode", "trading_disabled"})
 
 
@@ -52,10 +53,15 @@ class ModeMemory:
         """Learn from a read that was refused for the mode."""
         return self._apply(error.code, error.retry_after, error.detail)
 
-    def _apply(self, code: str, wait_s: float | None, detail: str) -> VenueMode:
-        def ends(seconds: float) -> MonoNs:
-            return MonoNs(self._clock.mono_ns() + int(seconds * SECOND))
+    def apply_version(self, detail: str) -> None:
+        """The venue wants orders of another version: each order would be refused, after its other leg was sent."""
+        self._modes = [VenueMode(venue=POLYMARKET, mode="disabled", until=self._ends(_VERSION_S), detail=detail)]
 
+    def _ends(self, seconds: float) -> MonoNs:
+        return MonoNs(self._clock.mono_ns() + int(seconds * SECOND))
+
+    def _apply(self, code: str, wait_s: float | None, detail: str) -> VenueMode:
+        ends = self._ends
         if code == "engine_restarting":
             over = wait_s if wait_s is not None else _RESTART_S
             after = VenueMode(

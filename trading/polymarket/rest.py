@@ -15,8 +15,9 @@ from trading.clock import SECOND, Clock
 from trading.errors import AuthFailed, ModeClosed, Rejected, Throttled, UnknownOutcome, Unreachable, VenueError
 from trading.http import Http, Response
 from trading.market import POLYMARKET
+from trading.polymarket.budget import Windows, endpoint
 from trading.polymarket.orders import refusal_code, retry_after
-from trading.polymarket.sign import RequestSigner
+from trading.polymarket.sign import Account, RequestSigner
 from trading.polymarket.wire import bad, decode
 
 __all__ = ["LAST_CURSOR", "PolymarketRest", "Query", "Sleep", "error_for", "patiently", "read_json", "segment"]
@@ -111,6 +112,7 @@ class PolymarketRest:
         self._clock = clock
         self._sleep = sleep
         self._skew_s = 0.0
+        self._windows = Windows(clock)
 
     def set_skew(self, seconds: float) -> None:
         """Server clock minus ours; request stamps are moved by it when it is more than rounding."""
@@ -130,14 +132,38 @@ class PolymarketRest:
         """GET and decode."""
 
         async def once() -> Any:
+            self._count("GET", path)
             headers = self.signed_headers("GET", path) if signed else {}
             return await read_json(self.http, "GET", self._url(path, query), headers, None)
 
         return await patiently(once, self._sleep) if patient else await once()
 
     async def write(self, method: str, path: str, body: bytes, headers: Mapping[str, str], *, timeout_s: float) -> Response:
-        """One request that may change something: never repeated. Raises Unreachable or UnknownOutcome."""
+        """One request that may change something: never repeated. Raises Throttled, Unreachable or UnknownOutcome."""
+        self._count(method, path)
         return await self.http.request(method, self.base + path, headers, body or None, timeout_s=timeout_s)
+
+    async def write_json(self, method: str, path: str, body: bytes, *, timeout_s: float) -> Any:
+        """A signed write and its JSON. A 5xx is UnknownOutcome: it may have been done."""
+        answer = await self.write(method, path, body, self.signed_headers(method, path, body), timeout_s=timeout_s)
+        error = error_for(answer)
+        if isinstance(error, Unreachable):
+            raise UnknownOutcome(POLYMARKET, error.code, error.detail)
+        if error is not None:
+            raise error
+        return decode(answer.body)
+
+    async def login(self, method: str, path: str, account: Account, *, nonce: int) -> Any:
+        """A request under L1 headers (polymarket.md 4.1)."""
+        self._count(method, path)
+        headers = account.login_headers(timestamp=self.server_seconds(), nonce=nonce)
+        return await read_json(self.http, method, self.base + path, headers, None)
+
+    def _count(self, method: str, path: str) -> None:
+        """Keep the limits per address before the venue has to (B-212)."""
+        wait = self._windows.take(*endpoint(method, path))
+        if wait:
+            raise Throttled(POLYMARKET, "throttled", f"{method} {path}: our own limit", retry_after=wait)
 
     def _url(self, path: str, query: Query) -> str:
         return f"{self.base}{path}?{urlencode(query)}" if query else f"{self.base}{path}"
