@@ -7,8 +7,8 @@ doubt after the send began is the state "unknown". resolve_leg clears a doubt by
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Literal
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -26,6 +26,8 @@ from trading.venue import Prepared, SignedOrder, VenueClient
 __all__ = ["Until", "execute_leg", "record", "resolve_leg", "supersedes"]
 
 Until = Literal["final", "settled", "confirmed"]
+T = TypeVar("T")
+U = TypeVar("U")
 Probe = Callable[[str], None]
 Veto = Callable[[], tuple[str, str] | None]
 Stages = list[tuple[str, MonoNs]]
@@ -220,7 +222,7 @@ async def _promise_and_sign(
         return signed
 
     try:
-        kept, signed = await asyncio.gather(promise(), sign(), return_exceptions=True)
+        kept, signed = await _together(promise(), sign())
     except asyncio.CancelledError:
         if ours:  # so that no restart has to ask the venue about it
             await asyncio.shield(record(journal, _refused(leg, "cancelled", "cancelled before the send", stages)))
@@ -236,6 +238,50 @@ async def _promise_and_sign(
         code = signed.code if isinstance(signed, VenueError) else "not_signed"
         return await record(journal, _refused(leg, code, f"{type(signed).__name__}: {signed}", stages))
     return signed
+
+
+async def _together(one: Coroutine[Any, Any, T], two: Coroutine[Any, Any, U]) -> tuple[T | BaseException, U | BaseException]:
+    """asyncio.gather with return_exceptions, for work that seldom waits: two tasks cost as much as both signatures do.
+
+    Both begin at once, one after the other; only when both of them really wait do they become tasks. While one waits alone
+    (the disk of a promise), this task waits for it.
+    """
+    first, second = _Begun(one), _Begun(two)
+    if first.ended or second.ended:
+        return await first, await second
+    kept, signed = await asyncio.gather(first, second, return_exceptions=True)
+    return kept, signed
+
+
+class _Begun(Generic[T]):
+    """A coroutine that ran up to its first wait when this was made. Awaiting it gives its value, or the exception as a value;
+    cancellation goes to where it waits, and through."""
+
+    __slots__ = ("_outcome", "_waits", "_work", "ended")
+    _outcome: T | Exception
+
+    def __init__(self, work: Coroutine[Any, Any, T]) -> None:
+        self._work = work
+        self.ended = False
+        self._step(None)
+
+    def _step(self, fault: BaseException | None) -> None:
+        try:
+            self._waits = self._work.send(None) if fault is None else self._work.throw(fault)
+        except StopIteration as end:
+            self.ended, self._outcome = True, end.value
+        except Exception as exc:  # the caller decides what it means
+            self.ended, self._outcome = True, exc
+
+    def __await__(self) -> Generator[Any, Any, T | Exception]:
+        while not self.ended:
+            fault: BaseException | None = None
+            try:
+                yield self._waits
+            except BaseException as exc:
+                fault = exc
+            self._step(fault)
+        return self._outcome
 
 
 async def _send_once(signed: SignedOrder, venue: VenueClient, journal: Journal, clock: Clock, stages: Stages) -> LegResult:
