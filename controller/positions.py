@@ -58,7 +58,10 @@ class Positions:
         self._markets: dict[EventId, set[MarketId]] = {}
         self._question: dict[MarketId, tuple[MarketId, int]] = {}
         self._exclusive: set[MarketId] = set()
-        self._naked: dict[EventId, Money] = {}
+        self._losses: dict[EventId, Money] = {}
+        """What the worst outcome of each event would cost; their sum is _loss."""
+        self._loss = 0
+        self._naked: dict[EventId, Size] = {}
         self._league_day: dict[EventId, _LeagueDay] = {}
         self._counted: dict[MarketId, tuple[int, int]] = {}
         """Contracts and cost of a market as they stand in the two sums below."""
@@ -78,6 +81,7 @@ class Positions:
             self._set_day(pair.event, (pair.league, pair.starts_at // (2 * _HALF_DAY_NS)))
         for market in (pair.first, pair.second):
             self.set_event(market, pair.event)
+        self._refresh(pair.event)  # the question of a market that was known before may have changed
 
     def _set_day(self, event: EventId, day: _LeagueDay) -> None:
         old, cost = self._league_day.get(event), self._event_costs.get(event, 0)
@@ -99,10 +103,15 @@ class Positions:
 
     def set_exclusive(self, market: MarketId, exclusive: bool) -> None:
         """The venue says that at most one market of the event resolves YES."""
+        if exclusive is (market in self._exclusive):
+            return
         if exclusive:
             self._exclusive.add(market)
         else:
             self._exclusive.discard(market)
+        event = self._event.get(market)
+        if event is not None:
+            self._refresh(event)
 
     def event_of(self, market: MarketId) -> EventId | None:
         return self._event.get(market)
@@ -214,14 +223,14 @@ class Positions:
         return [Lot(Size(yes), Size(no), Money(cost), root in exclusive) for root, (yes, no, cost) in sums.items()]
 
     def worst_loss(self, event: EventId) -> Money:
-        return worst_loss(self.lots(event))
+        return self._losses.get(event, Money(0))
 
     def naked(self, event: EventId) -> Size:
-        return naked_contracts(self.lots(event))
+        return self._naked.get(event, Size(0))
 
     def naked_total(self) -> Money:
         """Dollars that the worst outcome of every event would cost, together."""
-        return Money(sum(self._naked.values()))
+        return Money(self._loss)
 
     def _touch(self, market: MarketId) -> None:
         holding = self._held.get(market)
@@ -241,8 +250,8 @@ class Positions:
         if day is not None:
             self._day_costs[day] += cost - self._event_costs.get(event, 0)
         self._event_costs[event] = cost
-        loss = worst_loss(self.lots(event))
-        if loss:
-            self._naked[event] = loss
-        else:
-            self._naked.pop(event, None)
+        lots = self.lots(event)
+        loss = worst_loss(lots)
+        self._loss += loss - self._losses.get(event, 0)
+        self._losses[event] = loss
+        self._naked[event] = naked_contracts(lots)

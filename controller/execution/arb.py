@@ -233,10 +233,14 @@ class ArbRunner:
         return arb.excess(self._state.markets, self._settings.exits.hedge_dust) is not None
 
     async def _all(self, arb: Arb) -> None:
-        """Every leg starts together (B-089)."""
+        """Every leg starts together (B-089): the first in this task, which is there already, each further one in its own."""
         arb.go(ArbState.ALL_SENT)
-        sides = arb.approved.plan.order
-        places = await asyncio.gather(*(self._send(arb, side, arb.approved.legs[side]) for side in sides))
+        legs = arb.approved.legs
+        first, *rest = arb.approved.plan.order
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._send(arb, side, legs[side])) for side in rest]
+            places = [await self._send(arb, first, legs[first])]
+        places += [task.result() for task in tasks]
         if arb.open():
             arb.go(ArbState.ALL_OPEN)
             await asyncio.gather(*(self._clear(arb, place) for place in places))

@@ -22,6 +22,7 @@ __all__ = ["Checks"]
 
 _BREAKER_CODES = {"manual": "halted"}
 _DAYS = 365
+_YES = Outcome.YES  # looked up by name, a member of an Enum costs half a microsecond
 
 _No = tuple[str, str] | None
 
@@ -97,8 +98,9 @@ class Checks:
         why = self._state.claims.waiting(intent.event, intent.basket.id, self.level(intent), now)
         if why is not None:
             return "cooldown", why
-        if any(self._state.debited(want.market, now) for want in intent.wants):
-            return "settling", ""
+        for want in intent.wants:
+            if self._state.debited(want.market, now):
+                return "settling", ""
         return None
 
     def _tradable(self, intent: Intent, now: MonoNs) -> _No:
@@ -133,8 +135,9 @@ class Checks:
     def _venues(self, intent: Intent, now: MonoNs) -> _No:
         state = self._state
         for venue in {state.markets[want.market].venue for want in intent.wants}:
-            if state.mode(venue) != "normal":
-                return "venue_mode", f"{venue} is {state.mode(venue)}"
+            mode = state.mode(venue)
+            if mode != "normal":
+                return "venue_mode", f"{venue} is {mode}"
             restarted = state.restarted_at(venue)
             if restarted is not None and now - restarted < self._settings.restart_quarantine_ms * MS:
                 return "quarantine_restart", f"{venue}: {(now - restarted) // MS} ms ago"
@@ -187,7 +190,7 @@ class Checks:
             if book.bid <= 0 or book.ask >= ONE:
                 return Money(0)
             mid = book.bid + book.ask  # half units
-            same = (outcome is Outcome.YES) is (place == 0)  # the second leg buys the opposite of the first
+            same = (outcome is _YES) is (place == 0)  # the second leg buys the opposite of the first
             mids.append(mid if same else 2 * ONE - mid)
         return Money(abs(mids[0] - mids[1]) * UNIT // 2)
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from controller.risk.limits import PPM, ExposureFacts, RiskSettings
 from controller.risk.plan import LegFacts, concession_limit
 from controller.risk.size import unit_cost, worst_fee
+from controller.risk.size import unit_costs as cost_table
 from controller.state import State
 from controller.strategy.base import Intent
 from trading.fees import HIGHEST_KNOWN
@@ -12,6 +13,8 @@ from trading.market import Action, FeeTerms, Market, Venue
 from trading.units import ONE, Money, Price, Size, cost_of
 
 __all__ = ["budget", "exposure_of", "fees_of", "leg_facts", "most_cost", "over_ppm"]
+
+_SELL = Action.SELL  # looked up by name, a member of an Enum costs half a microsecond
 
 
 def leg_facts(state: State, settings: RiskSettings, intent: Intent) -> tuple[LegFacts, ...]:
@@ -21,8 +24,9 @@ def leg_facts(state: State, settings: RiskSettings, intent: Intent) -> tuple[Leg
     losses = [state.exit_loss(want.market, want.outcome, want.limit) for want in intent.wants]
     kind = state.kind(intent.basket)
     facts = []
+    together = sum(costs)
     for index, (market, want) in enumerate(zip(markets, intent.wants, strict=True)):
-        others = [loss for other, loss in enumerate(losses) if other != index]
+        others = losses[:index] + losses[index + 1 :]
         facts.append(
             LegFacts(
                 venue=market.venue,
@@ -33,7 +37,7 @@ def leg_facts(state: State, settings: RiskSettings, intent: Intent) -> tuple[Leg
                 concession=concession_limit(
                     market,
                     want.limit,
-                    other_cost=Money(sum(costs) - costs[index]),
+                    other_cost=Money(together - costs[index]),
                     payout=intent.basket.payout,
                     sell_back_loss=max(others),
                     settings=settings,
@@ -50,23 +54,26 @@ def exposure_of(state: State, settings: RiskSettings, intent: Intent, legs: Sequ
     positions, basket = state.positions, intent.basket
     one_venue = len({market.venue for market in markets}) == 1
     shards = [(market.venue, market.shard) for market in markets]
-    unit_costs = []
+    over = over_ppm(state, settings, intent)
+    unit_costs, limit_costs = [], []
     for market, leg in zip(markets, legs, strict=True):
-        unit: int = unit_cost(fees_of(market), leg.limit if one_venue else leg.concession)
+        table = cost_table(fees_of(market))
+        unit = table[leg.limit if one_venue else leg.concession]
         if not one_venue and market.venue != settings.doubtful_venue:
-            unit += unit * over_ppm(state, settings, intent) // PPM
+            unit += unit * over // PPM
         unit_costs.append(Money(unit))
-    limit_costs = [unit_cost(fees_of(market), leg.limit) for market, leg in zip(markets, legs, strict=True)]
+        limit_costs.append(table[leg.limit])
+    costs = [positions.cost(market.id) for market in markets]
     return ExposureFacts(
         unit_costs=tuple(unit_costs),
         set_cost=Money(sum(limit_costs)),
         naked_unit=Money(sum(limit_costs) if one_venue else max(limit_costs)),
         market_contracts=tuple(Size(abs(positions.contracts(market.id))) for market in markets),
-        market_costs=tuple(positions.cost(market.id) for market in markets),
+        market_costs=tuple(costs),
         total_contracts=positions.total_contracts(),
         event_cost=positions.event_cost(basket.event),
         event_worst_loss=positions.worst_loss(basket.event),
-        pair_cost=Money(sum(positions.cost(market.id) for market in markets)),
+        pair_cost=Money(sum(costs)),
         pair_cost_max=settings.priced_terms_max_cost if basket.settlement_charge else settings.same_terms_max_cost,
         league_day_cost=positions.league_day_cost(basket.event),
         bankroll=Money(state.cash.bankroll() + positions.total_cost()),
@@ -105,7 +112,7 @@ def most_cost(terms: FeeTerms, action: Action, limit: Price, size: Size) -> Mone
 
     A cash-sized buy that fills cheaper gets more shares and pays more in fees, at most rate x amount.
     """
-    if action is Action.SELL:
+    if action is _SELL:
         return worst_fee(terms, Price(max(limit, ONE // 2)), size)  # fees peak at one half
     cost = cost_of(limit, size)
     if terms.schedule == "polymarket":

@@ -163,7 +163,7 @@ class ExposureFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     unit_costs are the prices at which cash is reserved (leg 2 at its concession, over-delivery in); set_cost is one set at the
     limits, naked_unit what one contract may cost us before its hedge. budgets is cash that may be used, per leg; legs that
-    share a shard share its budget: cash_groups gives each leg's group.
+    share a shard share its budget: cash_groups gives, for each leg, the place of the first leg of its shard.
     """
 
     unit_costs: tuple[Money, ...]
@@ -188,7 +188,9 @@ class ExposureFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 def _afford(money: int, unit: int) -> Size:
     """Contracts that money buys at unit Money per contract."""
-    return Size(max(0, money) * CONTRACT // unit) if unit > 0 else _HUGE
+    if unit <= 0:
+        return _HUGE
+    return Size(money * CONTRACT // unit) if money > 0 else Size(0)
 
 
 def cap_size(wanted: Size, facts: ExposureFacts, settings: RiskSettings) -> tuple[Size, str]:
@@ -199,9 +201,11 @@ def cap_size(wanted: Size, facts: ExposureFacts, settings: RiskSettings) -> tupl
     """
     legs = len(facts.unit_costs)
     caps: list[tuple[Size, str]] = [(wanted, "")]
-    for group in set(facts.cash_groups):
-        members = [index for index in range(legs) if facts.cash_groups[index] == group]
-        caps.append((_afford(facts.budgets[members[0]], sum(facts.unit_costs[index] for index in members)), "cash"))
+    sums = dict.fromkeys(facts.cash_groups, 0)
+    for group, unit in zip(facts.cash_groups, facts.unit_costs, strict=True):
+        sums[group] += unit
+    for group, unit_sum in sums.items():
+        caps.append((_afford(facts.budgets[group], unit_sum), "cash"))
     if facts.max_size is not None:
         caps.append((facts.max_size, "basket_limit"))
     if settings.cb_enabled:
