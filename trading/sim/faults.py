@@ -1,7 +1,7 @@
 """Faults by name, for the control path and the script: each is one call of a core's own switch.
 
     both        drop_sessions · freeze · thaw · drop_after_accept · 500_after_accept · 429 (count=n)
-    kalshi      gap (count=n) · repeat · reset · pause · resume · pause_exchange · resume_exchange · 503
+    kalshi      the list in kalshi_faults.py; those of a market take its ticker
     polymarket  restart · post_only · cancel_only · disabled · normal · 425 · ghost · retry
 
 A fault that fails the next order answers once; the others hold until undone. Names are stable: demos, tests and people type
@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from trading.sim.kalshi import KalshiSim
+from trading.sim.kalshi_faults import KalshiFaults
 from trading.sim.polymarket import PolymarketSim
 
 __all__ = ["Faults"]
@@ -24,23 +25,9 @@ class Faults:
     """The switchboard. throw() raises ValueError naming what exists."""
 
     def __init__(self, kalshi: KalshiSim, polymarket: PolymarketSim) -> None:
+        self._kalshi = KalshiFaults(kalshi)
         self._switches: Mapping[str, Mapping[str, Switch]] = {
-            "kalshi": {
-                "drop_sessions": lambda _: kalshi.drop_sessions(),
-                "freeze": lambda _: kalshi.freeze_streams(True),
-                "thaw": lambda _: kalshi.freeze_streams(False),
-                "gap": kalshi.skip_seq,
-                "repeat": kalshi.repeat_seq,
-                "reset": lambda _: kalshi.reset_seq(),
-                "pause": lambda _: kalshi.pause_trading(True),
-                "resume": lambda _: kalshi.pause_trading(False),
-                "pause_exchange": lambda _: kalshi.pause_exchange(True),
-                "resume_exchange": lambda _: kalshi.pause_exchange(False),
-                "429": partial(kalshi.fail_next, "429"),
-                "503": partial(kalshi.fail_next, "503"),
-                "drop_after_accept": partial(kalshi.fail_next, "drop_after_accept"),
-                "500_after_accept": partial(kalshi.fail_next, "500_after_accept"),
-            },
+            "kalshi": {name: partial(self._kalshi.throw, name) for name in self._kalshi.names},
             "polymarket": {
                 "drop_sessions": lambda _: polymarket.drop_sessions(),
                 "freeze": lambda _: polymarket.freeze_streams(True),
@@ -60,8 +47,11 @@ class Faults:
     def names(self, venue: str) -> tuple[str, ...]:
         return tuple(self._switches.get(venue, ()))
 
-    def throw(self, venue: str, fault: str, count: int = 1) -> None:
-        """Throw a fault count times. Raises ValueError on an unknown venue or fault or a count outside 1..1000."""
+    def throw(self, venue: str, fault: str, count: int = 1, market: str = "") -> None:
+        """Throw a fault count times, on one Kalshi market where it names one.
+
+        Raises ValueError on an unknown venue, fault or market, a count outside 1..1000, or a market that cannot take it.
+        """
         switches = self._switches.get(venue)
         if switches is None:
             raise ValueError(f"venue {venue!r} is none of {', '.join(self._switches)}")
@@ -70,7 +60,12 @@ class Faults:
             raise ValueError(f"{venue} has no fault {fault!r}; it has {', '.join(switches)}")
         if not 1 <= count <= 1_000:
             raise ValueError(f"count {count} is outside 1..1000")
-        switch(count)
+        if market and venue != "kalshi":
+            raise ValueError(f"{venue} faults strike no single market")
+        if market:
+            self._kalshi.throw(fault, count, market)
+        else:
+            switch(count)
         self.thrown.append((venue, fault))
 
 

@@ -108,7 +108,7 @@ class KalshiSim:
         paused, stopped = (self._desk.paused_trading, self._desk.paused_exchange), lambda: self.transfers.stopped
         self.calendar = Calendar(clock, self._table, self._timers, self.rules, *paused, stopped)
         self.limits = RateLimits(clock, self.rules, self._table.shards)
-        self._rest = RestApi(self._gate, self.limits, self._routes(clock, rng))
+        self.rest = RestApi(self._gate, self.limits, self._routes(clock, rng))
         self._life = Lifecycle(clock, self._table, self._desk, self.accounts, self._timers, self._announce)
         self.calendar.pause_trading = self._life.pause_trading
         self.calendar.cut_streams = self.drop_sessions
@@ -141,7 +141,7 @@ class KalshiSim:
 
     def handle(self, request: Request) -> Response:
         self.advance()
-        return self._rest.handle(request)
+        return self.rest.handle(request)
 
     def connect(self, request: Request) -> Session | Refusal:
         self.advance()
@@ -207,11 +207,11 @@ class KalshiSim:
 
     def fail_next(self, kind: FailKind, times: int = 1) -> None:
         """Fail the next order writes, before they act or after they were accepted (FailKind); first armed, first to strike."""
-        self._rest.faults.extend([kind] * times)
+        self.rest.faults.extend([kind] * times)
 
     def fail_next_read(self, kind: ReadFailKind, times: int = 1) -> None:
         """Fail the next GETs, public ones too."""
-        self._rest.read_faults.extend([kind] * times)
+        self.rest.read_faults.extend([kind] * times)
 
     def attest(self, until: int | None) -> None:
         """Move every member's location attestation (unix seconds, None = never attested)."""
@@ -248,6 +248,18 @@ class KalshiSim:
 
     def dispute(self, ticker: str) -> None:
         self._life.dispute(ticker)
+
+    def amend_result(self, ticker: str) -> None:
+        """Determine again, the other way round: YES becomes NO and NO or a scalar becomes YES."""
+        self._life.amend(ticker)
+
+    def event_of(self, ticker: str) -> str:
+        return self._table.markets[ticker].event.ticker
+
+    def clock_back(self) -> None:
+        """Set every book's clock back, as maintenance does (kalshi.md 4)."""
+        for market in self._table.markets.values():
+            market.clock //= 2
 
     def settle(self, ticker: str) -> None:
         """Pay every position now and finalize."""

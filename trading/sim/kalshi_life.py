@@ -162,6 +162,11 @@ class Lifecycle:
         market = self._in(ticker, "determined", "amended")
         market.status = "disputed"
 
+    def amend(self, ticker: str) -> None:
+        """Turn a determination round; the timer starts again."""
+        market = self._in(ticker, "determined", "disputed", "amended")
+        self.determine(ticker, "no" if market.result == "yes" else "yes")
+
     def _timed_settle(self, market: SimMarket, determined: WallNs) -> None:
         if market.determined == determined and market.status in ("determined", "amended"):
             self.settle(market.ticker)

@@ -75,6 +75,7 @@ class Transfers:
         self._check_margin = check_margin
         self._transfers: list[_Transfer] = []
         self._used: set[tuple[str, int, str]] = set()
+        self._applied: set[tuple[str, str]] = set()
         self._targets: dict[str, _Target] = {}
         self.stopped = False
         """Fault: intra_exchange_transfers_active is false and transfers are refused."""
@@ -99,8 +100,10 @@ class Transfers:
             raise ApiError(409, "transfer_already_exists", "transfer already exists", client_id)
         if self.stopped or from_shard in self._paused or to_shard in self._paused:
             raise ApiError(self._rules.pause_status, "intra_exchange_transfers_paused")
-        self._used.add(key)
-        return {"transfer_id": self._start(caller.user_id, client_id, source, target, from_shard, to_shard, amount).id}
+        row = self._start(caller.user_id, client_id, source, target, from_shard, to_shard, amount)
+        if client_id:
+            self._used.add(key)
+        return {"transfer_id": row.id}
 
     def _start(
         self, user_id: str, client_id: str, source: Account, target: Account, from_shard: int, to_shard: int, amount: Money
@@ -155,10 +158,10 @@ class Transfers:
         target = self._members.account(caller, _whole(body, "to_subaccount"))
         if source is target:
             raise ApiError(400, "invalid_parameters", details="from_subaccount and to_subaccount are the same")
-        if (caller.user_id, shard, client_id) in self._used:
+        if (caller.user_id, client_id) in self._applied:
             raise ApiError(409, "transfer_already_exists", "transfer already exists", client_id)
         self._start(caller.user_id, client_id, source, target, shard, shard, amount)
-        self._used.add((caller.user_id, shard, client_id))
+        self._applied.add((caller.user_id, client_id))
         return {}
 
     def applied(self, caller: Caller, query: Query) -> Row:

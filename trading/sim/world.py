@@ -121,9 +121,10 @@ class World:
             self.script.start()
             return {"script_started": True}
         venue, fault, count = body.get("venue"), body.get("fault"), body.get("count", 1)
-        if not isinstance(venue, str) or not isinstance(fault, str) or not isinstance(count, int):
-            raise ValueError('expected {"venue": ..., "fault": ..., "count"?: n} or {"script": "start"}')
-        self.faults.throw(venue, fault, count)
+        market = body.get("market", "")
+        if not (isinstance(venue, str) and isinstance(fault, str) and isinstance(count, int) and isinstance(market, str)):
+            raise ValueError('expected {"venue": ..., "fault": ..., "count"?: n, "market"?: ticker} or {"script": "start"}')
+        self.faults.throw(venue, fault, count, market)
         return {"venue": venue, "fault": fault, "count": count}
 
     def account(self) -> object:

@@ -18,6 +18,7 @@ from trading.units import DOLLAR, Money, Price, Size, parse_price, parse_size
 
 GSW, UTA = "KXNBAGAME-26NOV19UTAGSW-GSW", "KXNBAGAME-26NOV19UTAGSW-UTA"
 MLB, BTC = "KXMLBGAME-26AUG092020HOUSD-HOU", "KXBTC-26NOV21-T100"
+TARGET = "e0729403-9c95-4ee2-b5d4-f704d8322570"
 START = 1_790_000_000 * SECOND
 _CENT = [{"start": "0.0000", "end": "1.0000", "step": "0.0100"}]
 
@@ -47,6 +48,8 @@ def market_row(ticker: str, event: str, shard: int, **more: Any) -> dict[str, An
         "price_level_structure": "linear_cent",
         "price_ranges": _CENT,
         "settlement_bounds_type": "default",
+        "strike_type": "structured",
+        "custom_strike": {"basketball_team": TARGET},
         "exchange_index": shard,
     }
     return row | more
@@ -60,6 +63,7 @@ def event_row(event: str, series: str, shard: int, *markets: str, **more: Any) -
         "sub_title": "UTA at GSW",
         "collateral_return_type": "MECNET",
         "mutually_exclusive": True,
+        "product_metadata": {"competition": "Pro Basketball (M)", "competition_scope": "Game"},
         "settlement_sources": [{"name": "League", "url": "https://example.com"}],
         "exchange_index": shard,
         "last_updated_ts": write_time(START - 3_600 * SECOND),
@@ -133,13 +137,21 @@ class Member:
 class Bench:
     """A KalshiSim with two members ("alice" acts by default), limits, lag and late frames off unless a test wants them."""
 
-    gsw, uta, mlb, btc = GSW, UTA, MLB, BTC
+    gsw, uta, mlb, btc, target = GSW, UTA, MLB, BTC, TARGET
     market_row, event_row = staticmethod(market_row), staticmethod(event_row)
 
-    def __init__(self, *, limits: bool = False, lag: tuple[int, int] = (0, 0), late: float = 0.0, **member: Any) -> None:
+    def __init__(
+        self,
+        *,
+        limits: bool = False,
+        lag: tuple[int, int] = (0, 0),
+        late: float = 0.0,
+        thursday: bool = False,
+        **member: Any,
+    ) -> None:
         self.clock = ManualClock(START)
         self.alice, self.bob = Member("alice", **member), Member("bob")
-        rules = KalshiRules(limits_enabled=limits, list_lag_ns=lag, private_late=late)
+        rules = KalshiRules(limits_enabled=limits, list_lag_ns=lag, private_late=late, thursday=thursday)
         accounts = [self.alice.account, self.bob.account]
         self.sim = KalshiSim(self.clock, random.Random(7), catalogue(), accounts, rules=rules)
         self._ids = 0
