@@ -5,7 +5,7 @@ by its id, which is known before sending. The client remembers the venue's mode 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -24,6 +24,7 @@ from trading.polymarket.budget import SignerBudget
 from trading.polymarket.cancels import Cancels
 from trading.polymarket.credentials import derive_or_create
 from trading.polymarket.explain import explained
+from trading.polymarket.heartbeat import Heartbeat
 from trading.polymarket.holdings import Holdings
 from trading.polymarket.holds import HoldMeter
 from trading.polymarket.mode import ModeMemory
@@ -291,6 +292,12 @@ class PolymarketClient:
         if gone:
             return leg_result(order, "none", "canceled", "cancelled before any fill")
         return leg_result(order, "unknown", "not_canceled", reason or "the venue did not confirm the cancel")
+
+    def heartbeat(self, *, on_lapse: Callable[[str], None] = lambda why: None) -> Heartbeat:
+        """The dead man's switch of this key, for whoever lets orders rest; FAK and FOK need none. Raises AuthFailed."""
+        if self._credentials is None:
+            raise AuthFailed(POLYMARKET, "no_credentials", "no API credentials; set them or let the client derive them")
+        return Heartbeat(self._rest, self._credentials.key, self._clock, on_lapse=on_lapse, sleep=self._sleep)
 
     # ---- reads ---------------------------------------------------------------------------------------------------------
 

@@ -47,6 +47,9 @@ _RULES: dict[str, tuple[str, str]] = {
     # orders that ended at the venue
     "invalid": ("the venue removed the order", "read the market again"),
     "reversed": ("every trade of it FAILED", "the other leg is unwound"),
+    "market_resolved": ("the market was resolved first", "its tokens are redeemed, not sold"),
+    "expired": ("the order had expired", "nothing is left of it"),
+    "timed_out": ("the order timed out at the venue", "nothing is left of it"),
     "canceled": ("the order was cancelled", "nothing is left of it"),
     "refused": ("the venue refused for a reason new to us", "read its words"),
 }

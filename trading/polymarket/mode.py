@@ -15,14 +15,14 @@ from trading.polymarket.wire import decode
 from trading.units import MonoNs
 from trading.venue import VenueMode
 
-__all__ = ["ModeMemory"]
+__all__ = ["MODE_CODES", "ModeMemory"]
 
 _RESTART_S = 90.0
 _POST_ONLY_S = 120.0
 _DISABLED_S = 30.0
 """How long a mode without a stated end is believed before the venue is tried again."""
 _VERSION_S = 300.0
-_CODES = frozenset({"engine_restarting", "post_only_mode", "cancel_only_mode", "trading_disabled"})
+MODE_CODES = frozenset({"engine_restarting", "post_only_mode", "cancel_only_mode", "trading_disabled"})
 
 
 class ModeMemory:
@@ -40,7 +40,7 @@ class ModeMemory:
 
     def apply_answer(self, result: LegResult, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """Learn from an order's answer; any order that was taken ends what was remembered."""
-        if result.code in _CODES and result.state == "rejected":
+        if result.code in MODE_CODES and result.state == "rejected":
             try:
                 said = decode(body)
             except BadAnswer:

@@ -16,6 +16,7 @@ from trading.errors import AuthFailed, ModeClosed, Rejected, Throttled, UnknownO
 from trading.http import Http, Response
 from trading.market import POLYMARKET
 from trading.polymarket.budget import Windows, endpoint
+from trading.polymarket.mode import MODE_CODES
 from trading.polymarket.orders import refusal_code, retry_after
 from trading.polymarket.sign import Account, RequestSigner
 from trading.polymarket.wire import bad, decode
@@ -57,7 +58,7 @@ def error_for(response: Response) -> VenueError | None:
         return AuthFailed(POLYMARKET, name, f"{text}; check API key, wallet type, clock and place")
     if status == 425:
         return ModeClosed(POLYMARKET, "engine_restarting", text, retry_after=wait)
-    if status == 503 and code != "refused":
+    if status == 503 and code in MODE_CODES:
         return ModeClosed(POLYMARKET, code, text, retry_after=wait)
     if status >= 500:
         return Unreachable(POLYMARKET, f"http_{status}", text)

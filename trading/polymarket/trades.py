@@ -16,8 +16,9 @@ import msgspec
 
 from trading.fees import fee_of_fill
 from trading.market import FeeTerms
-from trading.order import Fill, FillStatus, LegResult, total
-from trading.polymarket.orders import DUST, Said, leg_result, leg_state, refusal_code, terms_of, word
+from trading.order import Fill, LegResult, total
+from trading.polymarket.orders import DUST, Said, leg_result, leg_state, terms_of, word
+from trading.polymarket.statuses import cancel_code, fill_status, order_phase
 from trading.polymarket.wire import bad, parse_stamp
 from trading.units import ONE, Money, Price, Size, WallNs, cost_of, parse_price, parse_size, to_dollars
 from trading.venue import Prepared
@@ -41,20 +42,15 @@ class OrderState(msgspec.Struct, frozen=True):
 
     @property
     def live(self) -> bool:
-        return self.status in ("LIVE", "UNMATCHED")
+        return order_phase(self.status) == "live"
 
     @property
     def held(self) -> bool:
-        return self.status == "DELAYED"
+        return order_phase(self.status) == "held"
 
     @property
     def over(self) -> bool:
-        return self.status == "INVALID" or self.status.startswith(("CANCELED", "CANCELLED"))
-
-
-def _trade_status(row: Mapping[str, Any]) -> FillStatus:
-    status = word(row.get("status"))
-    return "final" if status == "CONFIRMED" else "reversed" if status == "FAILED" else "provisional"
+        return order_phase(self.status) == "over"
 
 
 def _own_price(row: Mapping[str, Any], token: str, *, up: bool) -> Price:
@@ -101,7 +97,7 @@ def fills_of(
                 fee_is_final=True,
                 maker=maker,
                 at=at,
-                status=_trade_status(row),
+                status=fill_status(row.get("status")),
             )
         )
     return fills
@@ -164,12 +160,14 @@ def found(
         if state.status == "INVALID":
             return leg_result(order, "rejected", "invalid", "removed by the venue")
         if state.over:
-            code = refusal_code(state.status)
-            return leg_result(order, "none", "canceled" if code == "refused" else code, state.status)
+            return leg_result(order, "none", cancel_code(state.status), state.status)
         return leg_result(order, "unknown", state.status.lower() or "no_status", "no trade listed yet")
     if size == 0:
         return leg_result(order, "none", "reversed", "every trade FAILED (B-424)", fills)
-    return leg_result(order, leg_state(order, size, cost), "", "", fills)
+    reached = leg_state(order, size, cost)
+    if state is not None and reached != "filled" and order_phase(state.status) == "unknown":
+        return leg_result(order, "unknown", "unknown_status", f"status {state.status!r} after a part", fills)
+    return leg_result(order, reached, "", "", fills)
 
 
 def _reconciled(fills: tuple[Fill, ...], cost: Money) -> tuple[Fill, ...]:

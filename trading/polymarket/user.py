@@ -14,9 +14,10 @@ from trading.errors import AuthFailed, BadAnswer, Disconnected, VenueError
 from trading.ids import Ids
 from trading.log import get_logger
 from trading.order import LegResult
-from trading.polymarket.orders import Said, word
+from trading.polymarket.orders import Said
 from trading.polymarket.session import Redial, Session
 from trading.polymarket.sign import ApiCredentials
+from trading.polymarket.statuses import trade_rank
 from trading.polymarket.trades import OrderState, found
 from trading.polymarket.wire import decode
 from trading.stream import Dialer
@@ -28,7 +29,6 @@ _log = get_logger(__name__)
 
 _KEPT = 2_000
 _CAUGHT_UP = 50
-_RANK = {"MATCHED_NOT_BROADCASTED": 0, "MATCHED": 1, "RETRYING": 1, "MINED": 2, "CONFIRMED": 3, "FAILED": 3}
 
 
 class _Own:
@@ -130,14 +130,10 @@ class OwnOrders:
             own = self._by_id.get(name)
             if own is not None:
                 before = own.trades.get(str(event["id"]))
-                if before is None or _rank(before) <= _rank(event):
+                if before is None or trade_rank(before.get("status")) <= trade_rank(event.get("status")):
                     own.trades[str(event["id"])] = event
                 found_here.append(own)
         return found_here
-
-
-def _rank(row: Mapping[str, Any]) -> int:
-    return _RANK.get(word(row.get("status")), 1)
 
 
 def _open_fills(result: LegResult) -> bool:

@@ -104,7 +104,7 @@ def test_failed_trades_are_reversed() -> None:
         ("DELAYED", "", "held", "delayed"),
         ("CANCELED", "0", "none", "canceled"),
         ("CANCELED_order couldn't be fully filled. FOK orders are fully filled or killed.", "", "none", "fok_killed"),
-        ("CANCELED_NOT_ENOUGH_BALANCE", "0", "none", "canceled"),
+        ("CANCELED_NOT_ENOUGH_BALANCE", "0", "none", "no_balance"),
         ("INVALID", "", "rejected", "invalid"),
         ("MATCHED", "50", "unknown", "trades_pending"),
         ("MATCHED", "", "unknown", "matched"),
