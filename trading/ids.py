@@ -28,6 +28,11 @@ __all__ = [
     "parse_client_order_id",
 ]
 
+_LETTERS = "0123456789abcdefghijklmnopqrstuv"
+_PAIRS = tuple(one + two for one in _LETTERS for two in _LETTERS)
+_SHIFTS = tuple(range(120, -1, -10))
+"""Two letters at a time by table: every order is named on its way out, and base64.b32hexencode takes ten times as long."""
+
 ArbId = NewType("ArbId", bytes)
 LegId = NewType("LegId", bytes)
 
@@ -87,7 +92,8 @@ def attempt_of(leg: LegId) -> int:
 
 def client_order_id(leg: LegId) -> str:
     """The id both venues' records carry: 29 characters of [a-v0-9]."""
-    return "arb" + base64.b32hexencode(leg).decode().rstrip("=").lower()
+    number = int.from_bytes(leg) << 2  # 128 bits and the two that fill the last letter
+    return "arb" + "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
 
 
 def parse_client_order_id(text: str) -> LegId | None:

@@ -87,8 +87,8 @@ def parse_money(text: str) -> Money:
 def _format(value: int, scale: int, decimals: int) -> str:
     sign, value = ("-", -value) if value < 0 else ("", value)
     whole, part = divmod(value, 10**scale)
-    digits = str(part).rjust(scale, "0")
-    if any(ch != "0" for ch in digits[decimals:]):
+    digits = f"{part:0{scale}d}"
+    if digits[decimals:].strip("0"):
         raise ValueError(f"{value} does not fit {decimals} decimals")
     return f"{sign}{whole}.{digits[:decimals]}" if decimals else f"{sign}{whole}"
 

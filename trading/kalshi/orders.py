@@ -27,6 +27,7 @@ DUPLICATE = "order_already_exists"
 NO_FILL = frozenset({"fill_or_kill_insufficient_resting_volume", "immediate_or_cancel_insufficient_resting_volume"})
 """Codes that say: killed, nothing filled, the client order id is used up (kalshi.md 7.2, 16.6)."""
 
+_YES, _BUY, _GTC = Outcome.YES, Action.BUY, Tif.GTC  # looked up by name, a member of an Enum costs half a microsecond
 _TIF = {Tif.IOC: "immediate_or_cancel", Tif.FOK: "fill_or_kill", Tif.GTC: "good_till_canceled"}
 _REDUCING = frozenset({"complete", "unwind", "exit"})
 _USUAL_FEES = FeeTerms(schedule="kalshi", taker=rate("0.07"))
@@ -34,14 +35,14 @@ _USUAL_FEES = FeeTerms(schedule="kalshi", taker=rate("0.07"))
 
 def yes_leg(want: Want) -> tuple[str, Price]:
     """Side and YES price of a want: the translation table of kalshi.md 7.1."""
-    buys_yes = (want.outcome is Outcome.YES) is (want.action is Action.BUY)
-    return ("bid" if buys_yes else "ask"), want.limit if want.outcome is Outcome.YES else complement(want.limit)
+    buys_yes = (want.outcome is _YES) is (want.action is _BUY)
+    return ("bid" if buys_yes else "ask"), want.limit if want.outcome is _YES else complement(want.limit)
 
 
 def cash_of(want: Want, yes_price: Price, size: Size) -> tuple[Price, Money]:
     """Price in the outcome that was traded, and cash out before fees (negative when selling), of a fill at a YES price."""
-    price = yes_price if want.outcome is Outcome.YES else complement(yes_price)
-    if want.action is Action.BUY:
+    price = yes_price if want.outcome is _YES else complement(yes_price)
+    if want.action is _BUY:
         return price, cost_of(price, size)
     return price, Money(-cost_of(price, size, up=False))
 
@@ -93,7 +94,7 @@ def prepare_order(leg: LegRequest, market: Market) -> Prepared:
         raise Rejected(KALSHI, "below_min_size", f"size {want.size}e-6 of {market.id} is below {market.min_size}e-6 contracts")
     if want.size % market.size_step:
         raise Rejected(KALSHI, "off_size_step", f"size {want.size}e-6 of {market.id} is no multiple of {market.size_step}e-6")
-    if want.post_only and want.tif is not Tif.GTC:
+    if want.post_only and want.tif is not _GTC:
         raise Rejected(KALSHI, "post_only_tif", f"post_only on {market.id} needs good_till_canceled, not {want.tif.value}")
     fields = order_fields(leg, market)
     return Prepared(leg=leg, client_order_id=fields["client_order_id"], venue_order_id=None, fields=fields)
@@ -154,7 +155,7 @@ def _read_accepted(order: Prepared, body: bytes) -> LegResult:
         raise _unknown(order, "wrong_echo", f"the answer describes {answer.client_order_id}")
     if not answer.order_id or filled < 0 or remaining < 0 or filled + remaining > want.size:
         raise _unknown(order, "bad_answer", f"fill {filled} and remaining {remaining} do not fit {want.size}")
-    if remaining and want.tif is not Tif.GTC:
+    if remaining and want.tif is not _GTC:
         raise _unknown(order, "bad_answer", f"{remaining} remains of an {want.tif.value} order")
     cost, fee = _provisional(want, filled, answer)
     return LegResult(
@@ -179,8 +180,8 @@ def _provisional(want: Want, filled: Size, answer: CreateAnswer) -> tuple[Money,
     if average is None or not 0 < average < 1 or (average > bound if side == "bid" else average < bound):
         cost = cash_of(want, limit, filled)[1]
     else:
-        own = average if want.outcome is Outcome.YES else 1 - average
-        cash = own * filled if want.action is Action.BUY else -own * filled
+        own = average if want.outcome is _YES else 1 - average
+        cash = own * filled if want.action is _BUY else -own * filled
         cost = Money(int(cash.to_integral_value(ROUND_CEILING)))
     each = _decimal(answer.average_fee_paid)
     if each is None or each < 0:
