@@ -99,7 +99,7 @@ class Sample(msgspec.Struct):
 class _Watched:
     """A market, its book and what is known about the book's truth. stamp is the venue's ms of the last frame applied."""
 
-    __slots__ = ("book", "closed", "doubt_since", "market", "no", "stamp", "strikes", "synced", "touched_at", "yes")
+    __slots__ = ("book", "closed", "doubt_since", "market", "no", "stamp", "strikes", "synced", "touched_at", "waits", "yes")
 
     def __init__(self, market: Market) -> None:
         self.market = market
@@ -112,6 +112,8 @@ class _Watched:
         self.strikes = 0
         self.stamp = 0
         self.touched_at = MonoNs(0)
+        self.waits = False
+        """Its start was seen to lie ahead."""
 
 
 class PolymarketBooks:
@@ -339,6 +341,18 @@ class PolymarketBooks:
                 self._doubtful.discard(name)
             elif now - watched.doubt_since >= DOUBT_NS:
                 self._want(watched, "best prices disagree")
+
+    def wipe_started(self, wall: WallNs) -> None:
+        """Give up the books whose event begins: all resting orders are cancelled there, and starts move (polymarket.md 8)."""
+        for watched in self._watched.values():
+            starts_at = watched.market.starts_at
+            if starts_at is None or watched.closed:
+                continue
+            if starts_at > wall:
+                watched.waits = True
+            elif watched.waits:
+                watched.waits = False
+                self._want(watched, "event started")
 
     def unproved(self, now: MonoNs, age_ns: int, limit: int) -> list[str]:
         """Outcome 0 tokens of the standing books whose proof is at least age_ns old, oldest first."""

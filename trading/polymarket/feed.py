@@ -261,7 +261,15 @@ class PolymarketFeed:
     async def _run_samples(self) -> None:
         while True:
             await asyncio.sleep(self._interval_s)
-            await self.sample()
+            await self.look()
+
+    async def look(self) -> None:
+        """One round of what frames do not tell: events that begin, quiet books held against REST."""
+        self.core.wipe_started(self.clock.wall_ns())
+        await self.sample()
+        if self.core.wanted:
+            for shard in self._shards:
+                shard.poke()
 
     async def sample(self) -> None:
         """Compare the longest unproved books with POST /books; a failed request proves and disproves nothing."""
@@ -283,9 +291,6 @@ class PolymarketFeed:
             return
         for sample in samples:
             self.core.apply_sample(sample, asked_at)
-        for shard in self._shards:
-            if self.core.wanted:
-                shard.poke()
 
     def statistics(self) -> FeedStatistics:
         """Counters since start; connected means every socket that has markets is open."""

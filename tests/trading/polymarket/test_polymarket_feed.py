@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 from fakes import FakeWire
 
 from trading.book import BookLost, MarketEvent
@@ -17,7 +18,7 @@ from trading.market import POLYMARKET, FeeTerms, Market, MarketId
 from trading.polymarket.feed import PolymarketFeed
 from trading.polymarket.session import Redial
 from trading.stream import Wire
-from trading.units import Price, Size
+from trading.units import Price, Size, WallNs
 from trading.venue import Feed
 
 
@@ -38,6 +39,10 @@ def market(number: int) -> Market:
 def book(number: int, *, bid: str = "0.48", ask: str = "0.53") -> dict[str, Any]:
     sides = {"bids": [{"price": bid, "size": "1"}], "asks": [{"price": ask, "size": "1"}]}
     return {"event_type": "book", "market": f"0x{number}", "asset_id": f"{number}0", "timestamp": "1790000000000", **sides}
+
+
+def begins(known: Market, starts_at: WallNs) -> Market:
+    return msgspec.structs.replace(known, starts_at=starts_at)
 
 
 class Ids(SeededIds):
@@ -242,6 +247,96 @@ async def test_fresh_books_are_not_sampled_and_failures_prove_nothing() -> None:
         assert bench.feed.sample_failures == 1
         assert bench.feed.books[MarketId("0x1")].proved_at == proved
         assert bench.feed.books[MarketId("0x1")].ready
+
+
+async def test_dead_feed_that_answers_pings_is_found_within_ten_seconds() -> None:
+    """PONGs go on, data stops, the market moves elsewhere: its book is not ready after two rounds, the socket is left (B-428)."""
+    bench = Bench()
+    bench.feed.watch([market(1), market(2)])
+    lost_after = left_after = 0.0
+    async with bench.running():
+        await bench.tell(0, book(1), book(2))
+        bench.samples = [book(1, bid="0.49", ask="0.54"), book(2)]
+        for turn in range(1, 21):
+            await bench.settle(after_s=0.5)
+            if "PING" in bench.wires[0].sent:
+                await bench.tell(0, b"PONG")
+            if turn % 2 == 0:
+                await bench.feed.look()
+                await bench.settle()
+            if not lost_after and not bench.feed.books[MarketId("0x1")].ready:
+                lost_after = turn / 2
+            if not left_after and len(bench.wires) == 2:
+                left_after = turn / 2
+        quiet = bench.feed.statistics()
+
+    assert 0 < lost_after <= 3
+    assert 0 < left_after < 10
+    assert quiet.reconnects == 1
+    assert not any(b.ready for b in bench.feed.books.values())
+
+
+async def test_quiet_but_true_feed_is_left_alone() -> None:
+    """Silence alone is no fault: books that REST confirms stay ready on the same socket."""
+    bench = Bench()
+    bench.feed.watch([market(1)])
+    async with bench.running():
+        await bench.tell(0, book(1))
+        bench.samples = [book(1)]
+        for _ in range(60):
+            await bench.settle(after_s=1)
+            await bench.tell(0, b"PONG")
+            await bench.feed.look()
+
+        assert len(bench.wires) == 1
+        assert bench.feed.books[MarketId("0x1")].ready
+        assert bench.clock.mono_ns() - bench.feed.books[MarketId("0x1")].proved_at <= SECOND
+
+
+async def test_book_is_dropped_when_its_event_begins() -> None:
+    """All resting orders are wiped at the start: the old book is given up and a fresh one asked for, also when starts move."""
+    bench = Bench()
+    later = WallNs(bench.clock.wall_ns() + 3600 * SECOND)
+    sooner = WallNs(bench.clock.wall_ns() + 5 * SECOND)
+    bench.feed.watch([begins(market(1), later), begins(market(2), later), market(3)])
+    async with bench.running():
+        await bench.tell(0, book(1), book(2), book(3))
+        await bench.feed.look()
+        bench.feed.watch([begins(market(1), sooner)])
+        await bench.settle(after_s=6)
+        bench.samples = [book(1), book(2), book(3)]
+        await bench.feed.look()
+        await bench.settle()
+        ready = [bench.feed.books[MarketId(name)].ready for name in ("0x1", "0x2", "0x3")]
+        asked = bench.wires[0].messages()[-1]["assets_ids"]
+        await bench.tell(0, book(1))
+        await bench.feed.look()
+
+        assert ready == [False, True, True]
+        assert asked == ["10", "11"]
+        assert bench.feed.books[MarketId("0x1")].ready
+
+
+async def test_market_met_after_its_start_keeps_its_book() -> None:
+    """Only a start that was seen to lie ahead wipes."""
+    bench = Bench()
+    bench.feed.watch([begins(market(1), WallNs(bench.clock.wall_ns() - SECOND))])
+    async with bench.running():
+        await bench.tell(0, book(1))
+        await bench.feed.look()
+
+        assert bench.feed.books[MarketId("0x1")].ready
+
+
+async def test_no_socket_carries_enough_assets_to_lose_snapshots() -> None:
+    """Above about 500 assets a socket stops sending first books: 700 markets go on seven sockets of 200 tokens at most."""
+    bench = Bench()
+    bench.feed.watch([market(number) for number in range(1, 701)])
+    async with bench.running():
+        sizes = [len(wire.messages()[0]["assets_ids"]) for wire in bench.wires]
+
+    assert len(sizes) == 7
+    assert max(sizes) == 200
 
 
 def test_redial_jitters_up_to_a_growing_ceiling() -> None:
