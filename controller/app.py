@@ -17,6 +17,7 @@ from controller.execution.arb import ArbRunner
 from controller.execution.hybrid import HybridExecutor
 from controller.execution.local import LocalExecutor
 from controller.ledger.memory import MemoryLedger
+from controller.link import Link, make_link
 from controller.numbers import arb_settings, risk_settings
 from controller.records import Records
 from controller.risk.gate import Gate
@@ -34,6 +35,7 @@ from trading.ids import Ids, SystemIds
 from trading.journal import Journal, MemoryJournal
 from trading.kalshi.feed import KalshiFeed
 from trading.kalshi.poll import PolledFeed
+from trading.link.sockets import LinkListener, Listener
 from trading.log import get_logger
 from trading.market import KALSHI, POLYMARKET, Venue
 from trading.offload import Offload, ThreadOffload
@@ -59,13 +61,17 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     dialer: Callable[[str], Dialer]
     journal: Journal
     offload: Offload
+    listener: Listener
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     close: Callable[[], Awaitable[None]] | None = None
     """Ends what the ports opened."""
 
 
-def production_ports(*, record: Path | None = None) -> Ports:
-    """The real clock, sockets and threads; record taps every raw frame into that directory. Call inside the running loop."""
+def production_ports(*, record: Path | None = None, journal: Journal | None = None, insecure_bind: bool = False) -> Ports:
+    """The real clock, sockets and threads; record taps every raw frame into that directory. Call inside the running loop.
+
+    Without a journal promises are kept in memory: for commands that place no orders.
+    """
     clock = SystemClock()
     recorder = Recorder(record, clock) if record is not None else None
     opened: list[AiohttpHttp] = []
@@ -89,8 +95,9 @@ def production_ports(*, record: Path | None = None) -> Ports:
         ids=SystemIds(clock),
         http=http,
         dialer=dialer,
-        journal=MemoryJournal(),
+        journal=journal if journal is not None else MemoryJournal(),
         offload=ThreadOffload(),
+        listener=LinkListener(insecure_bind=insecure_bind),
         close=close,
     )
 
@@ -108,6 +115,7 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     engine: Engine
     executor: HybridExecutor
+    link: Link
     ledger: MemoryLedger
     records: Records
     adoption: Adoption
@@ -124,10 +132,12 @@ def build(
     settings: ControllerSettings,
     ports: Ports,
     *,
+    epoch: int = 1,
     allow_live_test_arb: bool = False,
     notice: Callable[[str], None] = lambda line: None,
 ) -> App:
-    """Wire the system. Raises SettingsError for keys and hosts that cannot be used."""
+    """Wire the system. epoch fences controllers that came before (distributed.md 4.7). Raises SettingsError for keys and hosts
+    that cannot be used."""
     world = settings.world()
     _check_leagues(settings)
     _check_live(settings, world, ports.journal)
@@ -151,10 +161,20 @@ def build(
     for venue in settings.platforms:
         if venue not in local:
             raise SettingsError(f"CONTROLLER_PLATFORMS lists {venue}, but its keys for trading are not set")
-    executor = HybridExecutor(
-        local, {}, settings.platforms, settings.prefer_remote, dry_run_local=world == "paper" and settings.dry_run
+    link = make_link(
+        settings,
+        journal=ports.journal,
+        listener=ports.listener,
+        clock=ports.clock,
+        ids=ports.ids,
+        epoch=epoch,
+        market_of=state.markets.get,
+        sleep=ports.sleep,
     )
-    gate = Gate(state, numbers, executor.refuses, ports.ids, world)
+    executor = HybridExecutor(
+        local, link.remote, settings.platforms, settings.prefer_remote, dry_run_local=world == "paper" and settings.dry_run
+    )
+    gate = Gate(state, numbers, executor.refuses, ports.ids, world, epoch=epoch)
     strategies = (CrossVenue(numbers), EventBasket(numbers), Synthetic(settings.test_arb_type))
     engine = Engine(state, strategies, gate)
     ledger = MemoryLedger()
@@ -169,6 +189,7 @@ def build(
         journal=ports.journal,
         connections=connections,
         clients=clients,
+        link=link,
         clock=ports.clock,
         sleep=ports.sleep,
     )
@@ -208,6 +229,7 @@ def build(
         state=state,
         engine=engine,
         executor=executor,
+        link=link,
         ledger=ledger,
         records=records,
         adoption=adoption,

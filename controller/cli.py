@@ -16,11 +16,13 @@ from typing import Annotated, Any
 import typer
 
 from controller.app import App, build, production_ports
+from controller.durable import open_journal
 from controller.model import Command
 from controller.progress import ProgressReport
 from controller.settings import ControllerSettings
 from controller.show import brief, show_discovery
 from trading.errors import SettingsError, TandemError
+from trading.journal_file import FileJournal
 from trading.log import get_logger, setup_logging
 from trading.settings import load, redacted
 
@@ -198,10 +200,29 @@ async def _discover(settings: ControllerSettings, *, as_json: bool) -> int:
 
 
 async def _trade(settings: ControllerSettings, *, record: Path | None, allow_live_test_arb: bool, as_json: bool) -> int:
-    ports = production_ports(record=record)
+    async with open_journal(settings) as (journal, epoch):
+        return await _trade_with(
+            settings, journal, epoch, record=record, allow_live_test_arb=allow_live_test_arb, as_json=as_json
+        )
+
+
+async def _trade_with(
+    settings: ControllerSettings,
+    journal: FileJournal,
+    epoch: int,
+    *,
+    record: Path | None,
+    allow_live_test_arb: bool,
+    as_json: bool,
+) -> int:
+    ports = production_ports(record=record, journal=journal, insecure_bind=settings.link_insecure_bind)
     try:
         system = build(
-            settings, ports, allow_live_test_arb=allow_live_test_arb, notice=lambda line: log.warning("key_file", note=line)
+            settings,
+            ports,
+            epoch=epoch,
+            allow_live_test_arb=allow_live_test_arb,
+            notice=lambda line: log.warning("key_file", note=line),
         )
         log.info("settings", **{name.lower(): value for name, value in redacted(settings).items()})
         _banner(system)

@@ -19,6 +19,7 @@ from controller.execution.hybrid import HybridExecutor
 from controller.execution.life import ArbAlarm
 from controller.late import LateTruth
 from controller.ledger.memory import MemoryLedger
+from controller.link import Link
 from controller.model import ArbClosed, Balances, Command, Event, Tick
 from controller.numbers import exit_settings
 from controller.records import Records
@@ -48,6 +49,7 @@ _WARM_S = 5.0
 _STATUS_S = 30.0
 _STOP_S = 45.0
 _AGAIN_S = 1.0
+_BALANCES = AccountQuery(what="balances")
 
 
 class Runtime:
@@ -65,6 +67,7 @@ class Runtime:
         journal: Journal,
         connections: Connections,
         clients: Mapping[Venue, VenueClient],
+        link: Link,
         clock: Clock,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
@@ -78,6 +81,7 @@ class Runtime:
         self._journal = journal
         self._connections = connections
         self._clients = clients
+        self._link = link
         self._clock = clock
         self._sleep = sleep
         self._arbs: set[asyncio.Task[ArbClosed]] = set()
@@ -244,6 +248,17 @@ class Runtime:
         Raises TandemError when a feed ended by itself. Nothing else that goes wrong in a loop ends it.
         """
         await self._tick()
+        if self._link.traders is not None:
+            await self._link.traders.start(self._settings.link_host, self._settings.link_port)
+        try:
+            await self._loops()
+        finally:
+            if self._link.traders is not None:
+                await self._link.traders.close()
+        if self._died:
+            raise TandemError(f"{self._died}; see the log")
+
+    async def _loops(self) -> None:
         async with asyncio.TaskGroup() as group:
             loops = [group.create_task(self._feed(venue, feed), name=f"feed {venue}") for venue, feed in self._feeds.items()]
 
@@ -270,8 +285,6 @@ class Runtime:
                 finally:
                     for loop in loops:
                         loop.cancel()
-        if self._died:
-            raise TandemError(f"{self._died}; see the log")
 
     def stop(self) -> None:
         """End run(): no new arbs from now on."""
@@ -325,16 +338,22 @@ class Runtime:
         self.on_event(Tick(self._clock.wall_ns()))
 
     async def read_balances(self) -> None:
-        """Ask each venue whose keys are here for its own free cash: a leg without a route is not refused for want of money."""
+        """Ask each venue for its own free cash, by whoever holds its keys: a leg without a route is not refused for want of
+        money."""
         for venue, client in self._clients.items():
-            if self._settings.dry_run or venue in self._settings.platforms or self._connections.can_trade(venue):
-                try:
-                    page = await client.account(AccountQuery(what="balances"))
-                except VenueError as exc:
-                    self._trouble(f"balances {venue}", exc)
-                    continue
-                self._clear(f"balances {venue}")
-                self.on_event(Balances(venue, page.balances))
+            remote = self._link.remote.get(venue)
+            here = self._settings.dry_run or venue in self._settings.platforms or self._connections.can_trade(venue)
+            if not here and remote is None:
+                continue
+            try:
+                page = await (client.account(_BALANCES) if here or remote is None else remote.account(_BALANCES))
+            except VenueError as exc:
+                self._trouble(f"balances {venue}", exc)
+                continue
+            self._clear(f"balances {venue}")
+            self.on_event(Balances(venue, page.balances))
+        for venue, executor in self._link.remote.items():
+            self._state.apply_trigger(venue, executor.reach_ms())
 
     async def _watch_modes(self) -> None:
         """Read both modes every two seconds, and at once when a venue refused a leg: it may have told a mode (B-426)."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from trading.link.settings import LinkSettings
 from trading.market import KALSHI, POLYMARKET, Venue
 from trading.settings import Names, VenueSettings
 
@@ -23,11 +24,15 @@ Cents = Annotated[int, BeforeValidator(_whole_cents)]
 _MODES = {"two_phase": "poly_first"}
 
 
-class ControllerSettings(VenueSettings):
+class ControllerSettings(LinkSettings, VenueSettings):
     """What `controller` reads from flags, environment, .env and config.toml."""
 
     controller_platforms: Names = Field((), description="platforms whose legs this process executes: kalshi,polymarket")
     prefer_remote: bool = Field(False, description="1 = use a connected trader first even for a listed platform")
+    link_host: str = Field("127.0.0.1", description="address traders dial: this machine's tailnet address, or loopback")
+    link_port: int = Field(9001, ge=0, le=65_535, description="port traders dial; 0 = any free one")
+    link_insecure_bind: bool = Field(False, description="1 = allow LINK_HOST=0.0.0.0, every interface")
+    trader_tag: str = Field("tag:arb-trader", description="tailnet tag a trader's machine carries; empty = any")
     discovery_only: bool = Field(False, description="1 = find pairs, print them, exit")
     force_discovery: bool = Field(False, description="1 = ignore the discovery cache for this start and rewrite it")
     enabled_leagues: Names = Field((), description="leagues to discover and watch; empty = all")

@@ -140,6 +140,12 @@ class RemoteExecutor:
             return LegResult(leg_id=leg_id, state="unknown", code="not_promised", detail="this journal never promised the leg")
         return known[1] or LegResult(leg_id=leg_id, state="unknown", code="in_flight")
 
+    def reach_ms(self) -> int:
+        """Milliseconds until a leg is in its trader's hands, by the present trader's round trips: what the plan counts with."""
+        connected = [trader.rtt_us for trader in self._traders.values() if trader.health in ("ready", "degraded")]
+        present = self._present.rtt_us if self._present is not None else min(connected, default=0.0)
+        return -(-int(present) // 2_000)
+
     def restore(self, leg: LegRequest) -> None:
         """After a restart: the only trader of the venue has this leg; with several nobody can tell, and it stays unknown."""
         if len(self._traders) == 1:

@@ -10,6 +10,7 @@ import structlog
 
 from controller.app import _check_live
 from controller.execution.life import ArbAlarm
+from controller.link import Link
 from controller.model import ArbClosed, Command, EventId, Tick
 from controller.risk.breaker import Breaker
 from controller.risk.limits import RiskSettings
@@ -145,6 +146,7 @@ class Desk:
             journal=MemoryJournal(),
             connections=SimpleNamespace(clients={}),
             clients={KALSHI: SimpleNamespace(account=read, mode=mode)},
+            link=Link(remote={}, traders=None),
             clock=self.clock,
             sleep=rest,
         )

@@ -1,0 +1,42 @@
+"""What a trading controller keeps on disk before anything else: the lock of its state directory, its journal, its epoch.
+
+The epoch rises with every start and is durable before the first leg, so that traders and this machine can tell a controller
+from the ones before it (distributed.md 4.7).
+"""
+
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from controller.settings import ControllerSettings
+from trading.clock import SystemClock
+from trading.journal_file import FileJournal
+from trading.journal_sqlite import SqliteStore
+from trading.state_dir import StateDir
+
+__all__ = ["open_journal", "state_path"]
+
+_EPOCH = "epoch"
+
+
+def state_path(settings: ControllerSettings) -> Path:
+    """Where the controller keeps lock, journal and HALT."""
+    return Path(settings.state_dir).expanduser() / "controller"
+
+
+@contextlib.asynccontextmanager
+async def open_journal(settings: ControllerSettings) -> AsyncIterator[tuple[FileJournal, int]]:
+    """(journal, epoch of this start). Raises SettingsError when another controller holds the directory, JournalFailed when the
+    journal cannot be trusted."""
+    held = StateDir(state_path(settings))
+    try:
+        journal = FileJournal(SqliteStore(held.path / "journal.sqlite"), SystemClock())
+        try:
+            epoch = journal.number_kept(_EPOCH) + 1
+            await journal.keep(_EPOCH, epoch)
+            await journal.prune()
+            yield journal, epoch
+        finally:
+            await journal.close()
+    finally:
+        held.close()
