@@ -8,6 +8,7 @@ from execute_fakes import MARKET, World, filled
 from trading.clock import MS, SECOND
 from trading.errors import BadAnswer, Misuse, ModeClosed, Rejected, Throttled, UnknownOutcome, Unreachable
 from trading.ids import client_order_id
+from trading.journal import MemoryJournal
 from trading.market import POLYMARKET
 from trading.units import Money, MonoNs
 
@@ -20,6 +21,21 @@ async def test_promise_returns_before_the_send():
 
     assert result.state == "filled"
     assert world.calls == ["prepare", "promise", "sign", "promised", "send", "settle filled"]
+
+
+async def test_journal_that_does_not_wait_costs_no_turn_of_the_loop():
+    """With a promise kept at once and an inline signature the order leaves in the turn in which its leg began."""
+    world = World()
+    world.journal = MemoryJournal()
+    world.venue.gate = asyncio.Event()
+
+    task = asyncio.create_task(world.execute(world.leg()))
+    await asyncio.sleep(0)
+
+    assert world.calls == ["prepare", "sign", "send"]
+    assert len(asyncio.all_tasks()) == 2
+    world.venue.gate.set()
+    assert (await task).state == "filled"
 
 
 async def test_stages_and_ids_are_stamped():

@@ -150,3 +150,23 @@ def test_on_paper_what_was_taken_stays_taken_without_a_wait():
 
     assert not debits.stand(made, MonoNs(NOW + 501 * MS))
     assert debits.depth(made, Outcome.YES) == [(5_000, contracts(60))]
+
+
+@given(
+    st.dictionaries(st.integers(1, 49), st.integers(1, 50)),
+    st.dictionaries(st.integers(50, 99), st.integers(1, 50)),
+    st.integers(1, 99),
+    st.sampled_from(Outcome),
+)
+def test_depth_up_to_a_price_is_the_whole_depth_cut_there(
+    bids: dict[int, int], asks: dict[int, int], worst: int, outcome
+) -> None:
+    """What nobody could pay for is left out, and nothing else, with our own fills taken off as before."""
+    shown = book(bids, asks)
+    debits = Debits(500 * MS, 500 * MS)
+    debits.add(shown, want(99, outcome), contracts(20), (fill(99, 20),), NOW)
+    whole = debits.depth(shown, outcome)
+
+    cut = debits.depth(shown, outcome, Price(worst * 100))
+
+    assert cut == [level for level in whole if level[0] <= worst * 100]
