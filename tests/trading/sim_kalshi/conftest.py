@@ -156,6 +156,14 @@ class Bench:
         self.sim = KalshiSim(self.clock, random.Random(7), catalogue(), accounts, rules=rules)
         self._ids = 0
 
+    def key(self, key_id: str, pem: str) -> Member:
+        """Whoever signs with a key the venue made."""
+        member = Member("key")
+        private = serialization.load_pem_private_key(pem.encode(), None)
+        assert isinstance(private, Ed25519PrivateKey)
+        member.key_id, member.private = key_id, private
+        return member
+
     def request(
         self, method: str, path: str, query: str = "", body: Any = None, *, who: Member | None = None, at: int | None = None
     ) -> Request:
