@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from trading.errors import Rejected
+from trading.errors import Rejected, Throttled
 from trading.http import Http
 from trading.market import POLYMARKET, Venue
+from trading.polymarket.budget import Windows
 from trading.polymarket.rest import Sleep, patiently, read_json, segment
 from trading.polymarket.wire import bad
 
@@ -19,6 +20,7 @@ __all__ = ["Gamma"]
 
 _PAGE = 100
 """Larger values are silently clamped."""
+_SERIES_PAGE = 50
 _MOST_PAGES = 2_000
 
 
@@ -27,8 +29,17 @@ class Gamma:
 
     venue: Venue = POLYMARKET
 
-    def __init__(self, http: Http, url: str, *, sleep: Sleep = asyncio.sleep, filters: Mapping[str, Any] | None = None) -> None:
-        """filters narrow pages(), the venue-neutral catalogue seam; default: open events."""
+    def __init__(
+        self,
+        http: Http,
+        url: str,
+        *,
+        sleep: Sleep = asyncio.sleep,
+        filters: Mapping[str, Any] | None = None,
+        windows: Windows | None = None,
+    ) -> None:
+        """filters narrow pages(), the venue-neutral catalogue seam; default: open events. windows keep the limits (B-212)."""
+        self._windows = windows
         self._http = http
         self._base = url.rstrip("/")
         self._sleep = sleep
@@ -66,19 +77,61 @@ class Gamma:
         """One event with its markets by slug; None when there is none."""
         return await self._one(f"/events/slug/{segment(slug)}")
 
-    async def teams(self, league: str) -> list[dict[str, Any]]:
-        """Teams of a league (offset pages of up to 100)."""
-        found: list[dict[str, Any]] = []
+    async def event_by_id(self, event_id: str) -> dict[str, Any] | None:
+        """One event with its markets by Gamma id; None when there is none."""
+        return await self._one(f"/events/{segment(event_id)}")
+
+    async def market_by_slug(self, slug: str) -> dict[str, Any] | None:
+        """One market by slug; None when there is none."""
+        return await self._one(f"/markets/slug/{segment(slug)}")
+
+    async def teams(self, league: str = "", **filters: Any) -> list[dict[str, Any]]:
+        """Teams, of one league or by abbreviation or name."""
+        return await self._offsets("/teams", _PAGE, {"league": league or None, **filters})
+
+    async def tags(self, **filters: Any) -> list[dict[str, Any]]:
+        """Every tag."""
+        return await self._offsets("/tags", _PAGE, filters)
+
+    async def series(self, **filters: Any) -> list[dict[str, Any]]:
+        """Series of events, such as a league's season."""
+        return await self._offsets("/series", _SERIES_PAGE, filters)
+
+    async def sports(self) -> list[dict[str, Any]]:
+        """A row per league: tags, series, and in which order its slugs name the teams."""
+        return self._rows(await self._read("/sports", {}), "/sports")
+
+    async def sports_market_types(self) -> tuple[str, ...]:
+        """Every value sportsMarketType can take."""
+        answer = await self._read("/sports/market-types", {})
+        names = answer.get("marketTypes") if isinstance(answer, Mapping) else answer
+        if not isinstance(names, list):
+            raise bad("bad_page", "/sports/market-types is no list")
+        return tuple(str(name) for name in names)
+
+    async def search(self, words: str, **filters: Any) -> list[dict[str, Any]]:
+        """Events that the venue's own search finds; what else it finds, profiles with nulls among it, is left out."""
+        answer = await self._read("/public-search", {"q": words, **filters})
+        rows = answer.get("events") if isinstance(answer, Mapping) else None
+        return [row for row in rows or () if isinstance(row, dict)]
+
+    async def _offsets(self, path: str, size: int, filters: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Every row of a list that pages by offset. A page without a new row ends it: offsets slip while the list changes."""
+        found: dict[str, dict[str, Any]] = {}
         for page in range(_MOST_PAGES):
-            rows = await self._read("/teams", {"league": league, "limit": _PAGE, "offset": page * _PAGE})
-            if not isinstance(rows, list):
-                raise bad("bad_page", f"/teams of {league!r} is no list")
-            known = {str(row.get("id")) for row in found}
-            fresh = [row for row in rows if isinstance(row, dict) and str(row.get("id")) not in known]
-            found += fresh
-            if len(rows) < _PAGE or not fresh:
-                break
-        return found
+            rows = self._rows(await self._read(path, {**filters, "limit": size, "offset": page * size}), path)
+            before = len(found)
+            for row in rows:
+                found.setdefault(str(row.get("id")), row)
+            if len(rows) < size or len(found) == before:
+                return list(found.values())
+        raise bad("too_many_pages", f"{path} has more than {_MOST_PAGES} pages; narrow the filters")
+
+    @staticmethod
+    def _rows(answer: object, path: str) -> list[dict[str, Any]]:
+        if not isinstance(answer, list):
+            raise bad("bad_page", f"{path} is no list")
+        return [row for row in answer if isinstance(row, dict)]
 
     async def _one(self, path: str) -> dict[str, Any] | None:
         try:
@@ -115,4 +168,16 @@ class Gamma:
                 if item is not None:
                     pairs.append((name, str(item).lower() if isinstance(item, bool) else str(item)))
         url = f"{self._base}{path}" + (f"?{urlencode(pairs)}" if pairs else "")
-        return await patiently(lambda: read_json(self._http, "GET", url, {}, None), self._sleep)
+
+        async def once() -> Any:
+            self._count(path)
+            return await read_json(self._http, "GET", url, {}, None)
+
+        return await patiently(once, self._sleep)
+
+    def _count(self, path: str) -> None:
+        kind = path.split("/")[1]
+        names = ("gamma", f"gamma {kind}", *(("gamma lists",) if kind in ("events", "markets") else ()))
+        wait = self._windows.take(*names) if self._windows is not None else 0
+        if wait:
+            raise Throttled(POLYMARKET, "throttled", f"Gamma {path}: our own limit", retry_after=wait)
