@@ -5,6 +5,7 @@ in real ports, tests virtual ones; nothing below this file knows which.
 """
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -65,6 +66,8 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     close: Callable[[], Awaitable[None]] | None = None
     """Ends what the ports opened."""
+    freeze: Callable[[], None] = lambda: None
+    """Called once when the start is over: takes what stands by then out of the garbage collector's sight."""
 
 
 def production_ports(*, record: Path | None = None, journal: Journal | None = None, insecure_bind: bool = False) -> Ports:
@@ -99,6 +102,7 @@ def production_ports(*, record: Path | None = None, journal: Journal | None = No
         offload=ThreadOffload(),
         listener=LinkListener(insecure_bind=insecure_bind),
         close=close,
+        freeze=gc.freeze,
     )
 
 
@@ -192,6 +196,7 @@ def build(
         link=link,
         clock=ports.clock,
         sleep=ports.sleep,
+        freeze=ports.freeze,
     )
     runner = ArbRunner(
         executor,

@@ -43,6 +43,8 @@ __all__ = ["Runtime"]
 log = get_logger(__name__)
 
 _TICK_S = 0.25
+_FREEZE_TICKS = 120
+"""A start is over when every book is ready, and after half a minute in any case."""
 _MODE_S = 2.0
 _BALANCE_S = 5.0
 _WARM_S = 5.0
@@ -70,6 +72,7 @@ class Runtime:
         link: Link,
         clock: Clock,
         sleep: Callable[[float], Awaitable[None]],
+        freeze: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._dust = exit_settings(settings).hedge_dust
@@ -84,6 +87,8 @@ class Runtime:
         self._link = link
         self._clock = clock
         self._sleep = sleep
+        self._freeze = freeze
+        self._ticks_to_freeze = _FREEZE_TICKS
         self._arbs: set[asyncio.Task[ArbClosed]] = set()
         self._stop = asyncio.Event()
         self._refused = asyncio.Event()
@@ -336,6 +341,11 @@ class Runtime:
 
     async def _tick(self) -> None:
         self.on_event(Tick(self._clock.wall_ns()))
+        if self._ticks_to_freeze:
+            self._ticks_to_freeze -= 1
+            if self._ready() or not self._ticks_to_freeze:
+                self._ticks_to_freeze = 0
+                self._freeze()  # a full collection over all markets and books would stop the loop for a tenth of a second
 
     async def read_balances(self) -> None:
         """Ask each venue for its own free cash, by whoever holds its keys: a leg without a route is not refused for want of
@@ -441,11 +451,14 @@ class Runtime:
         """Wait until every watched book is ready; False when the time is up."""
         ends = self._clock.mono_ns() + int(timeout_s * SECOND)
         while self._clock.mono_ns() < ends:
-            stats = [feed.statistics() for feed in self._feeds.values()]
-            if all(one.ready == one.markets and one.markets for one in stats):
+            if self._ready():
                 return True
             await self._sleep(0.05)
         return False
+
+    def _ready(self) -> bool:
+        stats = [feed.statistics() for feed in self._feeds.values()]
+        return all(one.ready == one.markets and one.markets for one in stats)
 
     async def settle(self, timeout_s: float) -> tuple[LegRequest, ...]:
         """Ask until every fill is confirmed in the venue's own amounts and no arb runs; returns the legs that still are not."""

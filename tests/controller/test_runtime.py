@@ -35,6 +35,7 @@ class Feed:
     """Runs until told to end, or raises."""
 
     def __init__(self) -> None:
+        self.books_ready = 1
         self.fault: Exception | None = None
         self.end = asyncio.Event()
 
@@ -45,7 +46,7 @@ class Feed:
 
     def statistics(self) -> FeedStatistics:
         return FeedStatistics(
-            markets=1, ready=1, frames=0, reconnects=0, resyncs=0, bad_frames=0, connected=True, latency_ms=None
+            markets=1, ready=self.books_ready, frames=0, reconnects=0, resyncs=0, bad_frames=0, connected=True, latency_ms=None
         )
 
 
@@ -117,6 +118,7 @@ class Desk:
         self.feed, self.runner, self.executor = Feed(), Runner(), Executor()
         self.decide = lambda event, now: ()
         self.events: list[object] = []
+        self.frozen: list[int] = []
         self.reads: list[str] = []
         self.read_fault: Exception | None = None
 
@@ -149,6 +151,7 @@ class Desk:
             link=Link(remote={}, traders=None),
             clock=self.clock,
             sleep=rest,
+            freeze=lambda: self.frozen.append(self.feed.books_ready),
         )
         self.runtime.attach(self.runner, {KALSHI: self.feed}, SimpleNamespace())
 
@@ -216,6 +219,21 @@ async def test_fault_in_a_loop_is_logged_and_the_loop_goes_on(desk: Desk) -> Non
     assert len(desk.reads) >= 2
     assert desk.runtime.counts.faults >= 2
     assert desk.executor.cancelled == 1
+
+
+async def test_memory_is_frozen_once_when_the_start_is_over(desk: Desk) -> None:
+    """What the start built leaves the garbage collector's sight when every book is ready, and only then."""
+    desk.feed.books_ready = 0
+    running = asyncio.create_task(desk.runtime.run())
+    await turns(40)
+    assert desk.frozen == []
+
+    desk.feed.books_ready = 1
+    await turns(80)
+    desk.runtime.stop()
+    await running
+
+    assert desk.frozen == [1]
 
 
 async def test_cancelled_run_still_goes_through_its_end(desk: Desk) -> None:
