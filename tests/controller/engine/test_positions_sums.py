@@ -7,6 +7,7 @@ from desk import PAIR
 
 from controller.model import EventId
 from controller.positions import Positions
+from controller.risk.limits import naked_contracts, worst_loss
 from trading.ids import ArbId, leg_id
 from trading.market import KALSHI, POLYMARKET, Action, MarketId, Outcome
 from trading.order import LegRequest, Want
@@ -40,7 +41,7 @@ def _leg(market: str, outcome: Outcome, action: Action) -> LegRequest:
 
 
 def test_sums_equal_what_adding_up_gives_whatever_is_traded() -> None:
-    """Fills, sales, reversals, settlements and games moved to another day: totals, events and league days stay exact."""
+    """Fills, sales, reversals, settlements, games moved to another day: totals, losses, events and league days stay exact."""
     chance = random.Random(4)
     positions = Positions()
     days = {number: chance.randrange(3) for number in range(6)}
@@ -53,6 +54,8 @@ def test_sums_equal_what_adding_up_gives_whatever_is_traded() -> None:
         if what < 0.05:
             days[number] = chance.randrange(3)
             positions.link_pair(_pair(number, days[number]))
+        elif what < 0.08:
+            positions.set_exclusive(MarketId(market), chance.random() < 0.5)
         elif what < 0.1:
             positions.set_position(MarketId(market), chance.randrange(-3, 4) * CONTRACT, Money(chance.randrange(3) * DOLLAR))
         else:
@@ -65,7 +68,11 @@ def test_sums_equal_what_adding_up_gives_whatever_is_traded() -> None:
         costs = {n: sum(positions.cost(MarketId(f"{venue}{n}")) for venue in "KP") for n in days}
         assert positions.total_contracts() == sum(abs(net) for net, _ in held.values())
         assert positions.total_cost() == sum(cost for _, cost in held.values())
+        assert positions.naked_total() == sum(worst_loss(positions.lots(EventId(f"e{n}"))) for n in days)
         for n in days:
+            lots = positions.lots(EventId(f"e{n}"))
+            assert positions.worst_loss(EventId(f"e{n}")) == worst_loss(lots)
+            assert positions.naked(EventId(f"e{n}")) == naked_contracts(lots)
             assert positions.event_cost(EventId(f"e{n}")) == costs[n]
             same = [other for other in days if days[other] == days[n]]
             assert positions.league_day_cost(EventId(f"e{n}")) == sum(costs[other] for other in same)
