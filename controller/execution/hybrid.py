@@ -64,9 +64,12 @@ class HybridExecutor:
 
     def _choose(self, leg: LegRequest) -> tuple[LegExecutor | None, str]:
         """The executor and, when none is willing, why."""
-        candidates: list[LegExecutor] = []
         local, remote = self._local.get(leg.venue), self._remote.get(leg.venue)
         listed = leg.venue in self._platforms and local is not None
+        if remote is None and listed and local is not None:  # the usual case, asked three times per leg
+            no = local.refuses((leg,))
+            return (local, "") if no is None else (None, f"{leg.venue} ({local.name}): {no}")
+        candidates: list[LegExecutor] = []
         if remote is not None and (not listed or self._prefer_remote):
             candidates.append(remote)
         # B-083: nothing listed means remote only; a paper leg is no order, so DRY_RUN may show the whole path alone.
