@@ -17,14 +17,14 @@ from urllib.parse import urlencode
 import msgspec
 
 from trading.clock import SECOND, Clock
-from trading.errors import Misuse, Rejected, Throttled, UnknownOutcome, Unreachable, VenueError
+from trading.errors import Misuse, Rejected, Throttled, UnknownOutcome, VenueError
 from trading.http import Http
 from trading.market import POLYMARKET
 from trading.polymarket.budget import Windows
 from trading.polymarket.calls import Call
 from trading.polymarket.rest import Sleep, error_for, patiently, read_json, segment
 from trading.polymarket.sign import Account, ApiCredentials, RequestSigner
-from trading.polymarket.wallets import KINDS, create_envelope, envelope
+from trading.polymarket.wallets import KINDS, batch_signature, create_envelope, envelope
 from trading.polymarket.wire import bad, decode
 from trading.secrets import Secret
 
@@ -36,6 +36,7 @@ _BUSY_TRIES = 10
 _DEADLINE_S = 600
 _TIMEOUT_S = 30.0
 _BUSY = re.compile(r"wallet busy|in-flight action|nonce\s+(\d+)\s+does not match on-chain nonce\s+(\d+)", re.I)
+_OPERATION_FAILED = frozenset({"FAILED", "SUPERSEDED", "REPAIR_REQUIRED"})
 _NAME_MOST = 500
 """Longest metadata the relayer keeps."""
 
@@ -63,6 +64,9 @@ class _Sent(msgspec.Struct):
 
     nonce: int
     transaction: str = ""
+    body: bytes = b""
+    operation: str = ""
+    """Of an operation: the very bytes and the key under which they may be repeated."""
 
 
 class Relayer:
@@ -133,6 +137,37 @@ class Relayer:
                 return await self._follow(name, known.transaction)
             return await self._post(name, create_envelope(self._account), 0)
 
+    async def operate(self, name: str, path: str, calls: Sequence[Call], fields: Mapping[str, Any], operation: str) -> Relayed:
+        """A call with a request of its own (session keys), under an operation key: repeating the same bytes does it once.
+
+        fields join the wallet's signature in the body. Raises as run does.
+        """
+        async with self._turn:
+            known = self._open.get(name)
+            if known is not None and known.transaction:
+                return await self._follow(name, known.transaction)
+            if known is None:
+                nonce, _ = await self._params()
+                deadline = self._clock.wall_ns() // SECOND + _DEADLINE_S
+                signature = batch_signature(self._account, calls, nonce=nonce, deadline=deadline)
+                proof = {"deadline": str(deadline), "nonce": str(nonce), "signature": signature}
+                body = msgspec.json.encode({**fields, **proof, "walletAddress": self._account.maker})
+                known = _Sent(nonce, body=body, operation=operation)
+            elif self._clock.wall_ns() // SECOND > int(msgspec.json.decode(known.body)["deadline"]) + _DEADLINE_S:
+                del self._open[name]
+                return Relayed(state="moved", detail="never answered and past its deadline; list the keys before asking again")
+            answer = await self._exchange(name, path, known.body, {"Idempotency-Key": known.operation})
+            if isinstance(answer, str):
+                self._open[name] = known
+                return Relayed(state="unknown", detail=f"{answer}; ask again under the same name")
+            row, transaction = answer, str(answer.get("transactionId") or "")
+            status = str(row.get("status") or "").upper()
+            if status in _OPERATION_FAILED or not transaction:
+                self._open.pop(name, None)
+                return Relayed(state="failed", transaction=transaction, detail=status or "the answer names no transaction")
+            self._open[name] = msgspec.structs.replace(known, transaction=transaction)
+            return await self._follow(name, transaction)
+
     # ---- one movement --------------------------------------------------------------------------------------------------
 
     async def _submit(self, name: str, calls: Sequence[Call], nonce: int, relay: str) -> Relayed:
@@ -158,28 +193,35 @@ class Relayer:
         raise AssertionError("the last attempt raises or returns")
 
     async def _post(self, name: str, body: Mapping[str, Any], nonce: int) -> Relayed:
-        data = msgspec.json.encode(body)
-        wait = self._windows.take("relayer POST /submit")
-        if wait:
-            raise Throttled(POLYMARKET, "own_limit", f"25 submits a minute; {name} waits {wait:.0f} s", retry_after=wait)
-        try:
-            answer = await self._http.request(
-                "POST", f"{self._base}/submit", self._headers("POST", "/submit", data), data, timeout_s=_TIMEOUT_S
-            )
-        except UnknownOutcome as exc:
-            return self._lost(name, nonce, exc.detail)
-        error = error_for(answer)
-        if isinstance(error, Unreachable) or (error is not None and not isinstance(error, Rejected)):
-            return self._lost(name, nonce, error.detail)  # a 5xx or a redirect: it may have been taken
-        if error is not None:
-            raise error
-        try:
-            row = decode(answer.body)
-            transaction = str(row["transactionID"])
-        except (VenueError, KeyError, TypeError) as exc:
-            return self._lost(name, nonce, f"the answer names no transaction: {exc!r}")
+        answer = await self._exchange(name, "/submit", msgspec.json.encode(body), {})
+        if isinstance(answer, str):
+            return self._lost(name, nonce, answer)
+        transaction = str(answer.get("transactionID") or "")
+        if not transaction:
+            return self._lost(name, nonce, "the answer names no transaction")
         self._open[name] = _Sent(nonce, transaction)
         return await self._follow(name, transaction)
+
+    async def _exchange(self, name: str, path: str, data: bytes, more: Mapping[str, str]) -> Mapping[str, Any] | str:
+        """POST once: the answer, or why it is not known whether it was taken. Raises Rejected for a definite no."""
+        wait = self._windows.take("relayer POST /submit")
+        if wait:
+            raise Throttled(POLYMARKET, "throttled", f"25 submits a minute; {name} waits {wait:.0f} s", retry_after=wait)
+        headers = {**self._headers("POST", path, data), **more}
+        try:
+            answer = await self._http.request("POST", self._base + path, headers, data, timeout_s=_TIMEOUT_S)
+        except UnknownOutcome as exc:
+            return exc.detail
+        error = error_for(answer)
+        if isinstance(error, Rejected):
+            raise error
+        if error is not None:
+            return error.detail or error.code  # a 5xx or a redirect: it may have been taken
+        try:
+            row = decode(answer.body)
+        except VenueError as exc:
+            return exc.detail
+        return row if isinstance(row, Mapping) else "the answer is no object"
 
     def _lost(self, name: str, nonce: int, detail: str) -> Relayed:
         self._open[name] = _Sent(nonce)
