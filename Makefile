@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench check setup setup-test clean
+.PHONY: demo test bench soak cold contract check setup setup-test setup-bench clean
 
 # The whole system offline: both simulated venues, a scripted minute, a ledger that equals both venues.
 demo: setup
@@ -13,7 +13,7 @@ test: setup-test
 	$(BIN)/python -m pytest tests $(ARGS)
 
 # Ratios beside their reference, one JSON line each.
-bench: setup-test
+bench: setup-bench
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 # What .ci/run runs before the demo.
@@ -25,6 +25,7 @@ check: setup-test
 
 setup: $(VENV)/.runtime
 setup-test: $(VENV)/.test
+setup-bench: $(VENV)/.bench
 
 $(VENV)/.runtime: pyproject.toml constraints.txt
 	@echo "installing what Tandem needs into $(VENV) (once)" >&2
@@ -35,6 +36,11 @@ $(VENV)/.runtime: pyproject.toml constraints.txt
 $(VENV)/.test: $(VENV)/.runtime
 	@echo "installing the test tools into $(VENV) (once)" >&2
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,check]"
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.test
+	@echo "installing the clients we are measured against into $(VENV) (once)" >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test,bench]"
 	@touch $@
 
 clean:

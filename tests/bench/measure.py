@@ -17,20 +17,20 @@ __all__ = ["Measure", "Turns", "say", "take_turns"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
-    """A figure and the most it may be. more holds figures that explain it, named with their unit."""
+    """A figure and the most it may be; value None was not measured, more says why. more explains it, named with units."""
 
     id: str
-    value: float
+    value: float | None
     target: float
     more: Mapping[str, object] = field(default_factory=dict)
 
     @property
-    def ok(self) -> bool:
-        return round(self.value, 3) <= self.target
+    def ok(self) -> bool | None:
+        return None if self.value is None else round(self.value, 3) <= self.target
 
     def line(self) -> str:
         """The JSON line of stdout."""
-        value = round(self.value, 3)
+        value = None if self.value is None else round(self.value, 3)
         return json.dumps({"id": self.id, "value": value, "target": self.target, "ok": self.ok, **self.more})
 
 

@@ -7,7 +7,7 @@ import asyncio
 
 from tests.bench.loopback import Orders, Stamp, Stream, serve, stamp
 from tests.bench.p2_floor import FloorDesk
-from trading.http import AiohttpHttp
+from trading.http import PooledHttp
 from trading.stream import WebsocketsDialer
 
 __all__ = ["Stack"]
@@ -23,7 +23,7 @@ class Stack:
         self._desk = FloorDesk()
         self._orders = Orders()
         self._servers: list[asyncio.Server] = []
-        self._clients: list[AiohttpHttp] = []
+        self._clients: list[PooledHttp] = []
 
     async def start(self, frame: bytes, posts: list[bytes]) -> None:
         """One stream, and one session per order, warm after the first event; frame is the text every event sends."""
@@ -36,10 +36,10 @@ class Stack:
         self._sends = [await self._sender(post) for post in posts]
         self._reader = asyncio.create_task(self._read())
 
-    async def _sender(self, post: bytes) -> tuple[AiohttpHttp, str, dict[str, str], bytes]:
+    async def _sender(self, post: bytes) -> tuple[PooledHttp, str, dict[str, str], bytes]:
         server, port = await serve(self._desk, self._orders)
         self._servers.append(server)
-        self._clients.append(AiohttpHttp("stack"))
+        self._clients.append(PooledHttp("stack"))
         head, _, body = post.partition(b"\r\n\r\n")
         first, *lines = head.decode().split("\r\n")
         pairs = (line.split(": ", 1) for line in lines)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,21 @@ def test_quick_run_prints_one_json_line_per_figure() -> None:
     assert run.returncode == 0, run.stderr
     assert [row["id"] for row in rows] == ["P1", "P5"]
     assert all(row["value"] > 0 and row["ok"] is (row["value"] <= row["target"]) for row in rows)
+
+
+@pytest.mark.system
+def test_a_figure_without_its_reference_says_how_to_get_it() -> None:
+    """P4 needs the bench extra: without it the value is null, never a number, and the line names the command."""
+    command = [sys.executable, "-m", "tests.bench", "--only", "P4", "--quick"]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    row = json.loads(run.stdout)
+
+    assert run.returncode == 0, run.stderr
+    if find_spec("py_clob_client_v2") is None:
+        assert (row["value"], row["ok"]) == (None, None)
+        assert "make bench" in row["missing"]
+    else:
+        assert row["identical_orders"] == 96
 
 
 @pytest.mark.system
