@@ -142,7 +142,7 @@ class Dialling:
                 since, done = now, False
             elif not done and now - since > self._times.down_ns:
                 done = True
-                await self._worker.cancel_resting("no controller for too long")
+                await self._worker.legs.cancel_resting("no controller for too long")
 
     def stop(self, reason: str) -> None:
         """End the link and do not dial again."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from trading.order import Purpose
 from trading.secrets import write_private
 
-__all__ = ["HALTED", "Halt"]
+__all__ = ["HALTED", "Brake", "Halt"]
 
 HALTED = "halted"
 _ENDS_ARBS: frozenset[Purpose] = frozenset({"complete", "unwind"})
@@ -53,3 +53,26 @@ class Halt:
         except FileNotFoundError:
             return False
         return True
+
+
+class Brake:
+    """Everything that may stop an order of this process: the file, the controller's word, our own stopping."""
+
+    def __init__(self, halt: Halt) -> None:
+        self.halt = halt
+        self.controller = ""
+        """The controller's reason, "" = none; it cannot lift the file."""
+        self.draining = False
+
+    @property
+    def on(self) -> bool:
+        return bool(self.controller) or self.halt.state()[0] is not None
+
+    def stops(self, purpose: Purpose) -> str | None:
+        """Why nothing of this purpose may be sent now, None when it may."""
+        if purpose not in _ENDS_ARBS:
+            if self.controller:
+                return f"halted by the controller: {self.controller}"
+            if self.draining:
+                return "this trader is stopping"
+        return self.halt.stops(purpose)

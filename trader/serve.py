@@ -15,7 +15,8 @@ from pathlib import Path
 from trader.app import Ports, connected
 from trader.dial import Dialling, LinkDial
 from trader.guard import Guard
-from trader.halt import Halt
+from trader.halt import Brake, Halt
+from trader.legs import Legs
 from trader.markets import market_reader
 from trader.settings import TraderSettings
 from trader.worker import JOURNAL_ID, Worker
@@ -135,21 +136,21 @@ async def _worker(
     clients: dict[bool, VenueClient] = {True: _paper(settings, ports, real, books, venue)}
     if world != "paper":
         clients[False] = real
-    worker = Worker(
-        venue=venue,
+    guard, brake = Guard(settings.limits(), ports.clock.wall_ns), Brake(Halt(directory))
+    legs = Legs(
         clients=clients,
         read=read,
         look=look,
         journal=journal,
-        guard=Guard(settings.limits(), ports.clock.wall_ns),
-        halt=Halt(directory),
+        guard=guard,
         clock=ports.clock,
         ids=ports.ids,
-        world=world,
+        brake=brake,
         sleep=ports.sleep,
         probe=probe,
     )
-    worker.recover()
+    worker = Worker(venue=venue, legs=legs, guard=guard, brake=brake, clock=ports.clock, world=world)
+    legs.recover()
     return worker
 
 
@@ -186,7 +187,7 @@ async def _until_stopped(worker: Worker, dialling: Dialling, client: VenueClient
             loop.add_signal_handler(number, stop.set)
     work = [
         asyncio.create_task(dialling.run()),
-        asyncio.create_task(worker.listen()),
+        asyncio.create_task(worker.legs.listen()),
         asyncio.create_task(_warm(client, ports)),
     ]
     waiting = asyncio.create_task(stop.wait())
@@ -199,9 +200,10 @@ async def _until_stopped(worker: Worker, dialling: Dialling, client: VenueClient
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError, ValueError):
                 loop.remove_signal_handler(number)
-        _log.info("stopping", legs_under_way=not worker.idle)
-        await worker.close()
-        await worker.cancel_resting("this trader stops")
+        _log.info("stopping", legs_under_way=not worker.legs.idle)
+        worker.drain()
+        await worker.legs.close()
+        await worker.legs.cancel_resting("this trader stops")
         dialling.stop("trader_stopping")
         waiting.cancel()
         await asyncio.wait(work[:1], timeout=3)

@@ -13,7 +13,8 @@ from controller.execution.trader_link import TraderLink
 from controller.execution.traders import Traders
 from trader.dial import Dialling
 from trader.guard import Guard, GuardLimits
-from trader.halt import Halt
+from trader.halt import Brake, Halt
+from trader.legs import Legs
 from trader.worker import JOURNAL_ID, Worker
 from trading.clock import SECOND
 from trading.errors import Disconnected
@@ -73,19 +74,20 @@ class TraderProcess:
         self.store = room.trader_disk.store()
         self.journal = FileJournal(self.store, self.clock, deliver=True)
         self.halt = Halt(tmp)
-        self.worker = Worker(
-            venue=KALSHI,
+        guard = Guard(LIMITS, self.clock.wall_ns)
+        brake = Brake(self.halt)
+        self.legs = Legs(
             clients={False: room.venue},  # type: ignore[dict-item]  # a scripted client
             read=room.venue.market,
             look=room.venue.market,
             journal=self.journal,
-            guard=Guard(LIMITS, self.clock.wall_ns),
-            halt=self.halt,
+            guard=guard,
             clock=self.clock,
             ids=SeededIds(self.clock, 3),
-            world="sim",
+            brake=brake,
             probe=self._passed,
         )
+        self.worker = Worker(venue=KALSHI, legs=self.legs, guard=guard, brake=brake, clock=self.clock, world="sim")
         self.dialling = Dialling(
             self.worker,
             identity,
@@ -105,7 +107,7 @@ class TraderProcess:
     async def _run(self) -> None:
         if not self.journal.number_kept(JOURNAL_ID):
             await self.journal.keep(JOURNAL_ID, self._journal_id)
-        self.worker.recover()
+        self.legs.recover()
         await self.dialling.run()
 
     async def connect(self, url: str) -> Any:
@@ -124,7 +126,7 @@ class TraderProcess:
         for pipe in self._room.network.pipes:
             pipe.cut()
         self._room.venue.dead_callers.add(id(self))
-        for task in [self.task, *self.worker._tasks]:
+        for task in [self.task, *self.legs._tasks]:
             task.cancel()
         raise asyncio.CancelledError
 
