@@ -6,13 +6,13 @@ loops beside it only refresh what the engine knows. Stopping means: no new arbs,
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 
 from controller.adoption import Adoption
 from controller.counts import Counts, next_step, summary
 from controller.discovery.reading import silent
-from controller.engine import Engine
+from controller.engine import Decided, Engine
 from controller.execution.arb import ArbRunner
 from controller.execution.base import LegExecutor
 from controller.execution.hybrid import HybridExecutor
@@ -110,17 +110,26 @@ class Runtime:
 
     def on_event(self, event: Event) -> None:
         """Feed one event through the engine and act on its decisions. Called by feeds inside their read loop: never raises."""
-        self._guarded(self._process, event)
+        try:
+            decisions = self._engine.process(event, self._clock.mono_ns())
+            if decisions:
+                self._act(decisions)
+        except Exception as exc:
+            self._shut(event, exc)
 
     def _guarded(self, process: Callable[[Event], None], event: Event) -> None:
         try:
             process(event)
-        except Exception as exc:  # the engine's boundary: no feed dies of it, and nothing new is opened on a state in doubt
-            self._unforeseen(f"engine on {type(event).__name__}", exc, "new arbs are halted: read the log, then restart")
-            self._engine.gate.breaker.halt()
+        except Exception as exc:
+            self._shut(event, exc)
 
-    def _process(self, event: Event) -> None:
-        for decision in self._engine.process(event, self._clock.mono_ns()):
+    def _shut(self, event: Event, exc: Exception) -> None:
+        """The engine's boundary: no feed dies of its fault, and nothing new is opened on a state in doubt."""
+        self._unforeseen(f"engine on {type(event).__name__}", exc, "new arbs are halted: read the log, then restart")
+        self._engine.gate.breaker.halt()
+
+    def _act(self, decisions: Sequence[Decided]) -> None:
+        for decision in decisions:
             if isinstance(decision, Approved):
                 self.counts.opportunities += 1
                 self._records.decided(decision)

@@ -2,7 +2,8 @@
 
 import os
 import time
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, cast
 
 from trading.units import MonoNs, WallNs
 
@@ -22,16 +23,13 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The operating system's clocks."""
+    """The operating system's clocks, bound as they are: every frame reads them three times, and a method with the call of its
+    NewType takes ten times as long as the reading."""
 
     def __init__(self) -> None:
         self.boot_id = os.urandom(4)
-
-    def wall_ns(self) -> WallNs:
-        return WallNs(time.time_ns())
-
-    def mono_ns(self) -> MonoNs:
-        return MonoNs(time.monotonic_ns())
+        self.wall_ns = cast("Callable[[], WallNs]", time.time_ns)
+        self.mono_ns = cast("Callable[[], MonoNs]", time.monotonic_ns)
 
 
 class ManualClock:
