@@ -1,11 +1,13 @@
 """Candlesticks of the simulated Kalshi: minutes kept while the venue runs, hours and days folded from them (kalshi.md 2, 5).
 
 A minute is written when the top of the book or a trade changes it; quiet minutes carry the last quotes forward when they are
-asked for, as the venue does. History begins with the run: what happened before it is not invented.
+asked for, as the venue does. History begins with the run: what happened before it is not invented. Minutes are kept for two
+hours, hours for a week, so that a long run stays small.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from trading.clock import SECOND, Clock
@@ -21,7 +23,8 @@ Row = dict[str, Any]
 _PERIODS = (1, 60, 1440)
 _MOST_ROWS = 10_000
 _MOST_MARKETS = 100
-_KEPT_MINUTES = 7 * 1440
+_KEPT_MINUTES = 120
+_KEPT_HOURS = 7 * 24
 
 
 @dataclass(slots=True)
@@ -76,9 +79,33 @@ class _Candle:
 
 @dataclass(slots=True)
 class _Track:
-    """The minutes of one market, by the minute's number."""
+    """One market: its last minutes by the minute's number, and what was before them by the hour's."""
 
     minutes: dict[int, _Candle] = field(default_factory=dict)
+    hours: dict[int, _Candle] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """Fold the oldest minute into its hour."""
+        minute = next(iter(self.minutes))
+        old = self.minutes.pop(minute)
+        kept = self.hours.get(minute // 60)
+        if kept is not None:
+            kept.fold(old)
+            return
+        self.hours[minute // 60] = old
+        if len(self.hours) > _KEPT_HOURS:
+            del self.hours[next(iter(self.hours))]
+
+    def periods(self, length: int) -> dict[int, _Candle]:
+        """Candles of so many minutes by number, oldest first; what was folded cannot be told by the minute any more."""
+        found: dict[int, _Candle] = {}
+        older = ((hour * 60 // length, candle) for hour, candle in self.hours.items() if length >= 60)
+        for number, candle in chain(older, ((minute // length, candle) for minute, candle in self.minutes.items())):
+            if number in found:
+                found[number].fold(candle)
+            else:
+                found[number] = candle.copy()
+        return found
 
 
 class Candles:
@@ -113,7 +140,7 @@ class Candles:
             candle = last.quiet() if last else _Candle(_Span.at(bid), _Span.at(ask), interest=market.interest)
             track.minutes[minute] = candle
             if len(track.minutes) > _KEPT_MINUTES:
-                del track.minutes[next(iter(track.minutes))]
+                track.forget()
         return candle
 
     # ── reads ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -183,20 +210,14 @@ class Candles:
 
     def _periods(self, ticker: str, start: int, end: int, period: int) -> Iterator[tuple[int, _Candle, Price | None]]:
         """(inclusive end in unix seconds, candle, last trade before it) of each period between start and end."""
-        minutes: Mapping[int, _Candle] = self._tracks.get(ticker, _Track()).minutes
-        if not minutes:
+        track = self._tracks.get(ticker)
+        if track is None:
             return
-        folded: dict[int, _Candle] = {}
-        for minute, candle in minutes.items():
-            number = minute // period
-            if number in folded:
-                folded[number].fold(candle)
-            else:
-                folded[number] = candle.copy()
+        folded = track.periods(period)
         last: Price | None = None
         current: _Candle | None = None
-        stop_at = min(end, self._clock.wall_ns() // SECOND + 60 * period)
-        for number in range(next(iter(folded)), stop_at // (60 * period) + 1):
+        running = self._clock.wall_ns() // SECOND // (60 * period)
+        for number in range(next(iter(folded)), min(running, end // (60 * period)) + 1):
             found = folded.get(number)
             current = found if found is not None else current.quiet() if current is not None else None
             stop = (number + 1) * 60 * period

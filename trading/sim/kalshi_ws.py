@@ -257,7 +257,10 @@ class StreamHub:
             added = self._add(sub, tickers)
             self._ack(sub, command)
         if channel in INDEX_CHANNELS:
-            sub.indices.update(dict.fromkeys(params.get(INDEX_CHANNELS[channel][1]) or ()))
+            seeds = params.get(INDEX_CHANNELS[channel][1])
+            sub.indices.update(
+                dict.fromkeys(name for name in seeds if isinstance(name, str)) if isinstance(seeds, list) else {}
+            )
         self._show(sub, added, initial=bool(params.get("send_initial_snapshot")))
 
     def _add(self, sub: Subscription, tickers: list[str]) -> list[str]:

@@ -52,6 +52,19 @@ def test_hours_fold_minutes(bench: Any) -> None:
     assert hour["end_period_ts"] % 3_600 == 0
 
 
+def test_a_long_run_keeps_hours(bench: Any) -> None:
+    """Minutes go after two hours, what they held stays in their hour and day."""
+    for _ in range(150):
+        bench.flow("ask", "0.5000", "1")
+        bench.place("bid", "0.5", "1")
+        bench.advance(60)
+    hours = candles(bench, START, START + 10_800, 60)
+
+    assert len(candles(bench, START, START + 10_800)) == 121  # the running minute is carried on
+    assert sum(float(row["volume_fp"]) for row in hours) == 150.0
+    assert candles(bench, START, START + 86_400, 1440)[0]["volume_fp"] == "150.00"
+
+
 def test_the_latest_candle_before_the_start(bench: Any) -> None:
     """include_latest_before_start prepends one row without prices that says the price before."""
     bench.flow("ask", "0.5000", "1")
