@@ -6,6 +6,7 @@ corrects the count downwards, Retry-After closes the bucket. Nothing here waits;
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -73,6 +74,7 @@ _SHARE = 0.8
 _LEDGER = ("/data/order/", "/data/orders", "/data/trades", "/notifications")
 
 
+@lru_cache(maxsize=256)
 def endpoint(method: str, path: str) -> tuple[str, ...]:
     """The names of LIMITS under which a CLOB request counts."""
     names = ["clob", f"{method} {path}"]
@@ -86,25 +88,30 @@ def endpoint(method: str, path: str) -> tuple[str, ...]:
 class _Window:
     """A sliding window in twentieths: a slot counts until all of it is out of the window, so it errs on the safe side."""
 
-    __slots__ = ("_most", "_slot_ns", "_slots")
+    __slots__ = ("_at", "_most", "_slot_ns", "_slots", "_sum")
 
     def __init__(self, span: int, most: int) -> None:
         self._slot_ns = span // _SLOTS
         self._most = most
         self._slots: dict[int, int] = {}
+        self._sum = 0
+        self._at = -1
 
     def wait_ns(self, now: MonoNs) -> int:
         """Nanoseconds until one more fits, 0 when it does."""
         slot = now // self._slot_ns
-        for old in [number for number in self._slots if number < slot - _SLOTS]:
-            del self._slots[old]
-        if sum(self._slots.values()) < self._most:
+        if slot != self._at:  # only a new slot can let an old one go
+            self._at = slot
+            for old in [number for number in self._slots if number < slot - _SLOTS]:
+                self._sum -= self._slots.pop(old)
+        if self._sum < self._most:
             return 0
         return int((min(self._slots) + _SLOTS + 1) * self._slot_ns - now)
 
-    def take(self, now: MonoNs) -> None:
-        slot = now // self._slot_ns
-        self._slots[slot] = self._slots.get(slot, 0) + 1
+    def take(self) -> None:
+        """Count one in the slot of the last wait_ns."""
+        self._slots[self._at] = self._slots.get(self._at, 0) + 1
+        self._sum += 1
 
 
 class Windows:
@@ -114,16 +121,21 @@ class Windows:
         self._clock = clock
         self._share = share
         self._windows: dict[str, tuple[_Window, ...]] = {}
+        self._chosen: dict[tuple[str, ...], tuple[_Window, ...]] = {}
 
     def take(self, *names: str) -> float:
         """Count a request under each name; seconds to wait, and nothing counted, when one of them is full."""
         now = self._clock.mono_ns()
-        windows = [window for name in names for window in self._of(name)]
-        wait = max((window.wait_ns(now) for window in windows), default=0)
+        windows = self._chosen.get(names)
+        if windows is None:
+            windows = self._chosen[names] = tuple(window for name in names for window in self._of(name))
+        wait = 0
+        for window in windows:
+            wait = max(wait, window.wait_ns(now))
         if wait:
             return wait / SECOND
         for window in windows:
-            window.take(now)
+            window.take()
         return 0.0
 
     def _of(self, name: str) -> tuple[_Window, ...]:
