@@ -1,10 +1,12 @@
 """What stands behind the simulated Kalshi's markets: candles, live data, targets, archive, calendar, fees to come (kalshi.md 5)."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from trading.clock import SECOND
+from trading.sim import kalshi_faults
 from trading.sim.kalshi_faults import MARKET_FAULTS, KalshiFaults
 from trading.units import WallNs
 
@@ -244,6 +246,16 @@ def test_every_fault_can_be_thrown(make_bench: Any) -> None:
             faults.throw(name)
             with pytest.raises(ValueError, match="single market"):
                 faults.throw(name, market=bench.uta)
+
+
+def test_every_fault_is_documented(bench: Any) -> None:
+    """People type these names: docs/simulator.md lists each, and the module's own list has the same."""
+    page = (Path(__file__).resolve().parents[3] / "docs" / "simulator.md").read_text()
+    listed = set((kalshi_faults.__doc__ or "").replace("·", " ").split())
+    names = set(KalshiFaults(bench.sim).names)
+
+    assert {name for name in names if f"`{name}`" not in page} == set()
+    assert names - listed == set()
 
 
 def test_a_fault_without_an_open_market_says_so(bench: Any) -> None:
