@@ -1,5 +1,6 @@
-"""The scripted minute: both simulated venues in a process of their own, the real controller trading on them over loopback.
+"""The scripted minute: both simulated venues in a process of their own, a real trader in another, the real controller here.
 
+Kalshi legs are executed locally, Polymarket legs by the trader over the link; half-way the trader is killed and comes back.
 At the end every leg is asked about until the venues' own amounts are known, and cash, fees and positions by our arithmetic are
 held against each venue's record through its own API: any difference is printed and makes the command fail.
 """
@@ -8,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -20,10 +22,13 @@ from rich.console import Console
 from rich.table import Table
 
 from controller.app import App, build, production_ports
+from controller.demo_trader import DemoTrader, make_identities
+from controller.durable import open_journal
 from controller.ledger.memory import Difference, compare
 from controller.progress import ProgressReport
 from controller.risk.refusals import REFUSALS
 from controller.settings import ControllerSettings
+from trading.connect import Connections, connect
 from trading.errors import TandemError
 from trading.log import get_logger
 from trading.market import KALSHI, POLYMARKET, Outcome, Venue
@@ -38,7 +43,13 @@ _START_S = 30.0
 _READY_S = 30.0
 _SCRIPT_S = 90.0
 _SETTLE_S = 30.0
-_PLATFORMS = "kalshi,polymarket"
+_LOCAL = "kalshi"
+_REMOTE_KEYS = ("POLY_", "POLYMARKET_API_", "POLYMARKET_PRIVATE")
+"""Variables only the trader gets: this process holds no key of the venue it does not execute (B-091)."""
+_DROP_AT_S = 24
+"""Script second from which the trader is killed as soon as one of its legs is in flight."""
+_AWAY_S = 4.0
+"""Long enough that new arbs meet a venue without a route."""
 
 
 async def run_demo(directory: Path, *, seed: int, speed: float, headless: bool, as_json: bool) -> int:
@@ -46,26 +57,42 @@ async def run_demo(directory: Path, *, seed: int, speed: float, headless: bool, 
     else 1."""
     began = time.monotonic()
     async with _venues(directory, seed=seed, speed=speed) as card:
+        everything = _environment(card)
+        home, away = make_identities(directory)
         settings = load(
             ControllerSettings,
             flags={
                 "dry_run": False,
-                "controller_platforms": _PLATFORMS,
+                "controller_platforms": _LOCAL,
+                "link_dir": str(home),
+                "link_port": _free_port(),
                 "state_dir": str(directory),
                 "discovery_cache_path": str(directory / "discovery_cache.json"),
                 "discovery_interval_mins": 0,
                 "cb_max_total_position": 10_000,  # a minute of demo trades more than a careful first day
                 "cb_max_position_per_market": 1_000,
             },
-            environ=_environment(card),
+            environ={name: value for name, value in everything.items() if not name.startswith(_REMOTE_KEYS)},
             directory=directory,
         )
-        ports = production_ports()
-        system = build(settings, ports)
-        try:
-            result, differences = await _trade(system, card)
-        finally:
-            await system.close()
+        trader = DemoTrader(directory, away, f"{settings.link_host}:{settings.link_port}", everything)
+        async with open_journal(settings) as (journal, epoch):
+            ports = production_ports(journal=journal)
+            system = build(settings, ports, epoch=epoch)
+            auditor = connect(
+                load(ControllerSettings, environ=everything, directory=directory),
+                http=ports.http,
+                dialer=ports.dialer,
+                clock=ports.clock,
+                ids=ports.ids,
+            )
+            try:
+                result, differences = await _trade(system, auditor, trader, card)
+            finally:
+                await trader.close()
+                for client in auditor.clients.values():
+                    await client.close()
+                await system.close()
     result["venue_differences"] = len(differences)
     result["duration_s"] = round(time.monotonic() - began, 1)
     for one in differences:
@@ -125,18 +152,29 @@ async def _venues(directory: Path, *, seed: int, speed: float) -> AsyncIterator[
                 await process.wait()
 
 
-async def _trade(system: App, card: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Difference, ...]]:
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+async def _trade(
+    system: App, auditor: Connections, trader: DemoTrader, card: Mapping[str, Any]
+) -> tuple[dict[str, Any], tuple[Difference, ...]]:
     runtime, loop, interrupted = system.runtime, asyncio.get_running_loop(), asyncio.Event()
     with ProgressReport("demo") as progress:
         found = await system.adoption.discover(progress=progress, force=True)
         await system.adoption.adopt(found, progress=progress)
-        before = await _record(system)
+        before = await _record(system, auditor)
         running = loop.create_task(runtime.run())
+        await trader.start()
         loop.add_signal_handler(signal.SIGINT, interrupted.set)
         try:
             if not await runtime.wait_ready(_READY_S):
                 raise TandemError(f"books did not become ready within {_READY_S:g} s; see the log")
-            await _until_script_done(system, card["control"], running, interrupted, progress)
+            await _until_trader_ready(system, running)
+            await _until_script_done(system, trader, card["control"], running, interrupted, progress)
             loop.remove_signal_handler(signal.SIGINT)  # a second Ctrl-C does not wait
             left = await runtime.settle(_SETTLE_S)  # while books are kept: a fill taken back now is still hedged
         finally:
@@ -154,14 +192,40 @@ async def _trade(system: App, card: Mapping[str, Any]) -> tuple[dict[str, Any], 
     result["markets"] = len(runtime.counts.markets)
     result["interrupted"] = interrupted.is_set()
     result["reconnects"] = {venue: feed.statistics().reconnects for venue, feed in system.feeds.items()}
-    return result, await _differences(system, before)
+    return result, await _differences(system, auditor, before)
+
+
+async def _until_trader_ready(system: App, running: asyncio.Task[None]) -> None:
+    """The trader process is up, has read its venue and answered our init."""
+    assert system.link.traders is not None
+    ends = time.monotonic() + _READY_S
+    while any(health not in ("ready", "degraded") for _, health in system.link.traders.health().values()):
+        if running.done():
+            running.result()
+        if time.monotonic() > ends:
+            raise TandemError("the trader process did not become ready; see trader.out and trader.log in the state directory")
+        await asyncio.sleep(0.05)
+
+
+async def _drop_in_flight(system: App, trader: DemoTrader) -> None:
+    """Kill the trader with a leg in its hands: the hardest moment. The leg is unknown until the trader is back."""
+    assert system.link.traders is not None
+    while not system.link.traders.open_legs:
+        await asyncio.sleep(0.002)
+    await trader.drop(_AWAY_S)
 
 
 async def _until_script_done(
-    system: App, control: str, running: asyncio.Task[None], interrupted: asyncio.Event, progress: ProgressReport
+    system: App,
+    trader: DemoTrader,
+    control: str,
+    running: asyncio.Task[None],
+    interrupted: asyncio.Event,
+    progress: ProgressReport,
 ) -> None:
     """Watch the script's clock and show how far the minute is; ends when it is over and no arb is under way."""
     ends = time.monotonic() + _SCRIPT_S * 3
+    dropping: asyncio.Task[None] | None = None
     async with aiohttp.ClientSession() as session:
         while time.monotonic() < ends:
             if running.done():
@@ -171,7 +235,12 @@ async def _until_script_done(
                 stats = await answer.json()
             counts = system.runtime.counts
             text = f"{counts.executions} executions, {counts.matched / 1_000_000:.0f} contracts matched"
-            progress(int(float(stats.get("script_seconds", 0))), None, text)
+            second = float(stats.get("script_seconds", 0))
+            progress(int(second), None, text)
+            if second >= _DROP_AT_S and dropping is None:
+                dropping = asyncio.create_task(_drop_in_flight(system, trader))
+            if dropping is not None and dropping.done():
+                dropping.result()
             if (stats.get("script_done") or interrupted.is_set()) and not system.runtime.running:
                 return
             await asyncio.sleep(0.25)
@@ -181,13 +250,13 @@ async def _until_script_done(
 Record = dict[Venue, dict[str, int]]
 
 
-async def _record(system: App) -> Record:
+async def _record(system: App, auditor: Connections) -> Record:
     """Each venue's own figures through its own API: cash per shard, fees paid, contracts per outcome."""
-    return {KALSHI: await _kalshi_record(system), POLYMARKET: await _polymarket_record(system)}
+    return {KALSHI: await _kalshi_record(auditor), POLYMARKET: await _polymarket_record(system, auditor)}
 
 
-async def _kalshi_record(system: App) -> dict[str, int]:
-    client, found = system.connections.kalshi, {}
+async def _kalshi_record(auditor: Connections) -> dict[str, int]:
+    client, found = auditor.kalshi, {}
     for row in (await client.account(AccountQuery(what="balances"))).balances:
         found[f"cash shard {row.shard}"] = int(row.cash)
     cursor = ""
@@ -200,12 +269,12 @@ async def _kalshi_record(system: App) -> dict[str, int]:
         cursor = page.cursor
         if not cursor:
             break
-    found["fees"] = await _fees(system, KALSHI)
+    found["fees"] = await _fees(auditor, KALSHI)
     return found
 
 
-async def _polymarket_record(system: App) -> dict[str, int]:
-    client, found = system.connections.polymarket, {}
+async def _polymarket_record(system: App, auditor: Connections) -> dict[str, int]:
+    client, found = auditor.polymarket, {}
     for row in (await client.account(AccountQuery(what="balances"))).balances:
         found["cash shard 0"] = int(row.cash)
     traded = {holding.market for holding in system.ledger.totals().positions if holding.venue == POLYMARKET}
@@ -214,24 +283,24 @@ async def _polymarket_record(system: App) -> dict[str, int]:
             if position.size:
                 outcome = Outcome.YES if position.size > 0 else Outcome.NO
                 found[f"{position.market} {outcome.name}"] = abs(position.size)
-    found["fees"] = await _fees(system, POLYMARKET)
+    found["fees"] = await _fees(auditor, POLYMARKET)
     return found
 
 
-async def _fees(system: App, venue: Venue) -> int:
+async def _fees(auditor: Connections, venue: Venue) -> int:
     """Fees of every fill the venue lists."""
     paid, cursor = 0, ""
     while True:
-        page = await system.connections.clients[venue].account(AccountQuery(what="fills", cursor=cursor))
+        page = await auditor.clients[venue].account(AccountQuery(what="fills", cursor=cursor))
         paid += sum(row.fill.fee for row in page.fills)
         cursor = page.cursor
         if not cursor:
             return paid
 
 
-async def _differences(system: App, before: Record) -> tuple[Difference, ...]:
+async def _differences(system: App, auditor: Connections, before: Record) -> tuple[Difference, ...]:
     """Our totals against what changed in the venues' records since the start."""
-    after, totals = await _record(system), system.ledger.totals()
+    after, totals = await _record(system, auditor), system.ledger.totals()
     found: list[Difference] = []
     for venue in (KALSHI, POLYMARKET):
         theirs = {key: after[venue].get(key, 0) - before[venue].get(key, 0) for key in {*after[venue], *before[venue]}}

@@ -124,11 +124,14 @@ class RemoteExecutor:
         if trader is None or current.confirmed:
             return current
         ends = self._clock.mono_ns() + (0 if current.final else self._resolve_ns)
+        told = ""
         while True:
             try:
                 await trader.ask(leg_id)
             except VenueError as exc:
-                _log.warning("trader_not_asked", leg=leg_id, trader=trader.name, error=str(exc), next="asked again")
+                if exc.code != told:
+                    told = exc.code
+                    _log.warning("trader_not_asked", leg=leg_id, trader=trader.name, error=str(exc), next="asked every second")
             current = self._current(leg_id)
             if current.final or self._clock.mono_ns() >= ends:
                 return current

@@ -162,6 +162,7 @@ class TraderLink:
         for one in waiting.values():
             if not one.done():
                 one.set_exception(VenueError(self.venue, "link_lost", f"trader {self.name}"))
+                one.exception()  # who asked may have stopped waiting; that is no news for the log
         waiting.clear()
 
     def _answer(self, flight: _Flight, code: str, detail: str) -> None:

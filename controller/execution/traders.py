@@ -75,6 +75,11 @@ class Traders:
         """Every pinned trader by name."""
         return {name: (link.venue, link.health) for name, link in self._links.items()}
 
+    @property
+    def open_legs(self) -> int:
+        """Legs that traders have and that are not final here."""
+        return sum(link.open_legs for link in self._links.values())
+
     async def start(self, host: str, port: int) -> None:
         """Open the door. Raises SettingsError when the address cannot be used."""
         self._keepers = [asyncio.create_task(link.run()) for link in self._links.values()]

@@ -1,0 +1,104 @@
+"""The demo's second process: a real `trader run` that holds the Polymarket keys and dials this controller over the real link.
+
+Keys of both ends are made for this run only. drop() kills the trader as a power cut would and starts it again a moment later on
+the same state directory: the controller refuses its legs meanwhile, and every leg is accounted for afterwards.
+"""
+
+import asyncio
+import base64
+import contextlib
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from trading.log import get_logger
+from trading.secrets import write_private
+
+__all__ = ["DemoTrader", "make_identities"]
+
+log = get_logger(__name__)
+_END_S = 15.0
+
+
+def make_identities(directory: Path) -> tuple[Path, Path]:
+    """Throwaway keys of a controller and a Polymarket trader that pin each other: (controller's directory, trader's)."""
+    home, away = directory / "link-controller", directory / "link-trader"
+    controller, trader = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    for where, own, name, role, platform, other in (
+        (home, controller, "demo-trader", "trader", "polymarket", trader),
+        (away, trader, "demo-controller", "controller", "", controller),
+    ):
+        write_private(where / "identity.pem", own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        public = base64.b64encode(other.public_key().public_bytes_raw()).decode()
+        rows = {"name": name, "role": role, "public_key": public} | ({"platform": platform} if platform else {})
+        text = "[[peer]]\n" + "".join(f'{key} = "{value}"\n' for key, value in rows.items())
+        write_private(where / "peers.toml", text.encode())
+    return home, away
+
+
+class DemoTrader:
+    """Starts, kills and ends the process. environ holds the venue hosts and the Polymarket keys."""
+
+    def __init__(self, directory: Path, link_dir: Path, address: str, environ: Mapping[str, str]) -> None:
+        self._directory = directory
+        self._environ = {
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if name in ("PATH", "HOME", "PYTHONPATH", "LANG", "VIRTUAL_ENV")
+            },
+            **environ,
+            "TRADER_PLATFORM": "polymarket",
+            "CONTROLLER_ADDRESS": address,
+            "LINK_DIR": str(link_dir),
+            "STATE_DIR": str(directory / "trader"),
+            "LOG_FILE": str(directory / "trader.log"),
+            "LOG_LEVEL": "INFO",
+            "DRY_RUN": "0",
+            "TRADER_MAX_LEGS_PER_SEC": "100",
+        }
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        directory = self._directory / "trader"
+        directory.mkdir(parents=True, exist_ok=True)
+        with (self._directory / "trader.out").open("ab") as out:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "trader",
+                "run",
+                cwd=directory,  # no .env of the user's directory is read
+                env=self._environ,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,  # Ctrl-C is for the controller
+            )
+
+    async def drop(self, away_s: float) -> None:
+        """kill -9, a pause, and a new start."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        log.warning("demo_trader_dropped", away_s=away_s)
+        process.kill()
+        await process.wait()
+        await asyncio.sleep(away_s)
+        await self.start()
+
+    async def close(self) -> None:
+        """End it as an operator would; it lets its legs end."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        process.terminate()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), _END_S)
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
