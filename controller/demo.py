@@ -210,9 +210,10 @@ async def _until_trader_ready(system: App, running: asyncio.Task[None]) -> None:
 async def _drop_in_flight(system: App, trader: DemoTrader) -> None:
     """Kill the trader with a leg in its hands: the hardest moment. The leg is unknown until the trader is back."""
     assert system.link.traders is not None
-    while not system.link.traders.open_legs:
+    while True:
+        if system.link.traders.open_legs:
+            return await trader.drop(_AWAY_S)
         await asyncio.sleep(0.002)
-    await trader.drop(_AWAY_S)
 
 
 async def _until_script_done(
