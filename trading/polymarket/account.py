@@ -7,7 +7,7 @@ from typing import Any
 from trading.errors import BadAnswer
 from trading.market import FeeTerms, MarketId
 from trading.polymarket.rest import LAST_CURSOR
-from trading.polymarket.trades import fills_of
+from trading.polymarket.trades import fills_of, makers_of
 from trading.polymarket.wire import bad
 from trading.units import DOLLAR, Money, Size, WallNs, cost_of, parse_price, parse_size
 from trading.venue import OpenOrder, Position, Settlement, VenueFill
@@ -117,7 +117,7 @@ def own_fills(row: Mapping[str, Any], *, api_key: str, wallet: str, terms: FeeTe
     parts: list[tuple[str, str, bool]] = []
     if str(row.get("trader_side", "")).upper() == "TAKER":
         parts.append((str(row.get("taker_order_id")), str(row.get("asset_id")), str(row.get("side")).upper() == "BUY"))
-    for entry in row.get("maker_orders") or ():
+    for entry in makers_of(row):
         mine = entry.get("owner") == api_key or str(entry.get("maker_address", "")).lower() == wallet.lower()
         if mine and str(entry.get("order_id")) not in {name for name, _, _ in parts}:
             parts.append((str(entry.get("order_id")), str(entry.get("asset_id")), _maker_buys(row, entry)))

@@ -23,7 +23,7 @@ from trading.polymarket.wire import bad, parse_stamp
 from trading.units import ONE, Money, Price, Size, WallNs, cost_of, parse_price, parse_size, to_dollars
 from trading.venue import Prepared
 
-__all__ = ["OrderState", "fills_of", "found"]
+__all__ = ["OrderState", "fills_of", "found", "makers_of"]
 
 
 class OrderState(msgspec.Struct, frozen=True):
@@ -60,9 +60,17 @@ def _own_price(row: Mapping[str, Any], token: str, *, up: bool) -> Price:
         price = parse_price(text)
     except ValueError:
         scaled = Decimal(text) * ONE  # an average with more decimals than the grid: rounded against us
+        if not 0 <= scaled <= ONE:
+            raise ValueError(f"price {text!r} is outside 0..1") from None
         price = Price(int(scaled.to_integral_value(ROUND_CEILING if up else ROUND_FLOOR)))
     asset = str(row.get("asset_id") or token)
     return price if asset == token else Price(ONE - price)
+
+
+def makers_of(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The maker entries of a trade; whatever else stands there is none."""
+    entries = row.get("maker_orders")
+    return [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
 
 
 def fills_of(
@@ -73,7 +81,7 @@ def fills_of(
     As taker we pay the makers' prices level by level and the fee of each; as maker our entry alone counts. Raises BadAnswer.
     """
     own = order_id.lower()
-    makers = [entry for entry in row.get("maker_orders") or () if isinstance(entry, Mapping)]
+    makers = makers_of(row)
     try:
         if str(row.get("taker_order_id") or "").lower() == own:
             maker, met = False, _met_by_taker(row, makers, token, buy)

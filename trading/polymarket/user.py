@@ -18,7 +18,7 @@ from trading.polymarket.orders import Said
 from trading.polymarket.session import Redial, Session
 from trading.polymarket.sign import ApiCredentials
 from trading.polymarket.statuses import trade_rank
-from trading.polymarket.trades import OrderState, found
+from trading.polymarket.trades import OrderState, found, makers_of
 from trading.polymarket.wire import decode
 from trading.stream import Dialer
 from trading.venue import Prepared
@@ -123,8 +123,7 @@ class OwnOrders:
             return [own]
         if kind != "trade" or not event.get("id"):
             return []
-        makers = event.get("maker_orders")
-        names = [event.get("taker_order_id"), *(m.get("order_id") for m in makers or () if isinstance(m, Mapping))]
+        names = [event.get("taker_order_id"), *(entry.get("order_id") for entry in makers_of(event))]
         found_here = []
         for name in {str(name or "").lower() for name in names}:
             own = self._by_id.get(name)

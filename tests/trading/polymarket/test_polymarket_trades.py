@@ -161,3 +161,17 @@ def test_broken_trades_are_bad_answers() -> None:
         row = {k: v for k, v in (trade(put, [("5", "0.5", YES)]) | change).items() if v is not ...}
         with pytest.raises(BadAnswer):
             found(put, None, [row])
+
+
+@pytest.mark.parametrize("text", ["Infinity", "-Infinity", "NaN", "1.5", "-0.1", "1e400", "x"])
+def test_prices_outside_a_dollar_are_bad_trades(text: str) -> None:
+    """A price that is no price is never booked, and nothing but BadAnswer is raised."""
+    put = order()
+    with pytest.raises(BadAnswer):
+        fills_of(
+            trade(put, [("50", text, YES)]),
+            order_id=put.venue_order_id or "",
+            token=YES,
+            buy=True,
+            terms=FeeTerms(schedule="polymarket", taker=0),
+        )
