@@ -213,6 +213,13 @@ class KalshiSim:
         """Fail the next GETs, public ones too."""
         self.rest.read_faults.extend([kind] * times)
 
+    def lag_money(self, lags: bool) -> None:
+        """Let balance and positions trail writes as far as the lists do (rules.list_lag_ns); off at the start."""
+        if lags:
+            self._portfolio.shots.start(self.accounts.values())
+        else:
+            self._portfolio.shots.on = False
+
     def attest(self, until: int | None) -> None:
         """Move every member's location attestation (unix seconds, None = never attested)."""
         self.members.attested_until.update(dict.fromkeys(self.members.attested_until, until))

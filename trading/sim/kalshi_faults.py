@@ -2,6 +2,7 @@
 
     writes    429 · 503 · 500_before_accept · drop_before_accept · 200_error · drop_after_accept · 500_after_accept · wrong_echo
     reads     read_429 · read_500 · read_503 · read_drop · status_503 · status_200 · list_lag · list_prompt
+              money_lag · money_prompt
     streams   drop_sessions · freeze · thaw · gap · repeat · reset · slow_reader · channel_error · command_limit · command_timeout
               stop_heartbeat · resume_heartbeat · frames_late · frames_prompt · frames_race · commands_mixed · commands_prompt
     exchange  pause · resume · pause_exchange · resume_exchange · stop_transfers · resume_transfers · thursday · thursday_over
@@ -107,6 +108,8 @@ class KalshiFaults:
             "commands_prompt": lambda count, _: mixed(0),
             "list_lag": lambda count, _: lag(200, 1_500),
             "list_prompt": lambda count, _: lag(0, 0),
+            "money_lag": lambda count, _: sim.lag_money(True),
+            "money_prompt": lambda count, _: sim.lag_money(False),
         }
 
     def _exchange(self) -> Mapping[str, Callable[[int, str], object]]:

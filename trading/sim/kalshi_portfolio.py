@@ -14,6 +14,7 @@ from trading.sim.kalshi_data import ApiError, KalshiRules, write_time
 from trading.sim.kalshi_markets import MarketTable, SimMarket
 from trading.sim.kalshi_money import Account, FillRow, OrderRecord, PositionRow, SettlementRow
 from trading.sim.kalshi_query import Query
+from trading.sim.kalshi_shots import Shots
 from trading.units import ONE, Money, Price, Size, complement, cost_of, format_money, format_price, format_size
 
 __all__ = ["Portfolio", "order_json"]
@@ -99,13 +100,18 @@ class Portfolio:
         self._fills: dict[str, list[tuple[int, FillRow]]] = {}
         self._pending: deque[tuple[int, int]] = deque()
         self._floor = 0
+        self.shots = Shots()
 
     def note_order(self, account: Account, record: OrderRecord) -> None:
         known = self._orders.setdefault(account.member.user_id, {}).setdefault(record.order.id, _Seen(record, deque()))
-        known.versions.append((self._visible_at(), order_json(account, record)))
+        visible = self._visible_at()
+        known.versions.append((visible, order_json(account, record)))
+        self.shots.take(account, visible)
 
     def note_fill(self, account: Account, fill: FillRow) -> None:
-        self._fills.setdefault(account.member.user_id, []).append((self._visible_at(), fill))
+        visible = self._visible_at()
+        self._fills.setdefault(account.member.user_id, []).append((visible, fill))
+        self.shots.take(account, visible)
 
     def _visible_at(self) -> int:
         low, high = self._rules.list_lag_ns
@@ -186,17 +192,17 @@ class Portfolio:
 
     def balance(self, account: Account, query: Query) -> Row:
         """Free cash after what resting orders hold. The breakdown is dollars too: IndexedBalance is FixedPointDollars."""
-        index = query.number("exchange_index")
-        shards = sorted(account.cash) if index is None else [index]
-        free = Money(sum(account.free(shard) for shard in shards))
-        worth = Money(sum(self._worth(row) for row in account.positions.values() if index is None or row.shard == index))
+        index, shot = query.number("exchange_index"), self.shots.seen(account, self._clock.mono_ns())
+        shards = sorted(shot.cash) if index is None else [index]
+        free = Money(sum(shot.free(shard) for shard in shards))
+        worth = Money(sum(self._worth(row) for row in shot.positions.values() if index is None or row.shard == index))
         return {
             "balance": _cents_floor(free),
             "balance_dollars": _aligned(free),
             "portfolio_value": _cents_floor(worth),
-            "updated_ts": (account.balance_changed or self._clock.wall_ns()) // SECOND,
+            "updated_ts": (shot.balance_changed or self._clock.wall_ns()) // SECOND,
             "balance_breakdown": [
-                {"exchange_index": shard, "balance": _aligned(account.free(shard))} for shard in sorted(account.cash)
+                {"exchange_index": shard, "balance": _aligned(shot.free(shard))} for shard in sorted(shot.cash)
             ],
         }
 
@@ -215,10 +221,10 @@ class Portfolio:
             raise ApiError(400, "invalid_parameters", details="count_filter: must be position or total_traded")
         state = query.word("settlement_status", ("unsettled", "settled", "all")) or "unsettled"
         state = state if before is None else "settled"
-        index = query.number("exchange_index")
+        index, shot = query.number("exchange_index"), self.shots.seen(account, self._clock.mono_ns())
 
         def wanted() -> Iterator[tuple[int, PositionRow]]:
-            for number, row in enumerate(account.positions.values()):
+            for number, row in enumerate(shot.positions.values()):
                 market = self._table.markets[row.ticker]
                 settled = market.status == "finalized"
                 if (

@@ -247,6 +247,27 @@ def test_point_7_lists_lag(bench: Any) -> None:
     assert len(bench.get("/portfolio/orders")["orders"]) == 1
 
 
+def test_point_7_money_may_lag_too(bench: Any) -> None:
+    """With money_lag the balance and the positions still show the account before the write, then catch up."""
+    faults = KalshiFaults(bench.sim)
+    bench.flow("ask", "0.5000", "10")
+    faults.throw("list_lag")
+    faults.throw("money_lag")
+
+    def seen() -> tuple[str, list[str]]:
+        rows = bench.get("/portfolio/positions")["market_positions"]
+        return bench.get("/portfolio/balance", "exchange_index=0")["balance_dollars"], [row["position_fp"] for row in rows]
+
+    bench.place("bid", "0.5", "4.00")
+    assert seen() == ("1000.0000", [])
+    bench.advance(1.5)
+    assert seen() == ("997.9300", ["4.00"])
+    bench.place("bid", "0.5", "1.00")
+    assert seen() == ("997.9300", ["4.00"])
+    faults.throw("money_prompt")
+    assert seen()[1] == ["5.00"]
+
+
 @pytest.mark.parametrize(
     ("side", "price", "count", "fee"),
     [("bid", "0.5200", "100.00", "1.747200"), ("bid", "0.4000", "10.00", "0.168000"), ("bid", "0.2800", "1.00", "0.014200")],
