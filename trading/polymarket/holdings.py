@@ -13,8 +13,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from trading.errors import Throttled
 from trading.http import Http
-from trading.market import Market
+from trading.market import POLYMARKET, Market
 from trading.polymarket.account import base_units, data_rows, listed, reserved
 from trading.polymarket.calls import MAX_UINT256
 from trading.polymarket.rest import PolymarketRest, Query, Sleep, patiently, read_json
@@ -151,7 +152,14 @@ class Holdings:
 
     async def _data(self, path: str, query: Query) -> Any:
         url = f"{self._data_url}{path}?{urlencode(query)}"
-        return await patiently(lambda: read_json(self._http, "GET", url, {}, None), self._sleep)
+
+        async def once() -> Any:
+            wait = self._rest.windows.take("data", f"data {path.split('/')[-1]}")
+            if wait:
+                raise Throttled(POLYMARKET, "throttled", f"Data API {path}: our own limit", retry_after=wait)
+            return await read_json(self._http, "GET", url, {}, None)
+
+        return await patiently(once, self._sleep)
 
 
 def _unlimited(amount: object) -> bool:

@@ -9,6 +9,7 @@ A definite no is a LegResult; whatever leaves the order's existence in doubt rai
 import re
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_FLOOR, Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
@@ -92,15 +93,24 @@ def refusal_code(text: str) -> str:
 
 
 def retry_after(headers: Mapping[str, str], body: Any) -> float | None:
-    """Seconds to wait as header or body say; an HTTP date counts as not said (its clock is not ours)."""
-    for value in (headers.get("retry-after"), body.get("retry_after_seconds") if isinstance(body, Mapping) else None):
+    """Seconds to wait as header or body say. An HTTP date is held against the answer's own Date, never against our clock."""
+    told = body.get("retry_after_seconds") if isinstance(body, Mapping) else None
+    for value in (headers.get("retry-after"), told):
         try:
             seconds = float(value) if isinstance(value, str | int | float) else -1.0
         except ValueError:
-            continue
+            seconds = _seconds_until(str(value), headers.get("date", ""))
         if 0 <= seconds < 86_400:
             return seconds
     return None
+
+
+def _seconds_until(stamp: str, now: str) -> float:
+    """From one HTTP date to another, -1 when either is none."""
+    try:
+        return max(0.0, (parsedate_to_datetime(stamp) - parsedate_to_datetime(now)).total_seconds())
+    except (ValueError, TypeError):
+        return -1.0
 
 
 def _no(code: str, detail: str) -> Rejected:

@@ -113,7 +113,7 @@ class PolymarketRest:
         self._clock = clock
         self._sleep = sleep
         self._skew_s = 0.0
-        self._windows = Windows(clock)
+        self.windows = Windows(clock)
 
     def set_skew(self, seconds: float) -> None:
         """Server clock minus ours; request stamps are moved by it when it is more than rounding."""
@@ -162,7 +162,7 @@ class PolymarketRest:
 
     def _count(self, method: str, path: str) -> None:
         """Keep the limits per address before the venue has to (B-212)."""
-        wait = self._windows.take(*endpoint(method, path))
+        wait = self.windows.take(*endpoint(method, path))
         if wait:
             raise Throttled(POLYMARKET, "throttled", f"{method} {path}: our own limit", retry_after=wait)
 

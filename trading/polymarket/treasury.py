@@ -179,6 +179,9 @@ class PolymarketTreasury:
         missing = [spender for spender in asked if granted is None or (token.lower(), spender.lower()) not in granted]
         if not missing:
             return Applied(step=step, done=True, detail="permitted already")
+        made = await relayer.deploy()
+        if made.state != "done":
+            return Applied(step=step, done=False, pending=made.state != "failed", detail=f"wallet not made yet: {made.detail}")
         ended = await relayer.run(f"approve {token} {','.join(sorted(asked))}", [allow(token, spender) for spender in missing])
         if ended.state in ("done", "moved"):
             await self._holdings.refresh()

@@ -11,7 +11,7 @@ from polymarket_rows import ACCOUNT, NO, WALLET, YES, answer, leg, order, taken
 from trading.errors import Rejected, UnknownOutcome
 from trading.market import Action, MarketId, Outcome
 from trading.order import LegRequest, Tif
-from trading.polymarket.orders import body_of
+from trading.polymarket.orders import body_of, retry_after
 from trading.units import parse_size
 
 # ---- prepare and sign ------------------------------------------------------------------------------------------------------
@@ -266,3 +266,21 @@ def test_any_answer_is_a_result_or_an_unknown(status: int, body: Any) -> None:
     except UnknownOutcome:
         return
     assert result.state in ("rejected", "none")
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "seconds"),
+    [
+        ({"retry-after": "7"}, None, 7),
+        ({"retry-after": "Sat, 21 Nov 2026 10:00:30 GMT", "date": "Sat, 21 Nov 2026 10:00:00 GMT"}, None, 30),
+        ({"retry-after": "Sat, 21 Nov 2026 09:00:00 GMT", "date": "Sat, 21 Nov 2026 10:00:00 GMT"}, None, 0),
+        ({"retry-after": "Sat, 21 Nov 2026 10:00:30 GMT"}, {"retry_after_seconds": 9}, 9),
+        ({"retry-after": "soon", "date": "now"}, None, None),
+        ({"retry-after": "-3"}, None, None),
+        ({"retry-after": "nan"}, [], None),
+        ({}, {"retry_after_seconds": 79}, 79),
+    ],
+)
+def test_wait_is_read_in_every_form(headers: dict[str, str], body: Any, seconds: float | None) -> None:
+    """Seconds, or a date held against the answer's own Date; the body's figure stands in where the header says nothing."""
+    assert retry_after(headers, body) == seconds

@@ -45,6 +45,7 @@ class Vault:
         self.index({"MERGEABLE": [], "REDEEMABLE": []})
         self.permitted(*PERMISSIONS)
         self.relay.on("GET", "/v1/account/transactions/params", {"nonce": "3", "address": WALLET})
+        self.relay.on("GET", "/deployed", {"deployed": True})
         self.relay.on("POST", "/submit", {"transactionID": "t", "state": "STATE_NEW"})
         self.relay.on("GET", "/v1/account/transactions/t", {"state": "STATE_CONFIRMED", "transaction_hash": "0xh"})
 
@@ -241,6 +242,21 @@ async def test_approving_sends_only_what_is_missing() -> None:
     assert vault.submits() == 1
     with pytest.raises(Misuse, match="none of the venue's contracts"):
         await vault.treasury.apply(foreign)
+
+
+async def test_wallet_that_does_not_exist_is_made_before_it_permits() -> None:
+    """Until the chain has the wallet nothing is permitted; asked again, the permissions follow."""
+    vault = Vault()
+    vault.permitted(*(p for p in PERMISSIONS if p.token != CTF))
+    vault.relay.on("GET", "/deployed", {"deployed": False}, {"deployed": True})
+    vault.relay.on("GET", "/v1/account/transactions/t", {"state": "STATE_FAILED"}, {"state": "STATE_CONFIRMED"})
+    step = await vault.first("approve", 0)
+    refused = await vault.treasury.apply(step)
+    done = await vault.treasury.apply(step)
+
+    assert (refused.done, "not made" in refused.detail) == (False, True)
+    assert done.done
+    assert vault.submits() == 2
 
 
 async def test_without_a_relayer_key_only_reading_is_possible() -> None:
