@@ -96,7 +96,10 @@ class Adoption:
             feed.watch([market for market in read.values() if market.venue == venue])
 
     async def _terms(self, found: Discovery, progress: Progress) -> dict[MarketId, Market]:
-        """Today's terms of both sides of every pair; one that cannot be read is watched, not traded (design.md 6)."""
+        """Today's terms of both sides of every pair; one that cannot be read is watched, not traded (design.md 6).
+
+        It keeps the terms it was traded on: what is held there must still be priced, paid for on its shard and sold.
+        """
         ids = list(dict.fromkeys(side for pair in found.pairs for side in (pair.first, pair.second)))
         self._connections.polymarket.remember([m for one in ids if (m := found.markets[one]).venue == POLYMARKET])
         gate = asyncio.Semaphore(_READS_AT_ONCE)
@@ -111,7 +114,7 @@ class Adoption:
                     log.warning(
                         "terms_unread", market=market.id, error=str(exc), next_step="watched, not traded; read again later"
                     )
-                    market = msgspec.structs.replace(market, tradable=False)
+                    market = msgspec.structs.replace(self._state.markets.get(market.id, market), tradable=False)
             done += 1
             progress(done, len(ids), "reading terms")
             return market
@@ -143,12 +146,14 @@ class Adoption:
 
 
 def _current(known: Market, read: Market) -> Market:
-    """Today's terms on what discovery knows. A market whose tokens changed is another market: watched, never traded."""
+    """Today's terms on what discovery knows. A market whose tokens changed is another market: watched, never traded, and what
+    is held of it is still the tokens that were bought."""
     return msgspec.structs.replace(
         read,
         event_id=known.event_id,
         question=known.question,
         outcomes=known.outcomes,
+        tokens=known.tokens,
         starts_at=known.starts_at or read.starts_at,
         closes_at=read.closes_at or known.closes_at,
         settles_at=read.settles_at or known.settles_at,

@@ -7,7 +7,7 @@ the plan's concession. Sizes are what was delivered, rounded down to the venue's
 import msgspec
 
 from trading.book import BookView
-from trading.fees import fee_of_fill
+from trading.fees import HIGHEST_KNOWN, fee_of_fill
 from trading.market import Action, Market, snap
 from trading.order import Want
 from trading.units import Money, Price, Size, cost_of, size_for
@@ -57,7 +57,7 @@ def affordable(market: Market, cash: Money, limit: Price) -> Size:
     """The most contracts at limit, in steps of the market, that cash pays for with the fee."""
 
     def cost(size: Size) -> int:
-        return cost_of(limit, size) + (fee_of_fill(market.fees, limit, size) if market.fees is not None else 0)
+        return cost_of(limit, size) + fee_of_fill(market.fees or HIGHEST_KNOWN, limit, size)
 
     low, high = 0, size_for(cash, limit, market.size_step) // market.size_step
     while low < high:

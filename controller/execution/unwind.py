@@ -17,7 +17,7 @@ import msgspec
 
 from controller.risk.limits import PPM
 from trading.clock import SECOND
-from trading.fees import unit_fees
+from trading.fees import HIGHEST_KNOWN, unit_fees
 from trading.market import POLYMARKET, Action, Market, Outcome, Venue, snap
 from trading.order import Want
 from trading.polymarket.amounts import exact_size
@@ -204,7 +204,7 @@ def decide(excess: Excess, facts: ExitFacts, settings: ExitSettings) -> Exit:
 
 
 def _fee(market: Market, price: Price) -> int:
-    return unit_fees(market.fees)[price] if market.fees is not None else 0
+    return unit_fees(market.fees or HIGHEST_KNOWN)[price]
 
 
 def _money(price: Price) -> int:
@@ -239,10 +239,13 @@ def _walk(
     A cash-sized buy takes one level at its exact price, so that it cannot deliver more than is shown there. It goes deeper only
     while the order, or what it would leave of size, is below the venue's minimum; its size is then what the cash of those levels
     buys at the last one, which delivers no more than size from the levels shown.
+
+    Terms that could not be read (tradable) stop new arbs, never the way out. Without known fees nothing is bought; what is held
+    can still be sold, priced at the highest rate.
     """
-    if market.fees is None or not market.tradable or market.status != "open":
-        return None
     buys = action is Action.BUY
+    if market.status != "open" or (buys and market.fees is None):
+        return None
     by_cash = buys and market.venue in settings.cash_sized
     taken = weighted = cash = 0
     last: Price | None = None

@@ -152,12 +152,26 @@ async def test_unreadable_terms_are_watched_and_come_back() -> None:
     assert house.state.markets[P.id].tradable
 
 
+async def test_terms_that_go_unread_stay_what_was_traded_on() -> None:
+    """What is held must be sold on its grid and paid for on its shard, although discovery alone knows neither."""
+    house = House()
+    house.clients[KALSHI].terms = msgspec.structs.replace(K, shard=3, hold_ns=7, min_size=Size(1_000_000))
+    await house.adopt(found(PAIR))
+    read = house.state.markets[K.id]
+    house.clients[KALSHI].terms = None
+    await house.adopt(found(PAIR))
+
+    assert house.state.markets[K.id] == msgspec.structs.replace(read, tradable=False)
+
+
 async def test_a_market_with_other_tokens_is_never_traded() -> None:
+    """Swapped by the venue, its outcomes still mean the tokens that were bought: an exit must not buy the other ones."""
     house = House()
     house.clients[POLYMARKET].terms = msgspec.structs.replace(P, tokens=("2", "1"))
     await house.adopt(found(PAIR))
 
     assert not house.state.markets[P.id].tradable
+    assert house.state.markets[P.id].tokens == P.tokens
 
 
 async def test_a_pair_that_a_reading_no_longer_holds_is_retired() -> None:

@@ -247,6 +247,16 @@ def test_watch_only_market_is_no_way_out():
     assert isinstance(decide(held, facts(asks=side((5_000, 100))), SETTINGS), Hold)
 
 
+def test_terms_that_went_unread_leave_the_way_out_open():
+    """One failed reading while a leg stands alone: it is still completed, and sold even when the fees went missing."""
+    unread = msgspec.structs.replace(KX, tradable=False)
+    short = msgspec.structs.replace(excess(), short=(unread, Outcome.NO))
+    held = msgspec.structs.replace(excess(), market=msgspec.structs.replace(POLY, tradable=False, fees=None))
+
+    assert isinstance(decide(short, facts(asks=side((5_000, 100))), SETTINGS), Complete)
+    assert isinstance(decide(held, facts(bids=side((4_300, 100))), SETTINGS), Sell)
+
+
 levels = st.lists(st.tuples(st.integers(1, 99), st.integers(1, 3_000)), max_size=4, unique_by=lambda level: level[0])
 
 
