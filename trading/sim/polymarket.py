@@ -1,4 +1,4 @@
-"""The simulated Polymarket: CLOB, Gamma, Data API and both streams behind one VenueCore, without I/O (design.md 4).
+"""The simulated Polymarket: CLOB, Gamma, Data API, relayer and all streams behind one VenueCore, without I/O (design.md 4).
 
 Built for strangers too: real signatures, real error bodies, holds, ghosts, restarts and limits, so a client that trades here
 meets what it would meet there. Its knobs stand in settings; its faults are methods; account_view is the venue's own record.
@@ -7,12 +7,13 @@ meets what it would meet there. Its knobs stand in settings; its faults are meth
 import random
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trading.clock import Clock
 from trading.sim.core import Arrival, Refusal, Request, Response, Session, VenueCore
 from trading.sim.exchange import Fill, LevelChange, MatchingBook, Order, Side
 from trading.sim.polymarket_books import reply
+from trading.sim.polymarket_chain import Chain, Reverted
 from trading.sim.polymarket_data import (
     Json,
     PolymarketAccount,
@@ -22,13 +23,18 @@ from trading.sim.polymarket_data import (
     parse_market,
 )
 from trading.sim.polymarket_gamma import Gamma
-from trading.sim.polymarket_gate import FAULTS, Gate, Mode
+from trading.sim.polymarket_gate import FAULTS, READ_FAULTS, Gate, Mode
+from trading.sim.polymarket_index import Index
+from trading.sim.polymarket_keys import Keys
 from trading.sim.polymarket_orders import OrderDesk
+from trading.sim.polymarket_portfolio import Portfolio
+from trading.sim.polymarket_relayer import RELAYER_FAULTS, Relayer
 from trading.sim.polymarket_rest import Rest, is_engine_path
+from trading.sim.polymarket_sports import SportsStream
 from trading.sim.polymarket_state import SimState, Wallet
 from trading.sim.polymarket_trades import TradeDesk, Walk
 from trading.sim.polymarket_view import AccountView
-from trading.sim.polymarket_ws import Streams
+from trading.sim.polymarket_ws import PATHS, Streams
 from trading.units import Money, MonoNs, Price, Size, WallNs
 
 __all__ = ["AccountView", "PolymarketSim"]
@@ -55,11 +61,19 @@ class PolymarketSim:
         """The YES book of each market by condition id."""
         self._latency = latency
         self._catalogue = catalogue
-        self._streams = Streams(self._state)
-        self._trades = TradeDesk(self._state, self._streams)
-        self._desk = OrderDesk(self._state, self._trades, self._streams)
-        self._gate = Gate(self._state)
-        self._rest = Rest(self._state, self._desk, self._gate, Gamma(self._state, catalogue))
+        state = self._state
+        self._sports = SportsStream(state, catalogue.events)
+        self._streams = Streams(state, self._sports)
+        self._index = Index(state)
+        self._trades = TradeDesk(state, self._streams, self._index)
+        self._desk = OrderDesk(state, self._trades, self._streams)
+        self._gate = Gate(state)
+        self._keys = Keys(state, self._desk)
+        self._chain = Chain(state, self._index.later)
+        self._relayer = Relayer(state, self._gate, self._keys, self._chain, self._desk.cover)
+        portfolio = Portfolio(state, self._index)
+        gamma = Gamma(state, catalogue)
+        self._rest = Rest(state, self._desk, self._gate, gamma, self._keys, portfolio, self._relayer)
         self._customers = count(1)
         self._customer_orders: dict[str, str] = {}
         for event in catalogue.events:
@@ -77,16 +91,19 @@ class PolymarketSim:
         self._desk.arrival = call
 
     def latency(self, request: Request) -> tuple[int, int]:
-        if self._latency is None or not is_engine_path(request):
+        if not is_engine_path(request):
             return 0, 0
-        return self._latency(self._state.rng)
+        before, after = (0, 0) if self._latency is None else self._latency(self._state.rng)
+        if self._state.settings.hold_blocks:
+            before += self._rest.held_first(request)
+        return before, after
 
     def handle(self, request: Request) -> Response:
         self.advance()
         return self._rest.handle(request)
 
     def connect(self, request: Request) -> Session | Refusal:
-        if request.path not in ("/ws/market", "/ws/user"):
+        if request.path not in PATHS:
             return Refusal(reply({"error": "not found"}, 404))
         return self._streams.open(request.path)
 
@@ -152,7 +169,13 @@ class PolymarketSim:
         return market
 
     def _level_changed(self, market_id: str, change: LevelChange) -> None:
-        self._streams.level(self._state.markets[market_id], change)
+        market = self._state.markets[market_id]
+        self._streams.level(market, change)
+        second = self._state.seconds()
+        if not market.history or market.history[-1][0] // 60 != second // 60:
+            bid, ask = market.book.best("bid"), market.book.best("ask")
+            if bid is not None and ask is not None:
+                market.record(second, Price((bid + ask) // 2), traded=False)
 
     def _watch_start(self, market: SimMarket) -> None:
         starts_at = market.starts_at
@@ -169,9 +192,15 @@ class PolymarketSim:
         """Every market with a book, by condition id."""
         return self._state.markets
 
-    def add_event(self, event: Json) -> None:
-        """List a new event: Gamma shows it, its markets get books, custom-flag sockets hear new_market."""
+    def add_event(self, event: Json, *, clob_after_ns: int = 0) -> None:
+        """List a new event: Gamma shows it, its markets get books (late, as on the real venue), custom sockets hear new_market."""
         self._catalogue.events.append(event)
+        if clob_after_ns > 0:
+            self._state.timers.after(clob_after_ns, lambda: self._list_event(event))
+        else:
+            self._list_event(event)
+
+    def _list_event(self, event: Json) -> None:
         for raw in event.get("markets") or ():
             market = self._list(event, raw)
             if market is not None:
@@ -201,11 +230,53 @@ class PolymarketSim:
 
     def redeem(self, user: str, market: str) -> Money:
         """Burn a wallet's tokens of a resolved market for pUSD; user is owner or funder. Returns what was paid."""
-        return self._trades.redeem(self._wallet(user), self._state.markets[market])
+        wallet = self._wallet(user)
+        try:
+            paid = self._chain.redeem(wallet, self._state.markets[market])
+        except Reverted:
+            return Money(0)
+        self._index.later(wallet)
+        return paid
 
     def merge(self, user: str, market: str, size: Size) -> Money:
         """Merge size settled shares of both outcomes into pUSD; 0 when there are not enough."""
-        return self._trades.merge(self._wallet(user), self._state.markets[market], size)
+        wallet, found = self._wallet(user), self._state.markets[market]
+        if any(wallet.free_shares(token) < size for token in found.tokens):
+            return Money(0)
+        try:
+            paid = self._chain.merge(wallet, found, size)
+        except Reverted:
+            return Money(0)
+        self._index.later(wallet)
+        return paid
+
+    def split(self, user: str, market: str, size: Size) -> None:
+        """Turn pUSD into size tokens of both outcomes. Raises Reverted without the cash."""
+        wallet = self._wallet(user)
+        self._chain.split(wallet, self._state.markets[market], size)
+        self._index.later(wallet)
+
+    def deposit(self, user: str, amount: Money) -> None:
+        """pUSD arrives from outside (negative: leaves); the CLOB may need an update to see it."""
+        wallet = self._wallet(user)
+        if not self._state.settings.cache_follows_chain:
+            wallet.remember()
+        wallet.cash = Money(wallet.cash + amount)
+        self._desk.cover(wallet)
+
+    def set_game(self, slug: str, **changed: Any) -> None:
+        """Change a game's status, live, ended, score, period, elapsed or turn. Raises KeyError for an unknown event."""
+        self._sports.set_game(slug, **changed)
+
+    def set_builder(self, code: str, *, maker_bps: int, taker_bps: int) -> None:
+        """Register a builder code (0x + 64 hex) with its fees in basis points of notional (at most 50 and 100)."""
+        if not (0 <= maker_bps <= 50 and 0 <= taker_bps <= 100):
+            raise ValueError(f"builder fees {maker_bps} and {taker_bps} bps are outside 0..50 and 0..100")
+        self._state.builders[code.lower()] = (maker_bps, taker_bps)
+
+    def change_tick(self, market: str, tick: Price) -> None:
+        """Move a market to another grid: a new epoch for every reader."""
+        self._streams.change_tick(self._state.markets[market], tick)
 
     # --- modes and faults --------------------------------------------------------------------------------------------------
 
@@ -241,18 +312,54 @@ class PolymarketSim:
         self._streams.freeze(frozen)
 
     def fail_next(self, kind: str) -> None:
-        """Fail the next POST of orders: drop_after_accept, 500_after_accept (both took it in), 429, 425. Raises ValueError."""
+        """Fail the next POST of orders: drop_after_accept and 500_after_accept took it in, no other did. Raises ValueError."""
         if kind not in FAULTS:
             raise ValueError(f"{kind!r} is none of {sorted(FAULTS)}")
         self._gate.faults.append(kind)
 
+    def fail_next_read(self, kind: str) -> None:
+        """Fail the next GET. Raises ValueError for an unknown kind."""
+        if kind not in READ_FAULTS:
+            raise ValueError(f"{kind!r} is none of {sorted(READ_FAULTS)}")
+        self._gate.read_faults.append(kind)
+
+    def fail_next_submit(self, kind: str) -> None:
+        """Fail the relayer's next submit. Raises ValueError for an unknown kind."""
+        if kind not in RELAYER_FAULTS:
+            raise ValueError(f"{kind!r} is none of {sorted(RELAYER_FAULTS)}")
+        self._relayer.faults.append(kind)
+
     def fail_next_trade(self, walk: Walk = "ghost") -> None:
-        """Script the settlement of the next trade of an account: ghost ends FAILED, retry is MINED late, ok as usual."""
+        """Script the settlement of the next trade of an account.
+
+        ghost ends FAILED, retry is MINED late, slow later still, stuck stays MATCHED for good, ok goes as usual.
+        """
         self._trades.next_walks.append(walk)
 
+    def expire_heartbeats(self) -> None:
+        """Every armed dead-man switch fires now."""
+        self._keys.expire_heartbeats()
+
     def stale_cache(self, owner: str, balance: Money = Money(0), allowance: Money = Money(0)) -> None:
-        """Order checks see these until /balance-allowance/update is called with the right signature type."""
-        self._wallet(owner).cached = (balance, allowance)
+        """Order checks see these, and no tokens, until /balance-allowance/update is called with the right signature type."""
+        wallet = self._wallet(owner)
+        wallet.cache = {token: (0, {}) for token in wallet.tokens}
+        wallet.cache[""] = (balance, dict.fromkeys(wallet.allowances, int(allowance)))
+
+    def reserve_phantom(self, owner: str, amount: Money) -> None:
+        """The CLOB believes amount is promised to orders that are gone; only the venue can reset it (0)."""
+        self._wallet(owner).phantom = amount
+
+    def owners(self) -> tuple[str, ...]:
+        """Every account by its owner's address."""
+        return tuple(wallet.account.owner for wallet in self._state.wallets.values())
+
+    def busiest(self) -> str:
+        """The open market with the most resting orders. Raises ValueError when none is open."""
+        found = [market for market in self._state.markets.values() if market.payout is None and market.accepting]
+        if not found:
+            raise ValueError("no market of polymarket is open")
+        return max(found, key=lambda market: (len(market.book.orders), market.id)).id
 
     def restrict(self, owner: str, *, banned: bool = False, closed_only: bool = False) -> None:
         wallet = self._wallet(owner)

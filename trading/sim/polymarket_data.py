@@ -48,7 +48,8 @@ class PolymarketCatalogue:
 class PolymarketAccount:
     """One customer: owner is the EOA that signs, funder the wallet that holds the money (the EOA itself for type 0).
 
-    api_secret is base64url as the venue hands it out; balance and allowance are pUSD.
+    api_secret is base64url as the venue hands it out; balance and allowance are pUSD, the latter of every spender. approved:
+    the venue's contracts may move outcome tokens. relayer_key "" means that there is none.
     """
 
     owner: str
@@ -59,6 +60,8 @@ class PolymarketAccount:
     api_passphrase: str
     balance: Money
     allowance: Money
+    approved: bool = True
+    relayer_key: str = ""
 
 
 @dataclass(slots=True)
@@ -76,6 +79,32 @@ class PolymarketSettings:
     retry_ns: int = 10 * SECOND
     ghost_rate: float = 0.0
     """Share of trades that are retried and then FAILED."""
+    slow_ns: int = 50 * SECOND
+    """How late a slow trade is mined."""
+    broadcast_ns: int = 200 * MS
+    """How long REST shows a new trade as MATCHED_NOT_BROADCASTED."""
+    hashless: bool = True
+    """Order answers carry trade ids but no transaction hashes, as since 2026-07-24."""
+    price_improvement: bool = True
+    """Off: the taker pays its own limit."""
+    hold_blocks: bool = False
+    """A hold keeps the answer waiting and then tells the final status, instead of "delayed" at once."""
+    cache_follows_chain: bool = True
+    """Off: what the relayer does is not seen by order checks before /balance-allowance/update."""
+    relayed_ns: int = 2 * SECOND
+    """From a submit to STATE_MINED; confirmed as long again after it."""
+    duplicate_books: float = 0.1
+    """Share of books after a trade that come twice."""
+    array_frames: float = 0.3
+    """Share of single events sent as an array of one."""
+    seconds_stamps: float = 0.5
+    """Share of user events stamped in seconds instead of milliseconds."""
+    sparse_events: float = 0.5
+    """Share of order events with empty strings."""
+    most_cancels: int = 1000
+    """Ids one DELETE /orders may name (3000 in older documents)."""
+    blocked_region: bool = False
+    """Orders are refused by place of origin, and /api/geoblock says so."""
     data_lag_ns: int = 3 * SECOND
     restart_ns: int = 90 * SECOND
     post_only_ns: int = 120 * SECOND
@@ -114,6 +143,16 @@ class SimMarket:
     payout: Price | None = None
     told: tuple[Price | None, Price | None] | None = field(default=None)
     """Best bid and ask last sent as best_bid_ask."""
+    history: list[tuple[int, Price]] = field(default_factory=list)
+    """(unix second, price of outcome 0), at most one a minute."""
+
+    def record(self, second: int, price: Price, *, traded: bool) -> None:
+        """Keep a price: the last trade of a minute, else the first midpoint seen in it."""
+        if self.history and self.history[-1][0] // 60 == second // 60:
+            if traded:
+                self.history[-1] = (second, price)
+            return
+        self.history.append((second, price))
 
     def hold(self, settings: PolymarketSettings, now: WallNs) -> int:
         """How long a marketable order waits before it matches, ns (polymarket.md 8)."""

@@ -2,11 +2,14 @@
 
     restarting (425) ──► post_only (503, two minutes) ──► normal          cancel_only and disabled (503) are set by hand
 
-Layer 1 counts requests of one endpoint in sliding windows; layer 2 is a token bucket per signer that counts orders.
+Layer 1 counts requests of one endpoint in sliding windows; layer 2 is a token bucket per signer that counts orders. A one-off
+fault strikes the next POST of orders, or the next read.
 """
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Literal
 
 from trading.clock import SECOND
@@ -16,11 +19,26 @@ from trading.sim.polymarket_books import reply
 from trading.sim.polymarket_data import Json
 from trading.sim.polymarket_state import SimState
 
-__all__ = ["FAULTS", "Fault", "Gate", "Mode", "TIERS"]
+__all__ = ["FAULTS", "READ_FAULTS", "REFUSALS", "TIERS", "Gate", "Mode"]
 
 Mode = Literal["normal", "restarting", "post_only", "cancel_only", "disabled"]
-Fault = Literal["drop_after_accept", "500_after_accept", "429", "425"]
-FAULTS: frozenset[str] = frozenset({"drop_after_accept", "500_after_accept", "429", "425"})
+REFUSALS: Mapping[str, tuple[int, str]] = {
+    "order_version_mismatch": (400, "order_version_mismatch"),
+    "match_delayed": (400, "order match delayed due to market conditions"),
+    "not_ready": (400, "the market is not yet ready to process new orders"),
+    "500_timed_out": (500, "order timed out"),
+    "500_before_accept": (500, "could not insert order"),
+    "500_no_matching": (500, "there are no matching orders"),
+    "500_rounding": (500, "the trade contains rounding issues"),
+    "425": (425, "Too Early"),
+}
+"""Faults that refuse a POST of orders with these words; nothing was taken in."""
+
+FAULTS: frozenset[str] = frozenset(
+    {*REFUSALS, "drop_after_accept", "drop_before_accept", "500_after_accept", "429", "429_date", "429_cloudflare"},
+)
+READ_FAULTS: frozenset[str] = frozenset({"429", "500", "503", "drop"})
+"""What may happen to the next GET, Gamma's and the Data API's included."""
 
 TIERS: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {
     "standard": ((40, 60), (80, 120)),
@@ -52,6 +70,8 @@ _WINDOWS: dict[str, tuple[tuple[int, int], ...]] = {
     "GET /tick-size": ((_TEN, 200),),
     "GET /balance-allowance": ((_TEN, 200),),
     "GET /balance-allowance/update": ((_TEN, 50),),
+    "GET /prices-history": ((_TEN, 1000),),
+    "GET /notifications": ((_TEN, 125),),
     "auth": ((_TEN, 100),),
     "GET /ok": ((_TEN, 100),),
     "ledger": ((_TEN, 900),),
@@ -60,19 +80,25 @@ _WINDOWS: dict[str, tuple[tuple[int, int], ...]] = {
     "gamma": ((_TEN, 4000),),
     "gamma events": ((_TEN, 500),),
     "gamma markets": ((_TEN, 300),),
+    "gamma lists": ((_TEN, 900),),
+    "gamma public-search": ((_TEN, 350),),
+    "gamma tags": ((_TEN, 200),),
     "data": ((_TEN, 1000),),
     "data positions": ((_TEN, 150),),
+    "data trades": ((_TEN, 200),),
+    "relayer submit": ((60 * SECOND, 25),),
 }
 
 
 @dataclass(slots=True)
 class Gate:
-    """Modes, limits and faults of one venue. faults are used up one per POST of orders."""
+    """Modes, limits and faults of one venue. faults are used up one per POST of orders, read_faults one per GET."""
 
     state: SimState
     mode: Mode = "normal"
     mode_until: int = 0
     faults: deque[str] = field(default_factory=deque)
+    read_faults: deque[str] = field(default_factory=deque)
     _epoch: int = 0
     _seen: dict[str, deque[int]] = field(default_factory=dict)
     _buckets: dict[tuple[str, str], Bucket] = field(default_factory=dict)
@@ -168,3 +194,31 @@ class Gate:
 
     def take_fault(self) -> str | None:
         return self.faults.popleft() if self.faults else None
+
+    def early_fault(self, fault: str | None) -> Response | None:
+        """The answer of a fault that strikes before anything is taken in."""
+        if fault is not None and fault in REFUSALS:
+            status, text = REFUSALS[fault]
+            return reply({"error": text}, status, {"retry-after": "5"} if status == 425 else None)
+        if fault == "drop_before_accept":
+            return Response(0, b"", drop=True)
+        if fault == "429":
+            return reply({"error": "rate limit exceeded", "retry_after_seconds": 1}, 429, {"retry-after": "1"})
+        if fault == "429_date":  # Retry-After may be an HTTP date
+            return reply(
+                {"error": "rate limit exceeded"}, 429, {"retry-after": formatdate(self.state.seconds() + 1, usegmt=True)}
+            )
+        if fault == "429_cloudflare":
+            return Response(429, b"error code: 1015", {"content-type": "text/plain; charset=UTF-8", "retry-after": "10"})
+        return None
+
+    def read_fault(self) -> Response | None:
+        """The answer of a fault of the next GET."""
+        fault = self.read_faults.popleft() if self.read_faults else None
+        if fault is None:
+            return None
+        if fault == "drop":
+            return Response(0, b"", drop=True)
+        if fault == "429":
+            return reply({"error": "Too Many Requests"}, 429, {"retry-after": "1"})
+        return reply({"error": "internal server error" if fault == "500" else "service unavailable"}, int(fault))

@@ -14,12 +14,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from trading.clock import SECOND
-from trading.fees import fee_of_fill
 from trading.sim.exchange import Order
-from trading.sim.polymarket_auth import EXCHANGE, EXCHANGE_V3, NEG_RISK_EXCHANGE
+from trading.sim.polymarket_contracts import MAX_UINT256
 from trading.sim.polymarket_data import SimMarket, book_side, decimal, own_price, yes_price
 from trading.sim.polymarket_rules import OrderRefused
-from trading.sim.polymarket_state import ClobOrder, SimState, Wallet
+from trading.sim.polymarket_state import ApiKey, ClobOrder, SimState, Wallet
 from trading.sim.polymarket_trades import TradeDesk
 from trading.units import DOLLAR, Money, Price, Size, cost_of, size_for
 
@@ -45,19 +44,27 @@ class OrderDesk:
         self._news = news
         self.arrival: Callable[[str, Order], None] | None = None
 
-    def place(self, order: ClobOrder) -> None:
+    def hold(self, order: ClobOrder) -> int:
+        """How long a draft would be held if it arrived now, ns: 0 unless it is marketable. A refused one is not held."""
+        try:
+            plan, _ = self._judge(order)
+        except OrderRefused:
+            return 0
+        return order.market.hold(self._state.settings, self._state.clock.wall_ns()) if plan else 0
+
+    def place(self, order: ClobOrder, *, held_already: bool = False) -> None:
         """Take a draft in: afterwards its status says LIVE, MATCHED or DELAYED. Raises OrderRefused."""
         try:
-            self._place(order)
+            self._place(order, held_already)
         except OrderRefused as refused:
             if refused.text in (FOK_KILLED, FAK_NONE):  # the user stream hears of a kill as a cancellation (section 12)
                 self._news.order(order, "CANCELLATION", f"CANCELED_{refused.text}")
             raise
 
-    def _place(self, order: ClobOrder) -> None:
+    def _place(self, order: ClobOrder, held_already: bool) -> None:
         market = order.market
         plan, need = self._judge(order)
-        hold = market.hold(self._state.settings, self._state.clock.wall_ns())
+        hold = 0 if held_already else market.hold(self._state.settings, self._state.clock.wall_ns())
         if not (plan and hold):
             self._arrive(order)
             plan, need = self._judge(order)  # competitors may have been faster
@@ -70,7 +77,7 @@ class OrderDesk:
             self._state.timers.after(hold, lambda: self._release(order))
             return
         self._execute(order, plan)
-        self._settle_rest(order, "LIVE")
+        self._settle_rest(order, "UNMATCHED" if held_already else "LIVE")
 
     def _release(self, order: ClobOrder) -> None:
         """The hold is over: judge again and match against the book of now."""
@@ -125,10 +132,10 @@ class OrderDesk:
         order.market.book.cancel(order.id)
         self._end(order, status)
 
-    def cancel(self, wallet: Wallet, order_id: str) -> str | None:
+    def cancel(self, key: ApiKey, order_id: str) -> str | None:
         """Cancel at the customer's wish; returns the venue's reason when it does not."""
         order = self._state.orders.get(order_id)
-        if order is None or order.wallet is not wallet:
+        if order is None or not key.sees(order):
             return "Order not found or already canceled"
         if order.held:
             return "order match delayed due to market conditions"  # a held order is not cancellable (section 8)
@@ -136,6 +143,19 @@ class OrderDesk:
             return "already canceled or matched"
         self.end_resting(order)
         return None
+
+    def cancel_key(self, wallet: Wallet, api_key: str) -> None:
+        """Cancel every resting order placed under a key (heartbeat expiry, a fenced session); a held one cannot be."""
+        for order in list(wallet.orders.values()):
+            if order.api_key == api_key and not order.held:
+                self.end_resting(order)
+
+    def cover(self, wallet: Wallet) -> None:
+        """Cancel the newest resting orders that what is left in the wallet no longer covers."""
+        for order in reversed(list(wallet.orders.values())):
+            short = wallet.cash < wallet.cash_reserved() if order.buy else wallet.free_shares(order.token) < 0
+            if short and not order.held:
+                self.end_resting(order, "CANCELED_NOT_ENOUGH_BALANCE")
 
     def wipe(self, market: SimMarket, status: str) -> None:
         """Clear a book (game start, resolution): every resting order goes, other customers' too."""
@@ -197,35 +217,40 @@ class OrderDesk:
             size = Size(total - own.get(price, 0))
             if size <= 0:
                 continue
-            wish = size_for(Money(left), own_price(order.outcome, price)) if order.budget else Size(left)
+            pays = self._pays(order, price)
+            wish = size_for(Money(left), pays) if order.budget else Size(left)
             take = min(size, wish)
             if take <= 0:
                 return plan, True
             plan.append((price, take))
-            left -= cost_of(own_price(order.outcome, price), take) if order.budget else take
+            left -= cost_of(pays, take) if order.budget else take
             if take == wish:
                 return plan, True
         return plan, left <= 0
 
+    def _pays(self, order: ClobOrder, price: Price) -> Price:
+        """What the order pays for a YES price of the book, in its own token: improvement goes to the taker, unless off."""
+        return own_price(order.outcome, price) if self._state.settings.price_improvement else order.price
+
     def _check_money(self, order: ClobOrder, plan: list[tuple[Price, Size]], notional: Money) -> Money:
-        wallet = order.wallet
+        wallet, exchange = order.wallet, self._state.exchange(order.market)
         if not order.buy:
-            free = wallet.free_shares(order.token) if wallet.cached is None else 0
+            free = wallet.free_shares(order.token)
             if free < order.remaining:
                 raise OrderRefused(_short("balance", max(0, free), order.remaining))
+            if not wallet.may_move(order.market, exchange):
+                raise OrderRefused(_short("allowance", 0, order.remaining, exchange))
             return Money(0)
-        fee = sum(fee_of_fill(order.market.fees, own_price(order.outcome, price), size) for price, size in plan)
-        taken = sum(cost_of(own_price(order.outcome, price), size) for price, size in plan)
-        need = max(notional, taken) + fee  # a marketable BUY needs notional and fee free (section 9)
-        balance, allowance = wallet.visible()
+        fees = (self._trades.fee(order, self._pays(order, price), size, maker=False) for price, size in plan)
+        taken = sum(cost_of(self._pays(order, price), size) for price, size in plan)
+        need = max(notional, taken) + sum(fees)  # a marketable BUY needs notional and fee free (section 9)
+        balance, allowances = wallet.visible_cash()
         reserved = wallet.cash_reserved()
         if balance - reserved < need:
             raise OrderRefused(_short("balance", max(0, balance - reserved), need))
-        if allowance - reserved < need:
-            text = _short("allowance", max(0, allowance - reserved), need)
-            raise OrderRefused(
-                text.replace("-> allowance", f"-> spender: {spender(order.market, self._state.chain_id)}, allowance")
-            )
+        allowance = allowances.get(exchange.lower(), 0)
+        if allowance != MAX_UINT256 and allowance - reserved < need:
+            raise OrderRefused(_short("allowance", max(0, allowance - reserved), need, exchange))
         return Money(need)
 
     def _execute(self, order: ClobOrder, plan: list[tuple[Price, Size]]) -> None:
@@ -254,12 +279,6 @@ class OrderDesk:
             self._news.order(maker, "UPDATE", maker.status)
 
 
-def spender(market: SimMarket, chain_id: int) -> str:
-    """The exchange contract that needs the allowance for a market."""
-    if market.version == "v2":
-        return EXCHANGE_V3.get(chain_id, EXCHANGE_V3[137])
-    return NEG_RISK_EXCHANGE if market.neg_risk else EXCHANGE
-
-
-def _short(what: str, have: int, need: int) -> str:
-    return f"not enough balance / allowance: the {what} is not enough -> {what}: {have}, order amount: {need}"
+def _short(what: str, have: int, need: int, spender: str = "") -> str:
+    who = f"spender: {spender}, " if spender else ""
+    return f"not enough balance / allowance: the {what} is not enough -> {who}{what}: {have}, order amount: {need}"

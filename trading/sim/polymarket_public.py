@@ -1,11 +1,10 @@
-"""Reads of the CLOB that need no key, and the Data API (polymarket.md 3 and 13). Books are of now; positions lag the chain."""
+"""Reads of the CLOB that need no key (polymarket.md 3)."""
 
 import base64
 import json
 from typing import Any
 
 from trading.sim.core import Request, Response
-from trading.sim.polymarket_auth import EXCHANGE, EXCHANGE_V3, NEG_RISK_EXCHANGE
 from trading.sim.polymarket_books import (
     book_json,
     clob_market,
@@ -16,16 +15,15 @@ from trading.sim.polymarket_books import (
     reply,
     tick_number,
 )
-from trading.sim.polymarket_data import Json, SimMarket, decimal, own_price, price_text
+from trading.sim.polymarket_data import Json, SimMarket, price_text
+from trading.sim.polymarket_history import points
+from trading.sim.polymarket_rows import builder_trade_row
 from trading.sim.polymarket_state import SimState
-from trading.sim.polymarket_trades import payout_of
-from trading.units import Price
 
-__all__ = ["MAX_ALLOWANCE", "NO_BOOK", "END_CURSOR", "PublicReads", "page", "query_one"]
+__all__ = ["NO_BOOK", "END_CURSOR", "PublicReads", "page", "query_one"]
 
 NO_BOOK = "No orderbook exists for the requested token id"
 END_CURSOR = "LTE="
-MAX_ALLOWANCE = str((1 << 256) - 1)
 _MOST_BOOKS = 500
 
 
@@ -61,15 +59,21 @@ class PublicReads:
             head, _, tail = path[1:].partition("/")
             if tail and head in ("markets-by-token", "clob-markets", "markets"):
                 return self._market(head, tail)
-            if path in ("/markets", "/simplified-markets", "/sampling-markets"):
+            if path in ("/markets", "/simplified-markets", "/sampling-markets", "/sampling-simplified-markets"):
                 rows = [long_market(market) for market in self._state.markets.values()]
+                rows = [{name: row[name] for name in _SIMPLE} for row in rows] if "simplified" in path else rows
                 return reply(page(rows, query_one(request, "next_cursor"), 1000))
             if path.startswith("/fees/builder-fees/"):
-                return reply({"builder_maker_fee_rate_bps": 0, "builder_taker_fee_rate_bps": 0})
+                maker, taker = self._state.builders.get(path.removeprefix("/fees/builder-fees/").lower(), (0, 0))
+                return reply({"builder_maker_fee_rate_bps": maker, "builder_taker_fee_rate_bps": taker})
+            if path == "/builder/trades":
+                return self._builder_trades(request)
+            if path == "/prices-history":
+                return self._history(request)
             if path in _BY_TOKEN:
                 return self._by_token(request, path)
             return None
-        return self._batch(request) if path in ("/books", "/prices", "/midpoints", "/spreads") else None
+        return self._batch(request) if path in _BATCHES else None
 
     def _market(self, head: str, tail: str) -> Response:
         if head == "markets-by-token":
@@ -127,6 +131,12 @@ class PublicReads:
         if request.path == "/books":
             millis = self._state.millis()
             return reply([book_json(m, m.index(t), millis) for m, t in ((self._state.by_token[t], t) for _, t in known)])
+        if request.path == "/last-trades-prices":
+            seen = [(self._state.by_token[token], token) for _, token in known]
+            traded = [(market, token) for market, token in seen if market.last_side]
+            return reply(
+                [{"token_id": t, "price": last_price(m, m.index(t)), "side": m.last_side} for m, t in traded],
+            )
         found: dict[str, Any] = {}
         for item, token in known:
             market = self._state.by_token[token]
@@ -140,70 +150,32 @@ class PublicReads:
                 found[token] = middle[0] if request.path == "/midpoints" else middle[1]
         return reply(found)
 
-    # --- Data API ----------------------------------------------------------------------------------------------------------
+    def _history(self, request: Request) -> Response:
+        token = query_one(request, "market") or ""
+        market = self._state.by_token.get(token)
+        if market is None:
+            return reply({"error": NO_BOOK}, 404)
+        window = (query_one(request, "interval"), query_one(request, "startTs"), query_one(request, "endTs"))
+        if not any(window):
+            return reply({"error": "interval or startTs is required"}, 400)
+        asked = query_one(request, "fidelity") or "1"
+        fidelity = int(asked) if asked.isdecimal() and len(asked) < 9 else 1
+        found = points(market, market.index(token), self._state.seconds(), window, fidelity)
+        return reply({"history": [{"t": second, "p": float(price_text(price))} for second, price in found]})
 
-    def data_api(self, request: Request) -> Response:
-        """/data/v2/positions and /data/v2/approvals of a wallet (its funder address)."""
-        user = query_one(request, "user")
-        if not user:
-            return reply({"error": "required query param 'user' not provided"}, 400)
-        if request.path == "/data/v2/positions":
-            rows = self._positions(user, (query_one(request, "status") or "OPEN").upper())
-            wanted = [value for name, value in request.query if name in ("condition_id", "market")]
-            rows = [row for row in rows if not wanted or row["condition_id"] in ",".join(wanted).split(",")]
-            limit = query_one(request, "limit") or ""
-            size = max(1, min(int(limit), 500)) if limit.isdecimal() and len(limit) < 9 else 100
-            block = page(rows, query_one(request, "cursor"), size)
-            more = block["next_cursor"] != END_CURSOR
-            pages = {"has_more": more, "next_cursor": block["next_cursor"] if more else None}
-            return reply({"data": block["data"], "pagination": pages})
-        if request.path == "/data/v2/approvals":
-            wallet = self._state.wallet_of(user)
-            allowance = "0" if wallet is None else str(wallet.allowance)
-            spenders = (EXCHANGE, NEG_RISK_EXCHANGE, EXCHANGE_V3.get(self._state.chain_id, EXCHANGE_V3[137]))
-            return reply({"data": [{"spender": spender, "token": "pUSD", "allowance": allowance} for spender in spenders]})
-        return reply({"error": "not found"}, 404)
-
-    def _positions(self, user: str, status: str) -> list[Json]:
-        wallet = self._state.wallet_of(user)
-        rows: list[Json] = []
-        for token, (shares, cost, fees) in () if wallet is None else wallet.indexed.items():
-            market = self._state.by_token[token]
-            outcome = market.index(token)
-            pays = payout_of(market, outcome)
-            both = wallet is not None and wallet.indexed.get(market.tokens[1 - outcome], (0, 0, 0))[0] > 0
-            states = {
-                "OPEN": shares > 0,
-                "CLOSED": shares == 0,
-                "REDEEMABLE": shares > 0 and pays is not None,
-                "MERGEABLE": shares > 0 and both,
-            }
-            if not states.get(status, False):
-                continue
-            now = pays if pays is not None else market.last_price and own_price(outcome, market.last_price)
-            rows.append(
-                {
-                    "proxy_wallet": user,
-                    "token_id": token,
-                    "condition_id": market.id,
-                    "current_size": float(decimal(shares)),
-                    "avg_price": cost / shares if shares else 0.0,
-                    "entry_cost_usdc": float(decimal(cost)),
-                    "entry_fees_usdc": float(decimal(fees)),
-                    "current_price": float(price_text(Price(now))) if now is not None else 0.5,
-                    "redeemable": states["REDEEMABLE"],
-                    "mergeable": states["MERGEABLE"],
-                    "negative_risk": market.neg_risk,
-                    "outcome": market.outcomes[outcome],
-                    "outcome_index": outcome,
-                    "opposite_token_id": market.tokens[1 - outcome],
-                    "slug": market.raw.get("slug") or "",
-                    "event_slug": market.event.get("slug") or "",
-                }
-            )
-        return rows
+    def _builder_trades(self, request: Request) -> Response:
+        """Trades whose taker named a builder's code."""
+        code = (query_one(request, "builder_code") or "").lower()
+        rows = [
+            builder_trade_row(trade, trade.taker)
+            for trade in self._state.trades.values()
+            if trade.taker is not None and code and trade.taker.builder == code
+        ]
+        return reply(page(rows, query_one(request, "next_cursor"), 100))
 
 
+_SIMPLE = ("condition_id", "tokens", "active", "closed", "archived", "accepting_orders")
+_BATCHES = frozenset({"/books", "/prices", "/midpoints", "/spreads", "/last-trades-prices"})
 _BY_TOKEN = frozenset(
     {"/book", "/price", "/midpoint", "/spread", "/tick-size", "/neg-risk", "/fee-rate", "/last-trade-price"},
 )

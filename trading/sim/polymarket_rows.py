@@ -3,19 +3,23 @@
 from trading.clock import MS, SECOND
 from trading.sim.polymarket_data import Json, decimal, price_text
 from trading.sim.polymarket_state import ClobOrder, Trade, Wallet
+from trading.units import cost_of
 
-__all__ = ["market_trade_row", "order_event", "order_row", "placed_row", "trade_row"]
+__all__ = ["builder_trade_row", "market_trade_row", "order_event", "order_row", "placed_row", "trade_row"]
 
 OTHER_OWNER = "00000000-0000-0000-0000-000000000000"
 OTHER_ADDRESS = "0x000000000000000000000000000000000000dEaD"
 
 
-def placed_row(order: ClobOrder) -> Json:
-    """The answer to POST /order: what was given and what was taken, as decimals and before fees."""
+def placed_row(order: ClobOrder, hashes: list[str], *, waited: bool = False) -> Json:
+    """The answer to POST /order: what was given and what was taken, as decimals and before fees.
+
+    waited: its hold is over already, so an order that rests had found no match: unmatched.
+    """
     if order.held:
         status = "delayed"
     else:
-        status = "matched" if order.matched else "live"
+        status = "matched" if order.matched else "unmatched" if waited else "live"
     given, taken = (order.paid, order.matched) if order.buy else (order.matched, order.paid)
     return {
         "success": True,
@@ -25,7 +29,7 @@ def placed_row(order: ClobOrder) -> Json:
         "makingAmount": decimal(given) if order.matched else "",
         "takingAmount": decimal(taken) if order.matched else "",
         "tradeIDs": list(order.trades),
-        "transactionsHashes": [],
+        "transactionsHashes": hashes,
     }
 
 
@@ -105,6 +109,34 @@ def trade_row(trade: Trade, wallet: Wallet, *, prefix: str = "") -> Json:
             }
             for part in trade.makers
         ],
+    }
+
+
+def builder_trade_row(trade: Trade, taker: ClobOrder) -> Json:
+    """A trade as the builder of its taker sees it; fees are the taker's, in shares (none) and in pUSD."""
+    fee = sum(effect.fee for wallet, effect in trade.effects if wallet is taker.wallet)
+    return {
+        "id": trade.id,
+        "tradeType": "TAKER",
+        "takerOrderHash": trade.taker_id,
+        "builder": taker.builder,
+        "market": trade.market.id,
+        "assetId": trade.market.tokens[trade.outcome],
+        "side": "BUY" if trade.buy else "SELL",
+        "size": decimal(trade.size),
+        "sizeUsdc": decimal(cost_of(trade.price, trade.size)),
+        "price": price_text(trade.price),
+        "status": trade.status,
+        "outcome": trade.market.outcomes[trade.outcome],
+        "outcomeIndex": trade.outcome,
+        "owner": taker.api_key,
+        "maker": taker.wallet.account.funder,
+        "transactionHash": trade.hash,
+        "matchTime": str(trade.matched_at // SECOND),
+        "bucketIndex": trade.bucket,
+        "fee": "0",
+        "feeUsdc": decimal(fee),
+        "err_msg": trade.error or None,
     }
 
 

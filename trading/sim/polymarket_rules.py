@@ -9,6 +9,7 @@ from trading.clock import SECOND
 from trading.sim.polymarket_auth import SignedFields, exchange_domain, order_digest, verify_order
 from trading.sim.polymarket_data import Json, SimMarket, decimal, price_text
 from trading.sim.polymarket_state import ApiKey, ClobOrder, SimState
+from trading.sim.polymarket_wallets import verify_session_order
 from trading.units import ONE, Money, Price, Size
 
 __all__ = ["OrderRefused", "draft_order"]
@@ -126,6 +127,8 @@ def draft_order(state: SimState, key: ApiKey, body: Any) -> ClobOrder:
         raise _bad_payload()
     if post_only and kind in ("FOK", "FAK"):
         raise _bad_payload()
+    if "feeRateBps" in order or "nonce" in order:  # the order form before 2026-04-28
+        raise OrderRefused("order_version_mismatch")
     if body.get("owner") != key.key:
         raise OrderRefused("the order owner has to be the owner of the API KEY")
     fields = _signed(order)
@@ -138,7 +141,11 @@ def draft_order(state: SimState, key: ApiKey, body: Any) -> ClobOrder:
     if fields.maker_amount == 0 or fields.taker_amount == 0:
         raise _bad_payload()
     domain = exchange_domain(market.version, market.neg_risk, state.chain_id)
-    if not verify_order(fields, signature, domain, state.chain_id, key.wallet.account.owner):
+    if key.signer:
+        proven = verify_session_order(fields, signature, domain, state.chain_id, key.signer)
+    else:
+        proven = verify_order(fields, signature, domain, state.chain_id, key.wallet.account.owner)
+    if not proven:
         raise OrderRefused("invalid signature")
     order_id = "0x" + order_digest(fields, domain).hex()
     if not market.accepting or market.payout is not None:
@@ -181,4 +188,5 @@ def draft_order(state: SimState, key: ApiKey, body: Any) -> ClobOrder:
         post_only=post_only,
         expiration=expiration,
         created_at=state.clock.wall_ns(),
+        builder="0x" + fields.builder.hex() if any(fields.builder) else "",
     )

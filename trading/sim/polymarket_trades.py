@@ -1,10 +1,10 @@
-"""What a match becomes: money moved, a trade walked to CONFIRMED or FAILED, positions indexed late, a resolution paid.
+"""What a match becomes: money moved, a trade walked to CONFIRMED or FAILED, positions indexed late.
 
-    MATCHED ──► MINED ──► CONFIRMED
+    MATCHED ──► MINED ──► CONFIRMED                                                     stuck: MATCHED for good
        └──► RETRYING ──► MINED ──► CONFIRMED      or      RETRYING ──► FAILED   (a ghost fill: everything is taken back)
 
-The fee is charged per trade (one taker, one price) to the taker: on top of a BUY, out of a SELL (polymarket.md 9). Fractions of
-1/1,000,000 dollar are rounded against each party.
+The fee is charged per trade (one taker, one price) to the taker: on top of a BUY, out of a SELL, builder fees likewise
+(polymarket.md 9). Fractions of 1/1,000,000 dollar are rounded against each party.
 """
 
 from collections import deque
@@ -14,12 +14,13 @@ from typing import Literal, Protocol
 from trading.fees import fee_of_fill
 from trading.sim.exchange import Fill
 from trading.sim.polymarket_data import SimMarket, own_price
-from trading.sim.polymarket_state import ClobOrder, Effect, MakerFill, SimState, Trade, Wallet
-from trading.units import ONE, Money, Price, Size, cost_of
+from trading.sim.polymarket_index import Index
+from trading.sim.polymarket_state import ClobOrder, Effect, MakerFill, SimState, Trade
+from trading.units import Money, Price, Size, cost_of
 
 __all__ = ["TradeDesk", "TradeNews", "Walk"]
 
-Walk = Literal["ok", "retry", "ghost"]
+Walk = Literal["ok", "retry", "ghost", "slow", "stuck"]
 
 
 class TradeNews(Protocol):
@@ -32,8 +33,9 @@ class TradeNews(Protocol):
 class TradeDesk:
     """Books trades and walks them. next_walks scripts the fate of the next trades; afterwards settings.ghost_rate decides."""
 
-    def __init__(self, state: SimState, news: TradeNews) -> None:
+    def __init__(self, state: SimState, news: TradeNews, index: Index) -> None:
         self._state = state
+        self._index = index
         self._news = news
         self._bucket = 0
         self.next_walks: deque[Walk] = deque()
@@ -59,7 +61,7 @@ class TradeDesk:
             taker=taker,
             outcome=outcome,
             buy=buy,
-            price=own_price(outcome, price),
+            price=self._price(taker, outcome, price),
             size=Size(sum(fill.size for fill in fills)),
             makers=[_maker_fill(fill, price) for fill in fills],
             matched_at=now,
@@ -73,6 +75,9 @@ class TradeDesk:
                 self._move(trade, part.order, part.outcome, part.buy, part.price, part.size, maker=True)
         market.last_price = price
         market.last_side = "BUY" if buy else "SELL"
+        market.record(state.seconds(), price, traded=True)
+        if not state.settings.hashless:
+            trade.hash = state.chain_hash()
         self._news.matched(trade)
         if trade.effects:
             state.trades[trade.id] = trade
@@ -80,11 +85,23 @@ class TradeDesk:
             self._schedule(trade)
         return trade
 
+    def _price(self, taker: ClobOrder | None, outcome: int, price: Price) -> Price:
+        """What the taker pays: the maker's price, or its own limit when price improvement is switched off."""
+        improved = taker is None or self._state.settings.price_improvement
+        return own_price(outcome, price) if improved or taker is None else taker.price
+
+    def fee(self, order: ClobOrder, price: Price, size: Size, *, maker: bool) -> Money:
+        """Platform fee (takers only) and builder fee of one fill, price in the order's own token."""
+        platform = Money(0) if maker else fee_of_fill(order.market.fees, price, size)
+        bps = self._state.builders.get(order.builder, (0, 0))[0 if maker else 1]
+        return Money(platform - (-cost_of(price, size) * bps // 10_000))
+
     def _move(self, trade: Trade, order: ClobOrder, outcome: int, buy: bool, price: Price, size: Size, *, maker: bool) -> None:
         value = cost_of(price, size, up=buy)
-        fee = Money(0) if maker else fee_of_fill(trade.market.fees, price, size)
+        fee = self.fee(order, price, size, maker=maker)
         cash = -value - fee if buy else value - fee
-        effect = Effect(trade, trade.market.tokens[outcome], size if buy else -size, cash, fee)
+        spender = self._state.exchange(trade.market).lower()
+        effect = Effect(trade, trade.market.tokens[outcome], size if buy else -size, cash, fee, spender)
         order.wallet.apply(effect)
         order.wallet.effects.append(effect)
         trade.effects.append((order.wallet, effect))
@@ -100,12 +117,16 @@ class TradeDesk:
         elif state.settings.ghost_rate > 0 and state.rng.random() < state.settings.ghost_rate:
             walk = "ghost"
         mined, confirmed = state.settings.mined_ns, max(state.settings.mined_ns, state.settings.confirmed_ns)
-        if walk == "ok":
+        if walk == "stuck":
+            return
+        if walk == "slow":
+            mined, confirmed = state.settings.slow_ns, state.settings.slow_ns + confirmed - mined
+        if walk in ("ok", "slow"):
             state.timers.after(mined, lambda: self._mine(trade))
             state.timers.after(confirmed, lambda: self._step(trade, "CONFIRMED"))
             return
         late = mined + state.settings.retry_ns
-        state.timers.after(mined, lambda: self._step(trade, "RETRYING"))
+        state.timers.after(mined, lambda: self._retry(trade))
         if walk == "ghost":
             state.timers.after(late, lambda: self._fail(trade))
         else:
@@ -117,14 +138,20 @@ class TradeDesk:
         trade.updated_at = self._state.clock.wall_ns()
         self._news.trade(trade)
 
+    def _retry(self, trade: Trade) -> None:
+        """The transaction did not land: another one is tried, under another hash."""
+        trade.hash = self._state.chain_hash()
+        self._step(trade, "RETRYING")
+
     def _mine(self, trade: Trade) -> None:
         for wallet, effect in trade.effects:
             if effect.shares > 0:
                 wallet.pending[effect.token] -= effect.shares
-        trade.hash = "0x" + self._state.rng.randbytes(32).hex()
+        if trade.status != "MATCHED" or not trade.hash:
+            trade.hash = self._state.chain_hash()
         self._step(trade, "MINED")
         for wallet in trade.wallets():
-            self.index_later(wallet)
+            self._index.later(wallet)
 
     def _fail(self, trade: Trade) -> None:
         """A ghost fill: nothing ever reached the chain, so every account is put back."""
@@ -134,62 +161,9 @@ class TradeDesk:
         trade.error = "transaction reverted"
         self._step(trade, "FAILED")
 
-    def index_later(self, wallet: Wallet) -> None:
-        """The Data API sees the chain of now settings.data_lag_ns later."""
-        seen = positions(wallet)
-        self._state.timers.after(self._state.settings.data_lag_ns, lambda: wallet.indexed.update(seen))
-
-    def redeem(self, wallet: Wallet, market: SimMarket) -> Money:
-        """Pay a resolved market's tokens of one wallet and burn them; pending shares stay. Returns what was paid."""
-        if market.payout is None:
-            return Money(0)
-        paid = 0
-        for outcome, token in enumerate(market.tokens):
-            shares = wallet.settled(token)
-            if shares <= 0:
-                continue
-            value = cost_of(own_price(outcome, market.payout), Size(shares), up=False)
-            effect = Effect(None, token, -shares, value, 0)
-            wallet.apply(effect)
-            wallet.effects.append(effect)
-            paid += value
-        self.index_later(wallet)
-        return Money(paid)
-
-    def merge(self, wallet: Wallet, market: SimMarket, size: Size) -> Money:
-        """Turn size settled shares of both outcomes into pUSD, one for one; returns what was paid (0: not enough shares)."""
-        if size <= 0 or any(wallet.free_shares(token) < size for token in market.tokens):
-            return Money(0)
-        for outcome, token in enumerate(market.tokens):
-            effect = Effect(None, token, -size, size if outcome == 0 else 0, 0)
-            wallet.apply(effect)
-            wallet.effects.append(effect)
-        self.index_later(wallet)
-        return Money(size)
-
 
 def _maker_fill(fill: Fill, price: Price) -> MakerFill:
     order = fill.maker.data.get("order")
     if isinstance(order, ClobOrder):
         return MakerFill(order.id, order, order.outcome, order.buy, own_price(order.outcome, price), fill.size)
     return MakerFill(fill.maker.id, None, 0, fill.maker.side == "bid", price, fill.size)
-
-
-def positions(wallet: Wallet) -> dict[str, tuple[int, int, int]]:
-    """Fold what is on chain: token -> (shares, cost before fees, entry fees); a sale takes its share of cost and fees away."""
-    found: dict[str, tuple[int, int, int]] = {}
-    for effect in wallet.effects:
-        if effect.trade is not None and effect.trade.status not in ("MINED", "CONFIRMED"):
-            continue
-        shares, cost, fees = found.get(effect.token, (0, 0, 0))
-        if effect.shares >= 0:
-            found[effect.token] = (shares + effect.shares, cost - effect.cash - effect.fee, fees + effect.fee)
-        elif shares > 0:
-            left = max(0, shares + effect.shares)
-            found[effect.token] = (left, cost * left // shares, fees * left // shares)
-    return found
-
-
-def payout_of(market: SimMarket, outcome: int) -> Price | None:
-    """What one share of an outcome pays, None before resolution."""
-    return None if market.payout is None else Price(market.payout if outcome == 0 else ONE - market.payout)

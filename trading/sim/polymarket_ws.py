@@ -17,12 +17,15 @@ from trading.sim.exchange import LevelChange
 from trading.sim.polymarket_books import best_prices, book_json, dump
 from trading.sim.polymarket_data import Json, SimMarket, decimal, own_price, price_text
 from trading.sim.polymarket_rows import market_trade_row, order_event, trade_row
-from trading.sim.polymarket_state import ClobOrder, SimState, Trade, Wallet
+from trading.sim.polymarket_sports import SportsStream
+from trading.sim.polymarket_state import ApiKey, ClobOrder, SimState, Trade
 from trading.units import ONE, Price, complement
 
-__all__ = ["Streams"]
+__all__ = ["PATHS", "SPORTS_PATH", "Streams"]
 
-_DUPLICATES = 0.1  # share of books after a trade that come twice, as seen
+SPORTS_PATH = "/sports/ws"
+PATHS = frozenset({"/ws/market", "/ws/user", SPORTS_PATH})
+
 _EVENT_FIELDS = ("id", "ticker", "slug", "title", "description")
 
 
@@ -34,15 +37,16 @@ class _Reader:
     user: bool
     assets: set[str] = field(default_factory=set)
     custom: bool = False
-    wallet: Wallet | None = None
+    key: ApiKey | None = None
     markets: set[str] | None = None
 
 
 class Streams:
     """All sockets. Implements the news seams of orders and trades and listens to every book."""
 
-    def __init__(self, state: SimState) -> None:
+    def __init__(self, state: SimState, sports: SportsStream) -> None:
         self._state = state
+        self._sports = sports
         self._readers: dict[int, _Reader] = {}
         self._ids = count(1)
         self.frozen = False
@@ -51,28 +55,35 @@ class Streams:
 
     def open(self, path: str) -> Session:
         session = Session(next(self._ids), frozen=self.frozen)
+        if path == SPORTS_PATH:
+            self._sports.open(session)
+            return session
         self._readers[session.id] = _Reader(session, user=path.endswith("/user"))
         return session
 
     def close(self, session: Session) -> None:
         self._readers.pop(session.id, None)
+        self._sports.close(session)
 
     def drop(self, code: int) -> int:
         """Cut every socket; returns how many."""
-        readers = list(self._readers.values())
-        self._readers.clear()
-        for reader in readers:
-            reader.session.close(code)
-        return len(readers)
+        sessions = [*(reader.session for reader in self._readers.values()), *self._sports.sessions()]
+        for session in sessions:
+            self.close(session)
+            session.close(code)
+        return len(sessions)
 
     def freeze(self, frozen: bool) -> None:
         """Silent staleness: sockets stay open and answer PONG, but no data comes (polymarket.md 11)."""
         self.frozen = frozen
-        for reader in self._readers.values():
-            reader.session.frozen = frozen
+        for session in (*(reader.session for reader in self._readers.values()), *self._sports.sessions()):
+            session.frozen = frozen
 
     def frame(self, session: Session, text: str) -> None:
         """A text frame of a client: PING, the first subscribe, or a later operation."""
+        if self._sports.owns(session):
+            self._sports.frame(session, text)
+            return
         reader = self._readers.get(session.id)
         if reader is None:
             return
@@ -122,14 +133,14 @@ class Streams:
                 self._readers.pop(reader.session.id, None)
                 reader.session.close(1008)
                 return
-            reader.wallet = key.wallet
+            reader.key = key
             reader.markets = named or None
 
     # --- sending -----------------------------------------------------------------------------------------------------------
 
     def _emit(self, reader: _Reader, events: Sequence[Json]) -> None:
         """Several events go as one array; one goes as an object, or now and then as an array of one."""
-        if len(events) == 1 and self._state.rng.random() < 0.7:
+        if len(events) == 1 and self._state.rng.random() >= self._state.settings.array_frames:
             reader.session.send(dump(events[0]))
         else:
             reader.session.send(dump(list(events)))
@@ -195,15 +206,14 @@ class Streams:
 
     def matched(self, trade: Trade) -> None:
         """After a match: last_trade_price of the taker's token, then fresh books."""
-        market = trade.market
+        market, settings = trade.market, self._state.settings
         for reader in self._watching(market):
             if market.tokens[trade.outcome] in reader.assets:
                 self._emit(reader, [market_trade_row(trade, self._stamp())])
             books = [self._book_frame(token) for token in market.tokens if token in reader.assets]
             self._emit(reader, books)
-            if self._state.rng.random() < _DUPLICATES:
+            if self._state.rng.random() < settings.duplicate_books:
                 self._emit(reader, books)
-        settings = self._state.settings
         fine = trade.price > 9600 or trade.price < 400
         if settings.fine_ticks and fine and market.tick == 100:
             self._state.timers.after(0, lambda: self.change_tick(market, Price(10)))
@@ -281,28 +291,29 @@ class Streams:
 
     # --- private -----------------------------------------------------------------------------------------------------------
 
-    def _private(self, wallet: Wallet, market: SimMarket) -> list[_Reader]:
+    def _private(self, orders: Sequence[ClobOrder], market: SimMarket) -> list[tuple[_Reader, ApiKey]]:
         return [
-            reader
+            (reader, reader.key)
             for reader in self._readers.values()
-            if reader.wallet is wallet and (reader.markets is None or market.id in reader.markets)
+            if reader.key is not None
+            and (reader.markets is None or market.id in reader.markets)
+            and any(reader.key.sees(order) for order in orders)
         ]
 
     def _mixed_stamp(self) -> str:
         """Seconds or milliseconds, as the venue mixes them."""
-        return str(self._state.seconds()) if self._state.rng.random() < 0.5 else self._stamp()
+        return str(self._state.seconds()) if self._state.rng.random() < self._state.settings.seconds_stamps else self._stamp()
 
     def order(self, order: ClobOrder, kind: str, status: str) -> None:
-        for reader in self._private(order.wallet, order.market):
-            sparse = self._state.rng.random() < 0.5
+        for reader, _ in self._private([order], order.market):
+            sparse = self._state.rng.random() < self._state.settings.sparse_events
             self._emit(reader, [order_event(order, kind, status, self._mixed_stamp(), sparse=sparse)])
 
     def trade(self, trade: Trade) -> None:
-        for wallet in trade.wallets():
-            for reader in self._private(wallet, trade.market):
-                row: dict[str, Any] = trade_row(trade, wallet)
-                row.update(event_type="trade", type="TRADE", trade_owner=row["owner"], timestamp=self._mixed_stamp())
-                self._emit(reader, [row])
+        for reader, key in self._private(trade.orders(), trade.market):
+            row: dict[str, Any] = trade_row(trade, key.wallet)
+            row.update(event_type="trade", type="TRADE", trade_owner=row["owner"], timestamp=self._mixed_stamp())
+            self._emit(reader, [row])
 
 
 def _names(value: object) -> list[str]:
