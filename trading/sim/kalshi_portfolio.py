@@ -142,7 +142,7 @@ class Portfolio:
 
     def orders(self, accounts: Sequence[Account], query: Query, *, before: int | None = None) -> Row:
         """GET /portfolio/orders; before keeps only orders that ended before that wall time (the historical list)."""
-        tickers, events = set(query.many("ticker")), set(query.many("event_ticker"))
+        tickers, events = set(query.many("ticker", most=100)), set(query.many("event_ticker", most=100))
         status, index = query.word("status", ("resting", "canceled", "executed")), query.number("exchange_index")
         since, until = query.number("min_ts"), query.number("max_ts")
         numbers = {account.subaccount for account in accounts}
@@ -168,7 +168,7 @@ class Portfolio:
 
     def fills(self, accounts: Sequence[Account], query: Query, *, before: int | None = None) -> Row:
         """GET /portfolio/fills; before keeps only fills before that wall time."""
-        tickers, order_id, index = set(query.many("ticker")), query.text("order_id"), query.number("exchange_index")
+        tickers, order_id, index = set(query.many("ticker", most=100)), query.text("order_id"), query.number("exchange_index")
         since, until = query.number("min_ts"), query.number("max_ts")
         numbers = {account.subaccount for account in accounts}
         now = self._clock.mono_ns()

@@ -29,9 +29,12 @@ class Query:
                 found = value
         return found
 
-    def many(self, name: str) -> list[str]:
-        """Every value of a repeated parameter; comma lists are split too."""
-        return [part for key, value in self._pairs if key == name for part in value.split(",") if part]
+    def many(self, name: str, *, most: int | None = None) -> list[str]:
+        """Every value of a repeated parameter; comma lists are split too. most: how many may be named."""
+        found = [part for key, value in self._pairs if key == name for part in value.split(",") if part]
+        if most is not None and len(found) > most:
+            raise ApiError(400, "invalid_parameters", details=f"{name}: at most {most}")
+        return found
 
     def flag(self, name: str) -> bool:
         value = self.text(name).lower()

@@ -31,6 +31,7 @@ class RestApi:
         self._gate = gate
         self._limits = limits
         self.routes = tuple(routes)
+        self._exact = {(route.method, _PREFIX + route.path): route for route in self.routes if "{}" not in route.path}
         self.faults: deque[FailKind] = deque()
         self.read_faults: deque[ReadFailKind] = deque()
 
@@ -103,6 +104,9 @@ class RestApi:
         return json_response(response.status, body | {"order_id": _OTHER_ORDER}) if "order_id" in body else None
 
     def _find(self, request: Request) -> tuple[Route, tuple[str, ...]]:
+        exact = self._exact.get((request.method, request.path))
+        if exact is not None:
+            return exact, ()
         path = request.path.removeprefix(_PREFIX)
         if path != request.path:
             known = False

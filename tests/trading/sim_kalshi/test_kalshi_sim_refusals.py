@@ -91,6 +91,7 @@ REFUSALS: list[tuple[str, Any, int, str]] = [
     ("unknown path", lambda b: ("GET", "/nothing", "", None), 404, "not_found"),
     ("wrong method", lambda b: ("PUT", "/markets", "", None), 405, "method_not_allowed"),
     ("bad filter", lambda b: ("GET", "/portfolio/orders", "status=open", None), 400, "invalid_parameters"),
+    ("too many filters", lambda b: ("GET", "/portfolio/fills", "ticker=" + "X," * 101, None), 400, "invalid_parameters"),
     ("bad count_filter", lambda b: ("GET", "/portfolio/positions", "count_filter=x", None), 400, "invalid_parameters"),
     # 7.1, 7.2
     ("reduce_only rests", lambda b: order(b, reduce_only=True, time_in_force=GTC), 400, "invalid_order"),
