@@ -215,17 +215,17 @@ class ArbRunner:
 
     async def _settle(self, arb: Arb) -> None:
         """Hedge what stands alone and wait for the venues' amounts; again for as long as that moves something (B-424)."""
-        given_up: Size | None = None
+        given_up: list[Size] | None = None
         while True:
-            if self._alone(arb) and arb.count().unhedged != given_up:
+            if self._alone(arb) and _nets(arb) != given_up:
                 if arb.state is not ArbState.HEDGING:
                     arb.go(ArbState.HEDGING)
                 await self._hedge(arb)
-                given_up = arb.count().unhedged
+                given_up = _nets(arb)
             if arb.state is not ArbState.CONFIRMING:
                 arb.go(ArbState.CONFIRMING)
             await self._confirm(arb)
-            if not self._alone(arb) or arb.count().unhedged == given_up:
+            if not self._alone(arb) or _nets(arb) == given_up:
                 break
         arb.go(ArbState.CLOSED)
 
@@ -275,7 +275,7 @@ class ArbRunner:
             market, book = self._state.markets.get(leg.want.market), self._state.books.get(leg.want.market)
             nets = [row.net for row in arb.count().sides]
             missing = Size(min(nets[other] for other in earlier) - nets[side])
-            if market is None or missing < market.size_step:
+            if market is None or missing < market.size_step or market.id in arb.taken_back():
                 return
             furthest = arb.approved.plan.concession
             want = second_want(leg.want, missing, market, book, furthest=furthest, first=attempt == 0)
@@ -386,7 +386,10 @@ class ArbRunner:
                 arb.go(ArbState.HEDGING)
             elapsed = self._clock.mono_ns() - began
             wall, down = self._clock.wall_ns(), self._down()
-            answer = decide(excess, exit_facts(excess, elapsed, self._state, self._settings, wall, down, arb.swept), exits)
+            facts = exit_facts(excess, elapsed, self._state, self._settings, wall, down, arb.swept)
+            if excess.short is not None and excess.short[0].id in arb.taken_back():
+                facts = msgspec.structs.replace(facts, asks=None)
+            answer = decide(excess, facts, exits)
             sent: LegResult | None = None
             match answer:
                 case Complete(want=want):
@@ -452,6 +455,11 @@ class ArbRunner:
             if not _estimated(arb) or self._clock.mono_ns() >= ends:  # the claim is not held for a pause nobody needs
                 return
             await self._sleep(self._settings.confirm_pause_ns / SECOND)
+
+
+def _nets(arb: Arb) -> list[Size]:
+    """What each side holds: another side may stand alone by the same size as the one that was given up."""
+    return [side.net for side in arb.count().sides]
 
 
 def _estimated(arb: Arb) -> list[int]:

@@ -111,6 +111,15 @@ class Arb:
         """Whether some order may still change."""
         return any(order.result is None or not order.result.final for order in self.orders)
 
+    def taken_back(self) -> frozenset[MarketId]:
+        """Markets whose venue took a fill of this arb back. Bought again there, the size is doubled should the ghost settle
+        after all: two independent reads without tokens would have to prove it gone (execution.md 5), and nobody makes them."""
+        return frozenset(
+            order.leg.want.market
+            for order in self.orders
+            if order.result is not None and any(fill.status == "reversed" for fill in order.result.fills)
+        )
+
     def place(self, leg_id: LegId) -> int | None:
         """Where an order stands in orders, None when this arb never had it."""
         return next((place for place, order in enumerate(self.orders) if order.leg.leg_id == leg_id), None)

@@ -92,6 +92,44 @@ async def test_reversal_after_the_end_opens_the_arb_and_hedges():
     assert "reopened" in bench.alarms
 
 
+async def test_fill_that_was_taken_back_is_not_bought_again():
+    """A ghost may settle after all, and a second purchase would double it: the other leg is sold, though buying looks cheaper."""
+    bench = Bench()
+    bench.executor.script[POLY.id] = [provisional, fill()]
+    await bench.run()
+
+    second = await again(bench, ghost(bench.executor.sent[0]))
+
+    assert [(leg.venue, leg.want.action) for leg in bench.executor.sent[2:]] == [(KALSHI, Action.SELL)]
+    assert second is not None and (second.outcome, second.unhedged) == ("unwound", 0)
+
+
+async def test_excess_that_changes_sides_is_hedged_although_its_size_is_the_same():
+    """Nothing could be done about 10 on one venue; when 10 stand alone on the other instead, that is tried too."""
+    bench = Bench()
+    bench.executor.script[KX.id] = [ends("none"), fill()]
+    bench.gate.frozen = True
+    closing: list[LegResult] = []
+
+    def turn() -> None:
+        """While amounts are waited for, the missing side turns out twice as large and the exits are allowed again."""
+        bench.gate.frozen = False
+        done = result(bench.executor.sent[1], "filled", 20)
+        closing.append(done)
+        bench.runner.offer(done)
+
+    def estimate(leg: LegRequest) -> LegResult:
+        done = fill()(leg)
+        return msgspec.structs.replace(done, fills=tuple(msgspec.structs.replace(f, fee_is_final=False) for f in done.fills))
+
+    bench.executor.script[POLY.id] = [estimate, fill()]
+    bench.executor.on_resolve = lambda: None if closing or not bench.gate.asked else turn()
+
+    closed = await bench.run()
+
+    assert closing and closed.unhedged == 0
+
+
 async def test_late_fill_after_a_free_miss_is_hedged():
     """Leg 1 was none, the arb a miss; the fill that shows up later stands alone and is completed by the exit rule."""
     bench = Bench()
