@@ -94,6 +94,12 @@ class LocalExecutor:
                 ids=self._ids,
                 probe=self._probe,
             )
+        except Exception as exc:
+            if self._journal.stored(leg.leg_id) is not None:
+                raise  # it may have been sent: the caller keeps the doubt
+            # Nothing is sent before its promise: as a doubt it would keep the other leg alone for ever.
+            _log.exception("leg_not_prepared", leg=leg.leg_id)
+            return LegResult(leg_id=leg.leg_id, state="refused", code="not_prepared", detail=repr(exc))
         finally:
             self._running.discard(leg.leg_id)
 

@@ -125,6 +125,17 @@ async def test_resolve_asks_only_as_much_as_needed():
     assert desk.venue.finds > 3
 
 
+async def test_fault_before_the_promise_is_a_definite_no():
+    """What cannot be prepared was never sent: a doubt that nobody can clear would leave the other leg alone."""
+    desk = Desk()
+    desk.venue.prepare = lambda *_: 1 / 0
+
+    answer = await desk.executor.execute(desk.leg)
+
+    assert (answer.state, answer.code) == ("refused", "not_prepared")
+    assert desk.venue.sends == 0 and desk.journal.stored(desk.leg.leg_id) is None
+
+
 async def test_failed_cancel_proves_nothing():
     """A cancel the venue refuses leaves the leg as it was; a leg of nobody is unknown."""
     desk = Desk()
