@@ -12,7 +12,7 @@ from trading.polymarket.sign import Account, ApiCredentials
 from trading.polymarket.wire import bad
 from trading.secrets import Secret
 
-__all__ = ["api_keys", "closed_only", "delete_api_key", "derive_or_create"]
+__all__ = ["api_keys", "closed_only", "create_builder_key", "delete_api_key", "derive_or_create"]
 
 _TIMEOUT_S = 10.0
 
@@ -43,6 +43,15 @@ async def api_keys(rest: PolymarketRest) -> tuple[str, ...]:
 async def delete_api_key(rest: PolymarketRest) -> None:
     """Drop the key that signs this request. Raises UnknownOutcome when it may or may not be gone; asking again harms nothing."""
     await rest.write_json("DELETE", "/auth/api-key", b"", timeout_s=_TIMEOUT_S)
+
+
+async def create_builder_key(rest: PolymarketRest) -> ApiCredentials:
+    """A new builder key, which the relayer takes. Raises UnknownOutcome when one may have been made that nobody knows."""
+    row = await rest.write_json("POST", "/auth/builder-api-key", b"", timeout_s=_TIMEOUT_S)
+    try:
+        return ApiCredentials(str(row["key"]), Secret(str(row["secret"])), Secret(str(row["passphrase"])))
+    except (KeyError, TypeError) as exc:
+        raise bad("bad_credentials", "the answer holds no key, secret and passphrase") from exc
 
 
 async def closed_only(rest: PolymarketRest) -> bool:

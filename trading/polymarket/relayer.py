@@ -98,6 +98,11 @@ class Relayer:
         """Names of the movements whose end is not known."""
         return tuple(self._open)
 
+    @property
+    def has_builder_key(self) -> bool:
+        """Whether requests are signed with a builder key; granting a session key needs one."""
+        return self._signer is not None
+
     async def run(self, name: str, calls: Sequence[Call]) -> Relayed:
         """Do a movement, or find out what became of it when its name was used before. One at a time per wallet.
 

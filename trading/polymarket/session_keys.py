@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from trading.clock import SECOND, Clock
-from trading.errors import Misuse, SettingsError
+from trading.errors import Misuse, Rejected, SettingsError
 from trading.ids import Ids
 from trading.market import POLYMARKET
 from trading.polymarket.calls import Call, authorize_session, revoke_session
@@ -98,11 +98,14 @@ class SessionKeys:
     async def authorize(self, address: str, *, lasts_s: int, scopes: Sequence[str] = SCOPES) -> Relayed:
         """Let a key trade for lasts_s seconds. "done" once the chain has it; listed() shows it some seconds later.
 
-        The same address asked for again while its answer is missing repeats the very same request.
+        The same address asked for again while its answer is missing repeats the very same request. Raises Rejected without a
+        builder key, Misuse without time or scopes, and as Relayer.run does.
         """
         signer = checksum(address)
         if lasts_s <= 0 or not scopes or ("ALL" in scopes and len(scopes) > 1):
             raise Misuse(f"a session key needs time ({lasts_s} s) and scopes, ALL only alone ({', '.join(scopes)})")
+        if not self._relayer.has_builder_key:
+            raise Rejected(POLYMARKET, "no_builder_key", "granting a session key needs a builder API key, not a relayer key")
         until = self._clock.wall_ns() // SECOND + lasts_s
         fields = {"scopes": list(scopes), "sessionSignerAddress": signer, "validUntil": str(until)}
         call = authorize_session(self._account.maker, signer, until)

@@ -24,6 +24,8 @@ from trading.units import CONTRACT, DOLLAR, Money, Size, to_dollars
 __all__ = ["PolymarketTreasury"]
 
 _EXCHANGES = (EXCHANGE, NEG_RISK_EXCHANGE, EXCHANGE_V3)
+_SHOWN = tuple(row for row in PERMISSIONS if row.token == PUSD and row.spender in _EXCHANGES)
+"""The permissions that the CLOB shows."""
 _NAMES = {PUSD: "pUSD", CTF: "outcome tokens"}
 _UNLIMITED = 2**255
 
@@ -77,9 +79,7 @@ class PolymarketTreasury:
                 detail=f"${to_dollars(held)} more is held back by open buys" if held else "",
             )
         ]
-        for permission in PERMISSIONS:
-            if permission.token != PUSD or permission.spender not in _EXCHANGES:
-                continue
+        for permission in _SHOWN:
             amount = seen.get(permission.spender.lower(), 0)
             stale = not amount and granted is not None and _pair(permission) in granted
             detail = "permitted on chain, but the CLOB's copy is stale; refresh it" if stale else why
@@ -126,6 +126,8 @@ class PolymarketTreasury:
         seen = (await self._holdings.allowance()).spenders
         granted, _ = await self._granted()
         unseen = any(not seen.get(spender.lower()) for spender in _EXCHANGES)
+        if any(not seen.get(row.spender.lower()) and _pair(row) in (granted or ()) for row in _SHOWN):
+            missing = 0  # the CLOB's copy is stale: what it says of cash is told anew after the refresh
         found: list[Step] = []
         if missing > 0 or unseen:
             found.append(_step("refresh", "Let the CLOB read balance and allowances from the chain again"))

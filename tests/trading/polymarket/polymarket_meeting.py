@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from trading.clock import SECOND, ManualClock
+from trading.errors import UnknownOutcome
 from trading.http import Response
 from trading.ids import SeededIds, leg_id
 from trading.market import POLYMARKET, Action, Market, Outcome
@@ -32,9 +33,10 @@ CASH = Money(1_000_000_000)
 def gamma_row(version: str, neg_risk: bool) -> dict[str, Any]:
     tokens = [str(int.from_bytes(hashlib.sha256(bytes([i])).digest())) for i in range(2)]
     positions = [str(1 << 248 | 9 << 120 | i) for i in range(2)]
+    condition = f"{1 << 240 | 9 << 112:062x}00" if version == "v2" else "ab" * 32  # a v2 id is what its position ids share
     return {
         "id": "1",
-        "conditionId": "0x" + "ab" * 32,
+        "conditionId": "0x" + condition,
         "version": version,
         "question": "Lakers vs. Celtics",
         "description": "If the Lakers win ...",
@@ -56,11 +58,13 @@ def gamma_row(version: str, neg_risk: bool) -> dict[str, Any]:
 class Meeting:
     """A client and a venue in one process; time passes by advance()."""
 
-    def __init__(self, kind: int = 3, version: str = "v1", neg_risk: bool = False) -> None:
+    def __init__(self, kind: int = 3, version: str = "v1", neg_risk: bool = False, **customer_changes: Any) -> None:
         self.clock = ManualClock()
         account = Account(Secret(KEY), OWNER if kind == 0 else WALLET, kind)
         event = {"id": "5", "slug": "s", "title": "t", "negRisk": neg_risk, "markets": [gamma_row(version, neg_risk)]}
-        customer = PolymarketAccount(OWNER, account.maker, kind, "key", "c2VjcmV0", "phrase", CASH, Money(10**12))
+        given: dict[str, Any] = {"balance": CASH, "allowance": Money(10**12), **customer_changes}
+        customer = PolymarketAccount(OWNER, account.maker, kind, "key", "c2VjcmV0", "phrase", **given)
+        self.account = account
         self.sim = PolymarketSim(self.clock, random.Random(1), PolymarketCatalogue([event], []), [customer])
         self.ids = SeededIds(self.clock, 1)
         self.client = PolymarketClient(self, "http://venue", "http://venue/data", account, None, self.clock, self.ids)
@@ -72,6 +76,8 @@ class Meeting:
         query = tuple(parse_qsl(parts.query, keep_blank_values=True))
         lower = {name.lower(): value for name, value in headers.items()}
         answer = self.sim.handle(Request(method, parts.path, query, lower, body or b""))
+        if answer.drop:
+            raise UnknownOutcome("polymarket", "no_answer", "the answer was lost")
         return Response(answer.status, answer.headers, answer.body)
 
     async def open(self) -> Market:
@@ -103,5 +109,7 @@ class Meeting:
         return prepared, await self.client.send(await self.client.sign(prepared), deadline=leg.deadline)
 
     def advance(self, seconds: int) -> None:
-        self.clock.advance(seconds * SECOND)
-        self.sim.advance()
+        """Second by second: what is due sets off what is due later."""
+        for _ in range(seconds):
+            self.clock.advance(SECOND)
+            self.sim.advance()

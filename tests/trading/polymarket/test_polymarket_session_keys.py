@@ -24,12 +24,10 @@ AUTHORIZE, REVOKE = "/v1/session-signers/authorizations", "/v1/session-signers/r
 
 
 class Desk:
-    def __init__(self) -> None:
+    def __init__(self, key: RelayerKey | None = None) -> None:
         self.http = FakeHttp()
         self.clock = ManualClock()
-        relayer = Relayer(
-            self.http, "https://r.test", ACCOUNT, RelayerKey(Secret("k"), ACCOUNT.address), self.clock, sleep=self.sleep
-        )
+        relayer = Relayer(self.http, "https://r.test", ACCOUNT, key or CREDENTIALS, self.clock, sleep=self.sleep)
         rest = PolymarketRest(self.http, "https://c.test", self.clock, RequestSigner(CREDENTIALS, ACCOUNT.address))
         self.keys = SessionKeys(rest, relayer, ACCOUNT, self.clock, SeededIds(self.clock, 1))
         self.http.on("GET", "/v1/account/transactions/params", {"nonce": "4", "address": WALLET})
@@ -136,3 +134,12 @@ async def test_only_an_owner_of_a_deposit_wallet_manages_keys() -> None:
     for wrong in ({"lasts_s": 0}, {"lasts_s": 1, "scopes": ()}, {"lasts_s": 1, "scopes": ("ALL", "CLOB")}):
         with pytest.raises(Misuse):
             await desk.keys.authorize(OTHER, **wrong)
+
+
+async def test_granting_needs_a_builder_key() -> None:
+    """A relayer key may revoke, not grant: said before anything is sent."""
+    desk = Desk(RelayerKey(Secret("k"), ACCOUNT.address))
+
+    with pytest.raises(Rejected, match="builder API key"):
+        await desk.keys.authorize(OTHER, lasts_s=60)
+    assert (await desk.keys.revoke(OTHER)).state == "done"
