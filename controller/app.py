@@ -31,12 +31,13 @@ from controller.strategy.synthetic import Synthetic
 from trading.clock import Clock, SystemClock
 from trading.connect import Connections, connect
 from trading.errors import SettingsError
-from trading.http import AiohttpHttp, Http
+from trading.http import Http, PooledHttp
 from trading.ids import Ids, SystemIds
 from trading.journal import Journal, MemoryJournal
 from trading.kalshi.feed import KalshiFeed
 from trading.kalshi.poll import PolledFeed
-from trading.link.sockets import LinkListener, Listener
+from trading.link.sockets import LinkListener
+from trading.link.wire import Listener
 from trading.log import get_logger
 from trading.market import KALSHI, POLYMARKET, Venue
 from trading.offload import Offload, ThreadOffload
@@ -77,10 +78,10 @@ def production_ports(*, record: Path | None = None, journal: Journal | None = No
     """
     clock = SystemClock()
     recorder = Recorder(record, clock) if record is not None else None
-    opened: list[AiohttpHttp] = []
+    opened: list[PooledHttp] = []
 
     def http(venue: Venue) -> Http:
-        opened.append(AiohttpHttp(venue))
+        opened.append(PooledHttp(venue))
         return opened[-1]
 
     def dialer(name: str) -> Dialer:

@@ -12,7 +12,7 @@ from trader.settings import TraderSettings
 from trading.clock import Clock, SystemClock
 from trading.connect import Connections, connect
 from trading.errors import SettingsError
-from trading.http import AiohttpHttp, Http
+from trading.http import Http, PooledHttp
 from trading.ids import Ids, SystemIds
 from trading.journal import Journal, MemoryJournal
 from trading.market import Venue
@@ -40,10 +40,10 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
 def production_ports() -> Ports:
     """The real clock and sockets. Call inside the running loop."""
     clock = SystemClock()
-    opened: list[AiohttpHttp] = []
+    opened: list[PooledHttp] = []
 
     def http(venue: Venue) -> Http:
-        opened.append(AiohttpHttp(venue))
+        opened.append(PooledHttp(venue))
         return opened[-1]
 
     async def close() -> None:
