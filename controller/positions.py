@@ -204,6 +204,11 @@ class Positions:
             return self.event_cost(event)
         return Money(self._day_costs.get(day, 0))
 
+    def same_day(self, one: EventId, other: EventId) -> bool:
+        """Whether both count toward one league-day; an event without a day has its own."""
+        day = self._league_day.get(one)
+        return one == other if day is None else day == self._league_day.get(other)
+
     def lots(self, event: EventId) -> list[Lot]:
         """Holdings of an event by question."""
         sums: dict[MarketId, list[int]] = {}

@@ -410,12 +410,31 @@ class State:
         )
 
     def in_flight_naked(self) -> Money:
-        """Cash of open arbs that may stand alone until their hedge is in (B-438)."""
-        total = 0
+        """Cash of orders that may stand alone until their hedge is in (B-438): the first leg of an open arb, or each when all go
+        at once, and every order in doubt that outlived its arb."""
+        total = sum(self.cash.held(arb_of(leg), leg_number(leg)) for leg in self._orphans())
         for arb_id, approved in self.arbs.items():
             legs = approved.plan.order[:1] if approved.plan.mode == "sequential" else range(len(approved.legs))
             total += max((self.cash.held(arb_id, leg) for leg in legs), default=0)
         return Money(total)
+
+    def in_flight(self, event: EventId) -> tuple[Size, Money]:
+        """What approved orders may still add to positions: contracts anywhere, and cash in the league and day of the event."""
+        contracts = cash = 0
+        legs = [leg.leg_id for approved in self.arbs.values() for leg in approved.legs]
+        for leg_id in (*legs, *self._orphans()):
+            request, result = self._requests[leg_id], self._results.get(leg_id)
+            if result is not None and result.final:
+                continue
+            contracts += max(0, request.want.size - (result.filled if result is not None else 0))
+            other = self.positions.event_of(request.want.market)
+            if other is not None and self.positions.same_day(event, other):
+                cash += self.cash.held(arb_of(leg_id), leg_number(leg_id))
+        return Size(contracts), Money(cash)
+
+    def _orphans(self) -> list[LegId]:
+        """Orders still in doubt whose arb is over."""
+        return [leg for leg, result in self._results.items() if not result.final and arb_of(leg) not in self.arbs]
 
     def apply_closed(self, closed: ArbClosed, now: MonoNs) -> Approved | None:
         """Take an arb's end: its last results, what they teach about fills, and its reservations but those of open legs."""

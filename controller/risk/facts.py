@@ -64,18 +64,19 @@ def exposure_of(state: State, settings: RiskSettings, intent: Intent, legs: Sequ
         unit_costs.append(Money(unit))
         limit_costs.append(table[leg.limit])
     costs = [positions.cost(market.id) for market in markets]
+    flying, spent = state.in_flight(basket.event)
     return ExposureFacts(
         unit_costs=tuple(unit_costs),
         set_cost=Money(sum(limit_costs)),
         naked_unit=Money(sum(limit_costs) if one_venue else max(limit_costs)),
         market_contracts=tuple(Size(abs(positions.contracts(market.id))) for market in markets),
         market_costs=tuple(costs),
-        total_contracts=positions.total_contracts(),
+        total_contracts=Size(positions.total_contracts() + flying),
         event_cost=positions.event_cost(basket.event),
         event_worst_loss=positions.worst_loss(basket.event),
         pair_cost=Money(sum(costs)),
         pair_cost_max=settings.priced_terms_max_cost if basket.settlement_charge else settings.same_terms_max_cost,
-        league_day_cost=positions.league_day_cost(basket.event),
+        league_day_cost=Money(positions.league_day_cost(basket.event) + spent),
         bankroll=Money(state.cash.bankroll() + positions.total_cost()),
         naked_event=positions.naked(basket.event),
         naked_total=Money(positions.naked_total() + state.in_flight_naked()),

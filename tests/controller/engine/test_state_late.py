@@ -4,6 +4,7 @@ import pytest
 from desk import EVENT, Desk, K, P, change, contracts, filled, missed
 
 from controller import state as state_module
+from controller.model import EventId
 from controller.risk.decision import Approved
 from controller.risk.limits import RiskSettings
 from trading.ids import leg_id
@@ -144,6 +145,36 @@ def test_confirmed_legs_are_remembered_within_bounds(monkeypatch: pytest.MonkeyP
 
     assert not desk.state.known_leg(kalshi.leg_id)
     assert desk.state.known_leg(poly.leg_id)
+
+
+def test_order_in_doubt_counts_as_naked_after_its_arb() -> None:
+    """B-438: an unknown order may have filled; the cap on what stands alone keeps room for it until the venue has spoken."""
+    desk = Desk()
+    _, poly, approved = opened(desk)
+    desk.close(approved, "unknown", LegResult(leg_id=poly.leg_id, state="unknown"))
+
+    assert desk.state.in_flight_naked() == desk.state.cash.reserved((POLYMARKET, 0)) > 0
+
+    desk.process(change(missed(poly), result_no=2))
+
+    assert desk.state.in_flight_naked() == 0
+
+
+def test_position_limits_count_orders_that_are_on_their_way() -> None:
+    """Many arbs approved in one moment must not pass a limit together that each alone stays below: contracts of all events, cash
+    of the league's day."""
+    desk = Desk()
+    kalshi, poly, approved = opened(desk)
+    size = approved.plan.size
+
+    assert desk.state.in_flight(EVENT) == (2 * size, kalshi.max_cost + poly.max_cost)
+    assert desk.state.in_flight(EventId("another day")) == (2 * size, 0)
+
+    desk.process(filled(poly))
+    assert desk.state.in_flight(EVENT) == (size, kalshi.max_cost)
+
+    desk.close(approved, "unknown", filled(poly), LegResult(leg_id=kalshi.leg_id, state="unknown"))
+    assert desk.state.in_flight(EVENT) == (size, kalshi.max_cost)
 
 
 def test_exit_on_its_way_keeps_its_cash_when_another_leg_ends() -> None:
