@@ -412,7 +412,7 @@ class State:
     def in_flight_naked(self) -> Money:
         """Cash of orders that may stand alone until their hedge is in (B-438): the first leg of an open arb, or each when all go
         at once, and every order in doubt that outlived its arb."""
-        total = sum(self.cash.held(arb_of(leg), leg_number(leg)) for leg in self._orphans())
+        total: int = sum(self.cash.held(arb_of(leg), leg_number(leg)) for leg in self._orphans())
         for arb_id, approved in self.arbs.items():
             legs = approved.plan.order[:1] if approved.plan.mode == "sequential" else range(len(approved.legs))
             total += max((self.cash.held(arb_id, leg) for leg in legs), default=0)
