@@ -193,7 +193,7 @@ class PolymarketSim:
         return self._state.markets
 
     def add_event(self, event: Json, *, clob_after_ns: int = 0) -> None:
-        """List a new event: Gamma shows it, its markets get books (late, as on the real venue), custom sockets hear new_market."""
+        """List a new event: Gamma shows it, its markets get books (perhaps later), custom-flag sockets hear new_market."""
         self._catalogue.events.append(event)
         if clob_after_ns > 0:
             self._state.timers.after(clob_after_ns, lambda: self._list_event(event))
@@ -274,6 +274,14 @@ class PolymarketSim:
             raise ValueError(f"builder fees {maker_bps} and {taker_bps} bps are outside 0..50 and 0..100")
         self._state.builders[code.lower()] = (maker_bps, taker_bps)
 
+    def wipe_book(self, market: str) -> None:
+        """Clear a book as at the official start of a game: every resting order is cancelled."""
+        self._desk.wipe(self._state.markets[market], "CANCELED")
+
+    def close_market(self, market: str) -> None:
+        """Take no more orders, without a resolution."""
+        self._state.markets[market].accepting = False
+
     def change_tick(self, market: str, tick: Price) -> None:
         """Move a market to another grid: a new epoch for every reader."""
         self._streams.change_tick(self._state.markets[market], tick)
@@ -345,6 +353,15 @@ class PolymarketSim:
         wallet = self._wallet(owner)
         wallet.cache = {token: (0, {}) for token in wallet.tokens}
         wallet.cache[""] = (balance, dict.fromkeys(wallet.allowances, int(allowance)))
+
+    def fresh_cache(self, owner: str) -> None:
+        """The CLOB sees the chain again."""
+        self._wallet(owner).cache.clear()
+
+    def set_allowance(self, owner: str, amount: int) -> None:
+        """What each contract may still pull of a wallet's pUSD, base units; MAX_UINT256 is never spent down."""
+        wallet = self._wallet(owner)
+        wallet.allowances = dict.fromkeys(wallet.allowances, amount)
 
     def reserve_phantom(self, owner: str, amount: Money) -> None:
         """The CLOB believes amount is promised to orders that are gone; only the venue can reset it (0)."""

@@ -1,4 +1,4 @@
-"""Reads of one account on the CLOB: orders, trades, balances, ban status (polymarket.md 7.1). A session key sees its own orders.
+"""Reads of one account on the CLOB: orders, trades, balances, ban status (polymarket.md 7.1). A session key sees its own.
 
 Statuses come with and without their prefixes, finished orders as nothing or 404, as on the wire.
 """
@@ -94,7 +94,7 @@ class PrivateReads:
         return row
 
     def _balance(self, key: ApiKey, request: Request) -> Response:
-        """Balances in base units, as the CLOB sees them. Another signature type is another (empty) wallet; update looks again."""
+        """Balances in base units as the CLOB sees them; update looks again. Another signature type is another, empty wallet."""
         wallet = key.wallet
         kind, token = query_one(request, "asset_type"), query_one(request, "token_id") or ""
         own = query_one(request, "signature_type") in (None, *_type_names(wallet.account.signature_type))

@@ -1,4 +1,4 @@
-"""Wallets as the venue knows them: addresses derived from their owners, and envelopes of contract calls they signed.
+"""What wallets sign: contract calls in the envelopes of each wallet type, and orders by a session key.
 
     type 1 proxy           personal message over keccak("rlx:" + relayed call)
     type 2 Safe            SafeTx digest signed as a personal message, v raised by 4; several calls through multiSend
@@ -12,33 +12,18 @@ from typing import Any
 
 from trading.sim.polymarket_auth import SignedFields, domain_separator, keccak, recover, verify_order
 from trading.sim.polymarket_chain import Call, Reverted, checksum, selector, words
-from trading.sim.polymarket_contracts import DEPOSIT_FACTORY, PROXY_FACTORY, RELAY, RELAY_HUB, SAFE_MULTISEND
+from trading.sim.polymarket_contracts import PROXY_FACTORY, RELAY, RELAY_HUB, SAFE_MULTISEND
 
 __all__ = [
     "batch_digest",
-    "deposit_wallet_of",
     "proxy_calls",
     "proxy_digest",
-    "proxy_of",
     "safe_calls",
     "safe_digest",
-    "safe_of",
     "verify_personal",
     "verify_session_order",
 ]
 
-_BEACON = "7A18EDfe055488A3128f01F563e5B479D92ffc3a"
-_BEACON_CODE = bytes.fromhex(
-    "60195155f3363d3d373d3d363d602036600436635c60da"
-    "1b60e01b36527fa3f0ad74e5423aebfd80d3ef4346578335a9a72aeaee59ff6c"
-    "b3582b35133d50545afa5036515af43d6000803e604d573d6000fd5b3d6000f3"
-)
-_SAFE_FACTORY = "0xaacFeEa03eb1561C4e67d661e40682Bd20E3541b"
-_SAFE_CODE_HASH = bytes.fromhex("2bce2127ff07fb632d16c8347c4ebf501f4841168bed00d9e6ef715ddb6fcecf")
-_PROXY_CODE = (
-    "3d3d606380380380913d393d73{factory}5af4602a57600080fd5b602d8060366000396000f3363d3d373d3d3d363d73"
-    "44e999d5c2f66ef0861317f9a4805ac2e90aeb4f5af43d82803e903d91602b57fd5bf352e831dd{tail}"
-)
 _CALL_TYPE = b"Call(address target,uint256 value,bytes data)"
 _BATCH_TYPE = b"Batch(address wallet,uint256 nonce,uint256 deadline,Call[] calls)" + _CALL_TYPE
 _SAFE_TYPE = (
@@ -60,32 +45,6 @@ def _raw(address: str) -> bytes:
 
 def _word(value: int) -> bytes:
     return value.to_bytes(32)
-
-
-def _created(factory: str, salt: bytes, code_hash: bytes) -> str:
-    """The CREATE2 address."""
-    return checksum(keccak(b"\xff" + _raw(factory) + salt + code_hash)[-20:].hex())
-
-
-# --- addresses -------------------------------------------------------------------------------------------------------------
-
-
-def deposit_wallet_of(owner: str) -> str:
-    """The deposit wallet (beacon form, since 2026-06-29) of an owner."""
-    arguments = _raw(DEPOSIT_FACTORY).rjust(32, b"\0") + _raw(owner).rjust(32, b"\0")
-    head = (0x6100523D8160233D3973 + (len(arguments) << 56)).to_bytes(10)
-    code = head + bytes.fromhex(_BEACON) + _BEACON_CODE + arguments
-    return _created(DEPOSIT_FACTORY, keccak(arguments), keccak(code))
-
-
-def safe_of(owner: str) -> str:
-    return _created(_SAFE_FACTORY, keccak(_raw(owner).rjust(32, b"\0")), _SAFE_CODE_HASH)
-
-
-def proxy_of(owner: str) -> str:
-    tail = "00" * 31 + "20" + "00" * 32
-    code = bytes.fromhex(_PROXY_CODE.format(factory=PROXY_FACTORY[2:].lower(), tail=tail))
-    return _created(PROXY_FACTORY, keccak(_raw(owner)), keccak(code))
 
 
 # --- what was signed -------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from trading.sim.polymarket_auth import (
     wallet_digest,
 )
 from trading.sim.polymarket_data import PolymarketAccount, PolymarketCatalogue
+from trading.sim.polymarket_faults import PolymarketFaults
 from trading.units import Money, Price, Size, parse_price, parse_size
 
 DEV_KEY = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
@@ -35,6 +36,13 @@ def address_of(private: coincurve.PrivateKey) -> str:
 def sign(private: coincurve.PrivateKey, digest: bytes) -> bytes:
     raw = private.sign_recoverable(digest, hasher=None)
     return raw[:64] + bytes((raw[64] + 27,))
+
+
+def session_wrapped(signer: coincurve.PrivateKey, signature: bytes) -> bytes:
+    """A session key's signature as a deposit wallet reads it (polymarket.md 4.3)."""
+    words = bytes.fromhex(address_of(signer)[2:]).rjust(32, b"\0") + bytes(32) + (96).to_bytes(32)
+    padded = len(signature).to_bytes(32) + signature + bytes(-len(signature) % 32)
+    return words + padded + bytes.fromhex("6492" * 16)
 
 
 def gamma_market(number: int, **extra: Any) -> dict[str, Any]:
@@ -98,7 +106,15 @@ class Customer:
         self.funder = self.owner if signature_type == 0 else f"0x{number:040x}"
         self.type = signature_type
         self.account = PolymarketAccount(
-            self.owner, self.funder, signature_type, f"key-{number}", SECRET, "pass", Money(balance), Money(10**12)
+            self.owner,
+            self.funder,
+            signature_type,
+            f"key-{number}",
+            SECRET,
+            "pass",
+            Money(balance),
+            Money(10**12),
+            relayer_key=f"relayer-{number}",
         )
         self._salt = 1000 * number
 
@@ -115,6 +131,7 @@ class Venue:
         self.poor = Customer(8, 3, 20_000_000)
         people = (self.wallet, self.eoa, self.proxy, self.safe, self.poor)
         self.sim = PolymarketSim(self.clock, random.Random(7), catalogue(), [person.account for person in people])
+        self.faults = PolymarketFaults(self.sim)
 
     def market(self, number: int = 1) -> str:
         return f"0x{number:064x}"
@@ -173,25 +190,29 @@ class Venue:
         neg_risk: bool = False,
         expiration: int = 0,
         post_only: bool = False,
+        builder: bytes = bytes(32),
+        signer: coincurve.PrivateKey | None = None,
         change: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """A signed body of POST /order; change edits the order after signing."""
+        """A signed body of POST /order; signer is a session key, change edits the order after signing."""
         who._salt += 1
-        signer = who.funder if who.type == 3 else who.owner
+        named = who.funder if who.type == 3 else who.owner
         stamp = self.clock.wall_ns() // 1_000_000
         fields = SignedFields(
-            who._salt, who.funder, signer, int(token), maker, taker, int(side == "SELL"), who.type, stamp, bytes(32), bytes(32)
+            who._salt, who.funder, named, int(token), maker, taker, int(side == "SELL"), who.type, stamp, bytes(32), builder
         )
         domain = exchange_domain(version, neg_risk, 137)
         if who.type == 3:
             tail = domain + order_hash(fields) + ORDER_TYPE + len(ORDER_TYPE).to_bytes(2)
-            signature = sign(who.private, wallet_digest(fields, domain, 137)) + tail
+            signature = sign(signer or who.private, wallet_digest(fields, domain, 137)) + tail
+            if signer is not None:
+                signature = session_wrapped(signer, signature)
         else:
             signature = sign(who.private, order_digest(fields, domain))
         order = {
             "salt": fields.salt,
             "maker": fields.maker,
-            "signer": signer,
+            "signer": named,
             "tokenId": token,
             "makerAmount": str(maker),
             "takerAmount": str(taker),
@@ -200,7 +221,7 @@ class Venue:
             "signatureType": who.type,
             "timestamp": str(stamp),
             "metadata": "0x" + "00" * 32,
-            "builder": "0x" + "00" * 32,
+            "builder": "0x" + builder.hex(),
             "signature": "0x" + signature.hex(),
             **(change or {}),
         }
