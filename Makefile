@@ -16,6 +16,10 @@ test: setup-test
 bench: setup-bench
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+# Strangers' clients, each in an environment of its own, on the simulators.
+contract: setup
+	@$(BIN)/python -m tests.contract --environments $(VENV)/contract $(ARGS)
+
 # What .ci/run runs before the demo.
 check: setup-test
 	$(BIN)/ruff check .

@@ -5,7 +5,6 @@ loose key files. Cash lies where a fresh account would have it: on Kalshi's shar
 """
 
 import base64
-import hashlib
 import secrets
 import uuid
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from trading.secrets import write_private
 from trading.sim.kalshi_data import KalshiAccount
 from trading.sim.polymarket_auth import keccak
 from trading.sim.polymarket_data import PolymarketAccount
+from trading.sim.wallets import checksum, wallet_of
 from trading.units import DOLLAR, Money
 
 __all__ = ["FUNDED_SHARDS", "Credentials", "Urls", "address_of", "make_credentials", "write_env"]
@@ -68,12 +68,7 @@ class Urls:
 
 def address_of(public_key: bytes) -> str:
     """The checksummed (EIP-55) address of an uncompressed secp256k1 public key."""
-    return _checksum(keccak(public_key[1:])[-20:].hex())
-
-
-def _checksum(text: str) -> str:
-    digest = keccak(text.encode()).hex()
-    return "0x" + "".join(ch.upper() if int(digest[i], 16) > 7 else ch for i, ch in enumerate(text))
+    return checksum(keccak(public_key[1:])[-20:].hex())
 
 
 def _save(key: RSAPrivateKey | Ed25519PrivateKey, path: Path) -> bytes:
@@ -104,12 +99,11 @@ def make_credentials(
     }
     owner_key = coincurve.PrivateKey(secrets.token_bytes(32))
     owner = address_of(owner_key.public_key.format(compressed=False))
-    wallet = hashlib.sha256(f"deposit wallet of {owner}".encode()).digest()[:20].hex()
     return Credentials(
         kalshi=KalshiAccount(user_id=str(uuid.uuid4()), keys=keys, balances=dict.fromkeys(FUNDED_SHARDS, kalshi_cash)),
         polymarket=PolymarketAccount(
             owner=owner,
-            funder=owner if signature_type == 0 else _checksum(wallet),
+            funder=wallet_of(owner, signature_type),
             signature_type=signature_type,
             api_key=str(uuid.uuid4()),
             api_secret=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
