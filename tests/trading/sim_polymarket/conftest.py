@@ -154,20 +154,27 @@ class Venue:
     def get(self, path: str, **query: str) -> tuple[int, Any]:
         return self._answer(self.sim.handle(Request("GET", path, tuple(query.items()), {}, b"")))
 
-    def call(
+    def call_signature(self, who: Customer, method: str, path: str, raw: bytes = b"") -> str:
+        return l2_signature(SECRET, str(self.clock.wall_ns() // SECOND), method, path, raw)
+
+    def request(
         self, who: Customer, method: str, path: str, body: Any = None, query: dict[str, str] | None = None, **headers: str
-    ) -> Response:
+    ) -> Request:
         """An L2 request; headers override."""
         raw = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
-        stamp = str(self.clock.wall_ns() // SECOND)
         signed = {
             "poly_address": who.owner,
-            "poly_signature": l2_signature(SECRET, stamp, method, path, raw),
-            "poly_timestamp": stamp,
+            "poly_signature": self.call_signature(who, method, path, raw),
+            "poly_timestamp": str(self.clock.wall_ns() // SECOND),
             "poly_api_key": who.account.api_key,
             "poly_passphrase": "pass",
         }
-        return self.sim.handle(Request(method, path, tuple((query or {}).items()), {**signed, **headers}, raw))
+        return Request(method, path, tuple((query or {}).items()), {**signed, **headers}, raw)
+
+    def call(
+        self, who: Customer, method: str, path: str, body: Any = None, query: dict[str, str] | None = None, **headers: str
+    ) -> Response:
+        return self.sim.handle(self.request(who, method, path, body, query, **headers))
 
     def ask(self, who: Customer, method: str, path: str, body: Any = None, **query: str) -> tuple[int, Any]:
         return self._answer(self.call(who, method, path, body, query))
