@@ -2,7 +2,7 @@
 
 Layer 1 counts requests per endpoint in sliding windows of 10 s and 10 min; layer 2 counts orders and cancels of one signer and is
 a true 429. Both start below the documented limits. Layer 2 follows the venue's own headers: the tier sets the rate, Remaining
-corrects the count downwards, Retry-After closes the bucket. Nothing here waits; what does not fit is told with the seconds to wait.
+corrects the count downwards, Retry-After holds cancels back. Nothing here waits; what does not fit is told with its wait.
 """
 
 from collections.abc import Mapping
@@ -234,7 +234,9 @@ class SignerBudget:
             bucket.lower(int(left), now)
         if "poly-ratelimit-remaining" in headers:
             self._warned = headers.get("poly-ratelimit-warning", "").lower() == "true"
-        if status == 429:
+        if status == 429 and kind == "cancels":
+            # An order is not held back for Retry-After: a hedge that is refused loses nothing, one that is not sent may lose
+            # its price. The refusal is definite, and whoever opens hears of it as "throttled".
             bucket.close(retry_after(headers, body) or 1.0, now)
 
     def statistics(self) -> BudgetStatistics:

@@ -91,16 +91,18 @@ def test_headers_set_tier_and_lower_the_count() -> None:
     ("headers", "body", "seconds"),
     [({"retry-after": "3"}, None, 3), ({}, {"retry_after_seconds": 2}, 2), ({}, None, 1), ({"retry-after": "soon"}, None, 1)],
 )
-def test_a_429_closes_the_bucket_as_told(headers: dict[str, str], body: object, seconds: int) -> None:
-    """Nothing goes until Retry-After is over, not even reducing legs: the venue would refuse them too."""
+def test_a_429_holds_cancels_back_as_told(headers: dict[str, str], body: object, seconds: int) -> None:
+    """No cancel goes until Retry-After is over; an order still asks, because a hedge that is refused loses nothing."""
     clock = ManualClock()
     budget = SignerBudget(clock)
     budget.apply_answer("orders", 429, headers, body)
-    wait = budget.take("orders", reducing=True)
+    budget.apply_answer("cancels", 429, headers, body)
+    wait = budget.take("cancels")
+    asked = budget.take("orders")
     clock.advance((seconds + 1) * SECOND)
 
     assert wait == pytest.approx(seconds, rel=0.1)
-    assert budget.take("orders", reducing=True) == 0
+    assert asked == 0
     assert budget.take("cancels") == 0
 
 

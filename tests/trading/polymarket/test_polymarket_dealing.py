@@ -43,18 +43,16 @@ async def test_own_limit_refuses_before_the_venue_does() -> None:
     assert (await desk.send(await desk.signed(purpose="unwind"))).code == "fak_no_match"
 
 
-async def test_a_429_holds_further_orders_back() -> None:
-    """The refused order is a definite no; until Retry-After is over nothing else is sent."""
+async def test_a_429_is_a_definite_no_and_the_next_order_asks_again() -> None:
+    """The venue's own word counts: a hedge is not held back by a wait that another order was told (B-213)."""
     desk = Desk()
     desk.http.on("POST", "/order", (429, {"error": "slow"}, {"retry-after": "2", "poly-ratelimit-tier": "Gold"}))
     result = await desk.send(await desk.signed())
+    again = await desk.send(await desk.signed(purpose="complete"))
 
-    assert (result.state, result.code) == ("rejected", "throttled")
-    with pytest.raises(Throttled):
-        await desk.send(await desk.signed(purpose="unwind"))
+    assert [(r.state, r.code) for r in (result, again)] == [("rejected", "throttled")] * 2
+    assert "retry after 2 s" in result.detail
     assert desk.client.budget.statistics().tier == "gold"
-    desk.clock.advance(3 * SECOND)
-    await desk.send(await desk.signed())
     assert posts(desk) == 2
 
 
