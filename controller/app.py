@@ -36,7 +36,8 @@ from trading.ids import Ids, SystemIds
 from trading.journal import Journal, MemoryJournal
 from trading.kalshi.feed import KalshiFeed
 from trading.kalshi.poll import PolledFeed
-from trading.link.sockets import LinkListener, Listener
+from trading.link.sockets import LinkListener
+from trading.link.wire import Listener
 from trading.log import get_logger
 from trading.market import KALSHI, POLYMARKET, Venue
 from trading.offload import Offload, ThreadOffload

@@ -17,8 +17,8 @@ from trading.clock import Clock
 from trading.ids import Ids
 from trading.journal import Journal
 from trading.link.identity import Peer, load_identity, load_peers
-from trading.link.sockets import Listener
 from trading.link.tailnet import Tailnet, machine_refusal
+from trading.link.wire import Listener
 from trading.market import KALSHI, POLYMARKET, Market, MarketId, Venue
 from trading.order import LegResult
 

@@ -6,7 +6,6 @@ no authenticated controller for ten seconds the dead man's hand ends every resti
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
 
 from trader.worker import Worker
 from trading.clock import SECOND, Clock
@@ -15,22 +14,16 @@ from trading.ids import Ids
 from trading.link.channel import Channel
 from trading.link.identity import Identity, Peer
 from trading.link.session import LinkSession, LinkTimes
-from trading.link.sockets import LinkWire
+from trading.link.wire import LinkDial
 from trading.log import get_logger
 
-__all__ = ["Dialling", "LinkDial", "MachineCheck"]
+__all__ = ["Dialling", "MachineCheck"]
 
 _FIRST_S, _LONGEST_S = 0.25, 10.0
 _HEALTHY_NS = 60 * SECOND
 _log = get_logger("trader.dial")
 MachineCheck = Callable[[Peer, str], Awaitable[str | None]]
 """(peer, IP:port) -> why its machine is not the pinned one."""
-
-
-class LinkDial(Protocol):
-    """Opens one WebSocket to a controller. Raises Disconnected."""
-
-    async def connect(self, url: str) -> LinkWire: ...
 
 
 class Dialling:

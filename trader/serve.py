@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from trader.app import Ports, connected
-from trader.dial import Dialling, LinkDial
+from trader.dial import Dialling
 from trader.guard import Guard
 from trader.halt import Brake, Halt
 from trader.legs import Legs
@@ -28,6 +28,7 @@ from trading.journal_sqlite import SqliteStore
 from trading.link.identity import Peer, load_identity, load_peers, one_peer
 from trading.link.sockets import LinkDialer, dial_url
 from trading.link.tailnet import Tailnet, machine_refusal
+from trading.link.wire import LinkDial
 from trading.log import get_logger
 from trading.market import KALSHI, POLYMARKET, MarketId, Venue
 from trading.paper import PaperClient

@@ -4,6 +4,8 @@ A leg is judged as it is heard (J0), acknowledged when it is promised (J3), and 
 numbers, again after every reconnect, until it is acknowledged (J9). What a leg does in between is legs.py's.
 """
 
+import msgspec
+
 from trader.guard import Guard, Refusal
 from trader.halt import HALTED, Brake
 from trader.legs import Legs
@@ -66,8 +68,10 @@ class Worker:
 
     def status(self, pong: say.Pong) -> say.Pong:
         """What our heartbeat answers tell."""
-        state = "halted" if self._brake.on else "draining" if self._brake.draining else "ready" if self._ready else "not_ready"
-        return pong.model_copy(update={"open_legs": self.legs.open, "state": state})
+        state: say.TraderState = "ready" if self._ready else "not_ready"
+        if self._brake.on or self._brake.draining:
+            state = "halted" if self._brake.on else "draining"
+        return msgspec.structs.replace(pong, open_legs=self.legs.open, state=state)
 
     def handle(self, channel: Channel, message: say.Message) -> None:
         """One message of the controller; never blocks and never raises for what the peer says."""
@@ -97,7 +101,7 @@ class Worker:
         elif isinstance(message, say.Resume):
             self._brake.controller = ""  # the HALT file, its operator's word, stays
         elif not isinstance(message, say.ErrorMessage):
-            channel.send(say.ErrorMessage(code="unexpected", text=message.type))
+            channel.send(say.ErrorMessage(code="unexpected", text=type(message).__name__))
 
     async def _init(self, channel: Channel, init: say.Init) -> None:
         error = ""
@@ -175,11 +179,10 @@ class Worker:
 
     # -- answers ------------------------------------------------------------------------------------------------------
 
-    def ack(self, channel: Channel, leg_id: LegId, status: str, heard: MonoNs, refusal: Refusal = ("", "")) -> None:
+    def ack(self, channel: Channel, leg_id: LegId, status: say.AckStatus, heard: MonoNs, refusal: Refusal = ("", "")) -> None:
         """Say what became of a leg that was heard."""
-        fields: dict[str, object] = {"leg_id": leg_id, "status": status, "recv_mono_us": heard // US}
         code, detail = refusal
-        channel.send(say.LegAck.model_validate(fields | {"code": code[:64], "detail": detail[:500]}))
+        channel.send(say.LegAck(leg_id=leg_id, status=status, code=code[:64], detail=detail[:500], recv_mono_us=heard // US))
         if status == "refused":
             _log.warning("leg_refused", leg=leg_id, code=code, detail=detail)
 

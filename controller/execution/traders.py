@@ -5,19 +5,17 @@ close the door to it for that minute. Nothing a peer does raises beyond its own 
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 
 from controller.execution.trader_link import Health, TraderLink
 from trading.clock import SECOND, Clock
-from trading.errors import Disconnected
 from trading.ids import Ids
 from trading.link.channel import Channel
 from trading.link.identity import Identity, Peer
 from trading.link.messages import Halt, Init, Limits, Message, Resume
 from trading.link.session import LinkSession, LinkTimes
-from trading.link.sockets import LinkWire, Listener, Serving
+from trading.link.wire import LinkWire, Listener, Serving
 from trading.log import get_logger
 from trading.market import Venue
 from trading.units import MonoNs
@@ -103,8 +101,7 @@ class Traders:
         host = wire.peer.rpartition(":")[0]
         if self._shut_for(host):
             self._count("too_many_failures", wire.peer)
-            with contextlib.suppress(Disconnected):
-                await wire.close(1013)
+            wire.close(1013)
             return
         session = LinkSession.controller(
             self._identity,
@@ -147,15 +144,12 @@ class Traders:
             _log.error("trader_refused", trader=link.name, reason=refusal, next="check peers.toml and the tailnet's tags")
             channel.close("wrong_machine")
             return
-        platform = "kalshi" if link.venue == "kalshi" else "polymarket"
-        init = Init.model_validate(
-            {
-                "platforms": (platform,),
-                "dry_run": self._dry_run,
-                "session": opened.session,
-                "epoch": opened.epoch,
-                "limits": Limits(),
-            }
+        init = Init(
+            platforms=("kalshi" if link.venue == "kalshi" else "polymarket",),
+            dry_run=self._dry_run,
+            session=opened.session,
+            epoch=opened.epoch,
+            limits=Limits(),
         )
         link.opened(channel, init)
 

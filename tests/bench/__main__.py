@@ -17,6 +17,7 @@ _BENCHES = {
     "P1": "p1_frame",
     "P2": "p2_path",
     "P4": "p4_orders",
+    "P6": "p6_link",
     "memory": "memory",
     "discovery": "discovery",  # last: it leaves the largest heap behind
 }

@@ -142,7 +142,7 @@ class DiskStore:
 
 
 class Pipe:
-    """Two ends of a connection with a delay; cut() loses what is under way, stall() keeps it back, both ways or one."""
+    """Two ends of a connection with a delay; cut() loses what is under way, stalled keeps one direction back."""
 
     def __init__(self, delay_s: float = 0.002, names: tuple[str, str] = ("trader", "controller")) -> None:
         self.delay_s = delay_s
@@ -157,18 +157,27 @@ class Pipe:
             return
         loop = asyncio.get_running_loop()
         for one in self.meddle(side, data):
-            self._last[side] = max(loop.time() + self.delay_s, self._last[side] + 1e-7)  # in order, as TCP delivers
-            loop.call_at(self._last[side], self._arrive, 1 - side, one)
+            loop.call_at(self._due(side), self._arrive, 1 - side, one)
+
+    def _due(self, side: int) -> float:
+        """In order, as TCP delivers."""
+        self._last[side] = max(asyncio.get_running_loop().time() + self.delay_s, self._last[side] + 1e-7)
+        return self._last[side]
 
     def _arrive(self, side: int, data: bytes) -> None:
         if not self.broken:
-            self.ends[side].inbox.put_nowait(data)
+            self.ends[side].arrive(data)
+
+    def hang_up(self, side: int) -> None:
+        """One end closes: what it sent before arrives first."""
+        asyncio.get_running_loop().call_at(self._due(side), self.cut)
 
     def cut(self) -> None:
         """The connection ends for both."""
-        self.broken = True
-        for end in self.ends:
-            end.inbox.put_nowait(None)
+        if not self.broken:
+            self.broken = True
+            for end in self.ends:
+                end.lose("cut")
 
 
 class PipeEnd:
@@ -178,25 +187,35 @@ class PipeEnd:
         self._pipe = pipe
         self._side = side
         self.peer = peer
-        self.inbox: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._frame: Callable[[bytes], None] | None = None
+        self._lost: Callable[[str], None] | None = None
+        self._early: list[bytes] = []
 
-    async def send(self, data: str | bytes) -> None:
+    def open(self, frame: Callable[[bytes], None], lost: Callable[[str], None]) -> None:
+        self._frame, self._lost = frame, lost
+        for data in self._early:
+            frame(data)
+        if self._pipe.broken:
+            lost("cut")
+
+    def arrive(self, data: bytes) -> None:
+        if self._frame is None:
+            self._early.append(data)
+        else:
+            self._frame(data)
+
+    def lose(self, why: str) -> None:
+        if self._lost is not None:
+            self._lost(why)
+
+    def send(self, data: bytes) -> None:
         if self._pipe.broken:
             raise Disconnected("cut")
-        self._pipe.carry(self._side, data if isinstance(data, bytes) else data.encode())
+        self._pipe.carry(self._side, data)
 
-    async def recv(self) -> bytes:
-        if self._pipe.broken and self.inbox.empty():
-            raise Disconnected("cut")
-        data = await self.inbox.get()
-        if data is None:
-            raise Disconnected("cut")
-        return data
-
-    async def close(self, code: int = 1000) -> None:
+    def close(self, code: int = 1000) -> None:
         if not self._pipe.broken:
-            await asyncio.sleep(self._pipe.delay_s)  # what was sent before arrives first
-            self._pipe.cut()
+            self._pipe.hang_up(self._side)
 
 
 class Network:

@@ -18,18 +18,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from trading.ids import Ids
 from trading.link.frames import VERSION, FrameError, Opener, Sealer
 from trading.link.identity import Identity, Peer
-from trading.link.messages import MessageError, unpack
 from trading.market import Venue
 
 __all__ = ["AUTH", "CHALLENGE", "HELLO", "Agreed", "ControllerHandshake", "Hello", "HandshakeError", "TraderHandshake"]
 
 HELLO, CHALLENGE, AUTH = 1, 2, 3
 _SIGNATURE = 64
+_LONGEST = 1_024
 _LABEL_C, _LABEL_T = b"arb1/C", b"arb1/T"
 Bytes32 = Annotated[bytes, Field(min_length=32, max_length=32)]
 
@@ -180,13 +180,25 @@ def _packed(kind: int, fields: Mapping[str, object]) -> bytes:
 
 
 def _read(kind: int, frame: bytes, model: type[_F]) -> _F:
-    if len(frame) > 1_024 or frame[1:2] != bytes((kind,)):
+    """A stranger's bytes: small, of the right kind, bounded while they are read, and exactly the fields they must be."""
+    if len(frame) > _LONGEST or frame[1:2] != bytes((kind,)):
         raise HandshakeError("bad_handshake")
     if frame[0] != VERSION:
         raise HandshakeError("no_common_version")
     try:
-        return model.model_validate(unpack(frame[2:]))
-    except (MessageError, ValidationError):
+        fields = msgpack.unpackb(
+            frame[2:],
+            raw=False,
+            use_list=False,
+            strict_map_key=True,
+            max_str_len=_LONGEST,
+            max_bin_len=_LONGEST,
+            max_array_len=16,
+            max_map_len=16,
+            max_ext_len=0,
+        )
+        return model.model_validate(fields)
+    except (ValueError, msgpack.UnpackException, RecursionError):  # ValidationError and StackError are ValueErrors
         raise HandshakeError("bad_handshake") from None
 
 

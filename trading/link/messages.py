@@ -1,15 +1,18 @@
 """What the two processes say to each other, field by field (distributed.md 4.4, B-222).
 
-msgpack on the wire, with every size bounded while it is read; then strict models that refuse unknown fields, other types and
-values out of range. Prices, sizes and money are the integers of units.py; nothing is a float.
+Typed msgpack: unknown types and fields, other value types and values out of range are refused while they are read, and a frame
+bounds the whole (64 KiB). Prices, sizes and money are the integers of units.py; nothing is a float. Only what an authenticated
+peer sealed gets here; the handshake reads strangers' bytes and has bounds of its own.
 """
 
 from typing import Annotated, Literal
 
-import msgpack
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+import msgspec
+from msgspec import Meta
 
 __all__ = [
+    "AckStatus",
+    "TraderState",
     "Account",
     "AccountPageMessage",
     "CancelAll",
@@ -37,19 +40,20 @@ __all__ = [
     "Resume",
     "decode",
     "encode",
-    "unpack",
 ]
 
 Platform = Literal["kalshi", "polymarket"]
-Session = Annotated[bytes, Field(min_length=16, max_length=16)]
-Leg = Annotated[bytes, Field(min_length=16, max_length=16)]
-Word = Annotated[str, StringConstraints(max_length=64)]
-Text = Annotated[str, StringConstraints(max_length=500)]
-Market = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-Count = Annotated[int, Field(ge=0, le=2**53)]
-Signed = Annotated[int, Field(ge=-(2**62), le=2**62)]
-Stamp = Annotated[int, Field(ge=0, le=2**62)]
-Amount = Annotated[int, Field(ge=0, le=2**53)]
+AckStatus = Literal["accepted", "duplicate", "refused"]
+TraderState = Literal["ready", "not_ready", "halted", "draining"]
+Session = Annotated[bytes, Meta(min_length=16, max_length=16)]
+Leg = Annotated[bytes, Meta(min_length=16, max_length=16)]
+Word = Annotated[str, Meta(max_length=64)]
+Text = Annotated[str, Meta(max_length=500)]
+Market = Annotated[str, Meta(min_length=1, max_length=128)]
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Signed = Annotated[int, Meta(ge=-(2**62), le=2**62)]
+Stamp = Annotated[int, Meta(ge=0, le=2**62)]
+Amount = Annotated[int, Meta(ge=0, le=2**53)]
 
 MAX_ROWS = 200
 """Rows in one account page and fills in one result, so that a message fits a frame."""
@@ -59,90 +63,84 @@ class MessageError(Exception):
     """The bytes are no message of ours; reason says which rule they break, without quoting values."""
 
 
-class _Message(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+class _Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
+    pass
 
 
-class Limits(_Message):
+class Limits(_Message, frozen=True, kw_only=True, tag="limits"):
     """The controller's wishes; a trader takes the smaller of these and its own (distributed.md 4.9). 0 = no wish."""
 
-    type: Literal["limits"] = "limits"
     max_leg_contracts: Amount = 0
     max_leg_cost: Amount = 0
 
 
-class Init(_Message):
+class Init(_Message, frozen=True, kw_only=True, tag="init"):
     """First of a session, from the controller: the trader trades nothing before it."""
 
-    type: Literal["init"] = "init"
-    platforms: Annotated[tuple[Platform, ...], Field(min_length=1, max_length=2)]
+    platforms: Annotated[tuple[Platform, ...], Meta(min_length=1, max_length=2)]
     dry_run: bool
     session: Session
     epoch: Count
     limits: Limits
-    features: Annotated[tuple[Word, ...], Field(max_length=32)] = ()
+    features: Annotated[tuple[Word, ...], Meta(max_length=32)] = ()
 
 
-class InitAck(_Message):
+class InitAck(_Message, frozen=True, kw_only=True, tag="init_ack"):
     """The trader's readiness. journal_tail is its newest result number, journal_id names its journal: another one has
     forgotten every leg. error says why it is not ready."""
 
-    type: Literal["init_ack"] = "init_ack"
     platform: Platform
     ready: bool
     dry_run: bool
     journal_tail: Count
     journal_id: Count
-    boot_id: Annotated[bytes, Field(min_length=4, max_length=4)]
-    features: Annotated[tuple[Word, ...], Field(max_length=32)] = ()
+    boot_id: Annotated[bytes, Meta(min_length=4, max_length=4)]
+    features: Annotated[tuple[Word, ...], Meta(max_length=32)] = ()
     error: Text = ""
 
 
-class Prepare(_Message):
+class Prepare(_Message, frozen=True, kw_only=True, tag="prepare"):
     """Load and keep the parameters of these markets."""
 
-    type: Literal["prepare"] = "prepare"
-    markets: Annotated[tuple[Market, ...], Field(min_length=1, max_length=500)]
+    markets: Annotated[tuple[Market, ...], Meta(min_length=1, max_length=500)]
 
 
-class ExecuteLeg(_Message):
+class ExecuteLeg(_Message, frozen=True, kw_only=True, tag="execute_leg"):
     """One order. limit in Price, size in Size, max_cost in Money; the leg dies ttl_ms after sent_mono_us of the sender."""
 
-    type: Literal["execute_leg"] = "execute_leg"
     leg_id: Leg
     epoch: Count
     platform: Platform
     market: Market
-    outcome: Annotated[int, Field(ge=0, le=1)]
+    outcome: Annotated[int, Meta(ge=0, le=1)]
     action: Literal["buy", "sell"]
-    limit: Annotated[int, Field(gt=0, lt=10_000)]
-    size: Annotated[int, Field(gt=0, le=2**53)]
+    limit: Annotated[int, Meta(gt=0, lt=10_000)]
+    size: Annotated[int, Meta(gt=0, le=2**53)]
     max_cost: Amount
     purpose: Literal["open", "complete", "unwind", "exit", "manual", "test"]
     tif: Literal["ioc", "fok", "gtc"]
     post_only: bool
-    client_order_id: Annotated[str, StringConstraints(min_length=29, max_length=29)]
-    ttl_ms: Annotated[int, Field(gt=0, le=120_000)]
+    client_order_id: Annotated[str, Meta(min_length=29, max_length=29)]
+    ttl_ms: Annotated[int, Meta(gt=0, le=120_000)]
     sent_mono_us: Stamp
     world: Literal["paper", "sim", "live"]
 
 
-class LegAck(_Message):
+class LegAck(_Message, frozen=True, kw_only=True, tag="leg_ack"):
     """The leg was promised durably, was known before, or is refused for a reason of distributed.md 4.4."""
 
-    type: Literal["leg_ack"] = "leg_ack"
     leg_id: Leg
-    status: Literal["accepted", "duplicate", "refused"]
+    status: AckStatus
     code: Word = ""
     detail: Text = ""
     recv_mono_us: Stamp
 
 
-class FillFields(_Message):
+class FillFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One execution, as Fill."""
 
-    id: Annotated[str, StringConstraints(min_length=1, max_length=128)]
-    price: Annotated[int, Field(ge=0, le=10_000)]
+    id: Annotated[str, Meta(min_length=1, max_length=128)]
+    price: Annotated[int, Meta(ge=0, le=10_000)]
     size: Amount
     cost: Signed
     fee: Signed
@@ -152,7 +150,7 @@ class FillFields(_Message):
     status: Literal["provisional", "final", "reversed"]
 
 
-class ResultFields(_Message):
+class ResultFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A LegResult. version is its result_no at the trader; stages are (name, our monotonic us)."""
 
     leg_id: Leg
@@ -160,127 +158,116 @@ class ResultFields(_Message):
     filled: Amount
     cost: Signed
     fee: Signed
-    fills: Annotated[tuple[FillFields, ...], Field(max_length=MAX_ROWS)] = ()
+    fills: Annotated[tuple[FillFields, ...], Meta(max_length=MAX_ROWS)] = ()
     client_order_id: Word = ""
-    venue_order_id: Annotated[str, StringConstraints(max_length=128)] = ""
+    venue_order_id: Annotated[str, Meta(max_length=128)] = ""
     code: Word = ""
     detail: Text = ""
-    stages: Annotated[tuple[tuple[Word, Stamp], ...], Field(max_length=16)] = ()
+    stages: Annotated[tuple[tuple[Word, Stamp], ...], Meta(max_length=16)] = ()
     version: Count
 
 
-class LegResultMessage(_Message):
+class LegResultMessage(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="leg_result"
+):
     """What came of a leg. result_no counts this trader's results, durably; it is sent again until a result_ack covers it."""
 
-    type: Literal["leg_result"] = "leg_result"
     result_no: Count
     result: ResultFields
 
 
-class LegUpdate(_Message):
+class LegUpdate(_Message, frozen=True, kw_only=True, tag="leg_update"):
     """A later truth about a leg: late fill, confirmed, reversed, cancelled. Numbered and repeated like a result."""
 
-    type: Literal["leg_update"] = "leg_update"
     result_no: Count
     result: ResultFields
 
 
-class ResultAck(_Message):
+class ResultAck(_Message, frozen=True, kw_only=True, tag="result_ack"):
     """The controller has kept every result up to this number."""
 
-    type: Literal["result_ack"] = "result_ack"
     result_no: Count
 
 
-class QueryLeg(_Message):
+class QueryLeg(_Message, frozen=True, kw_only=True, tag="query_leg"):
     """What is known of this leg? Answered by leg_result, state unknown and code never_seen when it never arrived."""
 
-    type: Literal["query_leg"] = "query_leg"
     leg_id: Leg
     resolve: bool = True
 
 
-class CancelLeg(_Message):
+class CancelLeg(_Message, frozen=True, kw_only=True, tag="cancel_leg"):
     """End this order; answered by leg_update or leg_result."""
 
-    type: Literal["cancel_leg"] = "cancel_leg"
     leg_id: Leg
 
 
-class CancelAll(_Message):
+class CancelAll(_Message, frozen=True, kw_only=True, tag="cancel_all"):
     """End every open order; answered by cancelled with the same request number."""
 
-    type: Literal["cancel_all"] = "cancel_all"
     request: Count
     reason: Text
 
 
-class Cancelled(_Message):
-    type: Literal["cancelled"] = "cancelled"
+class Cancelled(_Message, frozen=True, kw_only=True, tag="cancelled"):
     request: Count
     count: Count
 
 
-class Halt(_Message):
+class Halt(_Message, frozen=True, kw_only=True, tag="halt"):
     """Accept no new legs until an operator resumes at the trader. Needs no fresh epoch."""
 
-    type: Literal["halt"] = "halt"
     reason: Text
 
 
-class Resume(_Message):
+class Resume(_Message, frozen=True, kw_only=True, tag="resume"):
     """Asks the trader to go on; it does so only where its own operator did not halt it."""
 
-    type: Literal["resume"] = "resume"
 
-
-class Account(_Message):
+class Account(_Message, frozen=True, kw_only=True, tag="account"):
     """Read the trader's account at its venue; answered by account_page with the same request number."""
 
-    type: Literal["account"] = "account"
     request: Count
     what: Literal["balances", "positions", "orders", "fills", "settlements"]
-    market: Annotated[str, StringConstraints(max_length=128)] = ""
-    cursor: Annotated[str, StringConstraints(max_length=1_000)] = ""
+    market: Annotated[str, Meta(max_length=128)] = ""
+    cursor: Annotated[str, Meta(max_length=1_000)] = ""
 
 
-Row = Annotated[tuple[str | int | bool, ...], Field(max_length=16)]
+Row = Annotated[tuple[str | int | bool, ...], Meta(max_length=16)]
 
 
-class AccountPageMessage(_Message):
+class AccountPageMessage(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type", tag="account_page"
+):
     """Rows of one kind, columns as in convert.py; error says why there are none."""
 
-    type: Literal["account_page"] = "account_page"
     request: Count
     what: Literal["balances", "positions", "orders", "fills", "settlements"]
-    rows: Annotated[tuple[Row, ...], Field(max_length=MAX_ROWS)] = ()
-    cursor: Annotated[str, StringConstraints(max_length=1_000)] = ""
+    rows: Annotated[tuple[Row, ...], Meta(max_length=MAX_ROWS)] = ()
+    cursor: Annotated[str, Meta(max_length=1_000)] = ""
     error: Text = ""
 
 
-class Ping(_Message):
+class Ping(_Message, frozen=True, kw_only=True, tag="ping"):
     """t0 is the sender's monotonic us."""
 
-    type: Literal["ping"] = "ping"
     t0: Stamp
 
 
-class Pong(_Message):
+class Pong(_Message, frozen=True, kw_only=True, tag="pong"):
     """t1 heard, t2 answered, both the answerer's monotonic us. venue_rtt_us 0 = not known."""
 
-    type: Literal["pong"] = "pong"
     t0: Stamp
     t1: Stamp
     t2: Stamp
     open_legs: Count = 0
     venue_rtt_us: Count = 0
-    state: Literal["ready", "not_ready", "halted", "draining"] = "ready"
+    state: TraderState = "ready"
 
 
-class ErrorMessage(_Message):
+class ErrorMessage(_Message, frozen=True, kw_only=True, tag="error"):
     """Something the other side sent cannot be served. text holds no secret."""
 
-    type: Literal["error"] = "error"
     code: Word
     leg_id: Leg | None = None
     text: Text = ""
@@ -308,43 +295,24 @@ Message = (
     | Pong
     | ErrorMessage
 )
-_ANY: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
-
-
-def unpack(data: bytes) -> dict[str, object]:
-    """Bounded msgpack: one map with text keys, no extension types, at most 64 KiB. Raises MessageError."""
-    try:
-        value = msgpack.unpackb(
-            data,
-            raw=False,
-            use_list=False,
-            strict_map_key=True,
-            max_str_len=2_048,
-            max_bin_len=2_048,
-            max_array_len=1_024,
-            max_map_len=64,
-            max_ext_len=0,
-        )
-    except (ValueError, msgpack.UnpackException, RecursionError) as exc:  # StackError and ExtraData are both of these
-        raise MessageError(f"not msgpack: {type(exc).__name__}") from None
-    if not isinstance(value, dict):
-        raise MessageError("not a map")
-    return value
+_DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+_ENCODER = msgspec.msgpack.Encoder()
 
 
 def decode(data: bytes) -> Message:
-    """One message of the union. Raises MessageError naming the first field that breaks its rule."""
-    fields = unpack(data)
+    """One message of the union. Raises MessageError with the rule that is broken and where, never with the value."""
     try:
-        return _ANY.validate_python(fields)
-    except ValidationError as exc:
-        first = exc.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "message"
-        raise MessageError(f"{where}: {first['type']}"[:120]) from None
+        return _DECODER.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as exc:
+        raise MessageError(_without_values(str(exc))) from None
+
+
+def _without_values(text: str) -> str:
+    """msgspec quotes what it could not use; a log should not."""
+    where = text.rpartition(" - at ")[2] if " - at " in text else ""
+    return f"{text.split('`')[0].split(chr(39))[0].strip()[:80]}{' at ' + where[:60] if where else ''}"
 
 
 def encode(message: Message) -> bytes:
     """The bytes decode() takes back to an equal message."""
-    packed = msgpack.packb(message.model_dump(), use_bin_type=True)
-    assert isinstance(packed, bytes)
-    return packed
+    return _ENCODER.encode(message)

@@ -128,17 +128,24 @@ class LinkSession:
         out, self._out = self._out, []
         return out
 
-    def send(self, message: Message) -> bool:
-        """Seal a message into outgoing(). False when the session is not open, or the message fits no frame."""
+    def seal(self, message: Message) -> bytes | None:
+        """The frame of a message, to be sent at once and in this order. None when the session is not open, or the message fits
+        no frame."""
         if self.state != "open" or self._agreed is None:
-            return False
+            return None
         try:
-            self._out.append(self._agreed.sealer.seal(encode(message)))
+            return self._agreed.sealer.seal(encode(message))
         except FrameError as exc:
             if exc.reason != "too_large":
                 self.state = "closed"  # no number is left to say why
-            return False
-        return True
+            return None
+
+    def send(self, message: Message) -> bool:
+        """Seal a message into outgoing(); False as seal() gives None."""
+        frame = self.seal(message)
+        if frame is not None:
+            self._out.append(frame)
+        return frame is not None
 
     def receive(self, frame: bytes, now: MonoNs) -> Event | None:
         """One frame from the peer."""

@@ -1,118 +1,203 @@
-"""The two ends of the link's WebSocket in production form: traders dial, the controller listens (B-220).
+"""The two ends of the link's WebSocket on real sockets: traders dial, the controller listens (B-220).
 
-Settings of distributed.md 4.3. A bind to every interface is refused unless it was asked for by name; the path and the
-subprotocol only tell a stray client that it is wrong here, the handshake decides.
+websockets speaks the protocol, without its own tasks and queues: its Sans-I/O objects sit in an asyncio protocol. No compression,
+no proxy, messages of at most 64 KiB, no pings but the link's own heartbeat. A bind to every interface is refused unless it was
+asked for by name; path and subprotocol only tell a stray client that it is wrong here, the handshake decides.
 """
 
+import asyncio
+import contextlib
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import cast
 from urllib.parse import urlsplit
 
-import websockets
-from websockets.asyncio.client import connect
-from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import WebSocketException
+from websockets.client import ClientProtocol
+from websockets.exceptions import InvalidStatus
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import State
+from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
+from websockets.uri import parse_uri
 
 from trading.errors import Disconnected, SettingsError
 from trading.link.frames import MAX_FRAME
-from trading.stream import Wire
+from trading.link.wire import Accept, LinkWire, Serving
 
-__all__ = ["Accept", "LinkDialer", "LinkListener", "LinkWire", "Listener", "Serving", "dial_url", "is_loopback"]
+__all__ = ["LinkDialer", "LinkListener", "dial_url", "is_loopback"]
 
 _PROTOCOL = Subprotocol("arb.v1")
+_PATH = "/link"
 _OPEN_S = 5.0
+_CLOSE_S = 2.0
+_BEHIND = 1_048_576
+"""Unsent bytes after which a peer is given up."""
+_WAITING = 64
+"""Frames kept for a wire that nobody opened yet."""
 _USER_TIMEOUT_MS = 10_000
 
 
-class LinkWire(Wire, Protocol):
-    """A Wire that knows the IP:port at its other end."""
+class _Socket(asyncio.Protocol):
+    """Either end of one connection."""
 
-    peer: str
+    def __init__(self, protocol: ClientProtocol | ServerProtocol, ready: "Callable[[_Socket], None] | None" = None) -> None:
+        self.peer = ""
+        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.gone = asyncio.Event()
+        self._protocol = protocol
+        self._ready = ready
+        self._transport: asyncio.Transport | None = None
+        self._frame: Callable[[bytes], None] | None = None
+        self._lost: Callable[[str], None] | None = None
+        self._early: list[bytes] = []
+        self._reason = ""
 
+    # -- asyncio.Protocol ---------------------------------------------------------------------------------------------
 
-Accept = Callable[[LinkWire], Awaitable[None]]
-"""Called with each new connection, which ends when it returns."""
-
-
-class Serving(Protocol):
-    """A running listener. port is the one it got."""
-
-    port: int
-
-    async def close(self) -> None: ...
-
-
-class Listener(Protocol):
-    """Opens the controller's door. Raises SettingsError when the address cannot be bound."""
-
-    async def listen(self, host: str, port: int, accept: Accept) -> Serving: ...
-
-
-class _Link:
-    """A websockets connection of either side as a Wire."""
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-        address = connection.remote_address
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        address = transport.get_extra_info("peername")
         self.peer = f"{address[0]}:{address[1]}" if address else ""
+        raw = transport.get_extra_info("socket")
+        if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6) and hasattr(socket, "TCP_USER_TIMEOUT"):
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
+        if isinstance(self._protocol, ClientProtocol):
+            self._protocol.send_request(self._protocol.connect())
+            self._flush()
 
-    async def send(self, data: str | bytes) -> None:
-        try:
-            await self._connection.send(data)
-        except websockets.ConnectionClosed as exc:
-            raise Disconnected(f"link closed while sending: {exc}") from exc
+    def data_received(self, data: bytes) -> None:
+        self._protocol.receive_data(data)
+        for event in self._protocol.events_received():
+            if isinstance(event, Frame):
+                self._heard(event)
+            else:
+                self._shaken(event)
+        self._flush()
+        if self._protocol.state is State.CLOSED:
+            self._end("closed by the peer")
 
-    async def recv(self) -> bytes:
-        try:
-            data = await self._connection.recv(decode=False)
-        except websockets.ConnectionClosed as exc:
-            raise Disconnected(f"link closed: {exc}") from exc
-        return bytes(data)
+    def eof_received(self) -> None:
+        self._protocol.receive_eof()
+        self._flush()
 
-    async def close(self, code: int = 1000) -> None:
-        await self._connection.close(code)
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end(f"{type(exc).__name__}: {exc}" if exc is not None else "closed")
+        self.gone.set()
 
+    def _shaken(self, event: Request | Response) -> None:
+        """The upgrade: answered by the server, judged by the client."""
+        if isinstance(self._protocol, ServerProtocol) and isinstance(event, Request):
+            if event.path == _PATH:
+                self._protocol.send_response(self._protocol.accept(event))
+            else:
+                self._protocol.send_response(self._protocol.reject(404, "no link here\n"))
+        error = self._protocol.handshake_exc
+        if self._protocol.state is State.OPEN and not self.opened.done():
+            self.opened.set_result(None)
+            if self._ready is not None:
+                self._ready(self)
+        elif error is not None and not self.opened.done():
+            status = f"answered {error.response.status_code}" if isinstance(error, InvalidStatus) else str(error)
+            self.opened.set_exception(Disconnected(status))
+            self.opened.exception()  # a refused stranger is nobody's news
 
-def _harden(connection: Any) -> None:
-    """Let the kernel notice a peer that acknowledges nothing, where it can (Linux)."""
-    raw = connection.transport.get_extra_info("socket")
-    if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6) and hasattr(socket, "TCP_USER_TIMEOUT"):
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
+    def _heard(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.BINARY and frame.fin:
+            data = frame.data if isinstance(frame.data, bytes) else bytes(frame.data)
+            if self._frame is not None:
+                self._frame(data)
+            elif len(self._early) < _WAITING:
+                self._early.append(data)
+            else:
+                self._protocol.fail(1008)
+        elif frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+            self._protocol.fail(1003, "whole binary messages only")
+
+    def _flush(self) -> None:
+        transport = self._transport
+        for data in self._protocol.data_to_send():
+            if transport is None or transport.is_closing():
+                return
+            if data:
+                transport.write(data)
+            elif transport.can_write_eof():
+                transport.write_eof()
+        if self._protocol.state is not State.OPEN and transport is not None and self._protocol.close_expected():
+            asyncio.get_running_loop().call_later(_CLOSE_S, transport.close)
+
+    def _end(self, reason: str) -> None:
+        if not self.opened.done():
+            self.opened.set_exception(Disconnected(reason))
+            self.opened.exception()
+        if not self._reason:
+            self._reason = reason
+            if self._lost is not None:
+                self._lost(reason)
+        if self._transport is not None:
+            self._transport.close()
+
+    # -- LinkWire -----------------------------------------------------------------------------------------------------
+
+    def open(self, frame: Callable[[bytes], None], lost: Callable[[str], None]) -> None:
+        self._frame, self._lost = frame, lost
+        early, self._early = self._early, []
+        for data in early:
+            frame(data)
+        if self._reason:
+            lost(self._reason)
+
+    def send(self, data: bytes) -> None:
+        transport = self._transport
+        if transport is None or self._reason or self._protocol.state is not State.OPEN:
+            raise Disconnected(f"link closed: {self._reason or 'going away'}")
+        if transport.get_write_buffer_size() > _BEHIND:
+            transport.abort()
+            raise Disconnected("the peer leaves too much unread")
+        self._protocol.send_binary(data)
+        self._flush()
+
+    def close(self, code: int = 1000) -> None:
+        if self._transport is None or self._reason:
+            return
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_close(code)
+            self._flush()
+        asyncio.get_running_loop().call_later(_CLOSE_S, self._transport.abort)
 
 
 class LinkDialer:
-    """The trader's end. Raises Disconnected when nobody answers as a controller."""
+    """The trader's end."""
 
     async def connect(self, url: str) -> LinkWire:
+        """Dial a ws:// URL. Raises Disconnected when nobody answers as a controller in five seconds."""
+        where = parse_uri(url)
+        loop = asyncio.get_running_loop()
+        protocol = ClientProtocol(where, subprotocols=[_PROTOCOL], max_size=MAX_FRAME)
+        made: _Socket | None = None
         try:
-            connection = await connect(
-                url,
-                subprotocols=[_PROTOCOL],
-                compression=None,
-                proxy=None,
-                open_timeout=_OPEN_S,
-                close_timeout=2,
-                ping_interval=None,
-                max_size=MAX_FRAME,
-                max_queue=64,
-            )
-        except (TimeoutError, WebSocketException, OSError, ValueError) as exc:
+            async with asyncio.timeout(_OPEN_S):
+                _, made = await loop.create_connection(lambda: _Socket(protocol), where.host, where.port)
+                await made.opened
+        except (TimeoutError, OSError, Disconnected) as exc:
+            if made is not None:
+                made.connection_lost(None)
             raise Disconnected(f"{url}: {type(exc).__name__}: {exc}") from exc
-        _harden(connection)
-        return _Link(connection)
+        return made
 
 
 class _Serving:
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: asyncio.Server, tasks: "set[asyncio.Task[None]]") -> None:
         self._server = server
-        self.port: int = server.sockets[0].getsockname()[1] if server.sockets else 0
+        self._tasks = tasks
+        self.port: int = server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
         self._server.close()
-        await self._server.wait_closed()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 class LinkListener:
@@ -122,34 +207,46 @@ class LinkListener:
         self._insecure_bind = insecure_bind
 
     async def listen(self, host: str, port: int, accept: Accept) -> Serving:
+        """Serve until the returned Serving is closed. Raises SettingsError when the address cannot be used."""
         if host in ("", "0.0.0.0", "::") and not self._insecure_bind:
             raise SettingsError(
                 f"LINK_HOST={host or '(empty)'} would open the link on every interface; use this machine's tailnet address"
                 " (tailscale ip -4) or 127.0.0.1, or say LINK_INSECURE_BIND=1"
             )
+        loop = asyncio.get_running_loop()
+        tasks: set[asyncio.Task[None]] = set()
 
-        async def one(connection: ServerConnection) -> None:
-            _harden(connection)
-            await accept(_Link(connection))
+        async def serve(wire: _Socket) -> None:
+            try:
+                await accept(wire)
+            finally:
+                wire.close()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(wire.gone.wait(), _CLOSE_S + 1)
+
+        def ready(wire: _Socket) -> None:
+            task = loop.create_task(serve(wire))
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+        def fresh() -> _Socket:
+            wire = _Socket(ServerProtocol(subprotocols=[_PROTOCOL], max_size=MAX_FRAME), ready)
+            loop.call_later(_OPEN_S, _give_up, wire)
+            return wire
 
         try:
-            server = await serve(
-                one,
-                host,
-                port,
-                subprotocols=[_PROTOCOL],
-                compression=None,
-                open_timeout=_OPEN_S,
-                close_timeout=2,
-                ping_interval=None,
-                max_size=MAX_FRAME,
-                max_queue=64,
-            )
+            server = await loop.create_server(fresh, host, port)
         except OSError as exc:
             raise SettingsError(
                 f"the link cannot listen on {host}:{port}: {exc.strerror or exc}; free the port or set LINK_HOST and LINK_PORT"
             ) from exc
-        return _Serving(server)
+        return _Serving(server, tasks)
+
+
+def _give_up(wire: _Socket) -> None:
+    """A connection that did not upgrade in time holds no socket."""
+    if not wire.opened.done():
+        wire.connection_lost(None)
 
 
 def is_loopback(host: str) -> bool:
@@ -166,7 +263,7 @@ def dial_url(address: str) -> str:
         port = parts.port or 9001
     except ValueError:
         parts, port = urlsplit(""), 0
-    if not parts.hostname or not port or parts.netloc != address or parts.username is not None:
+    if not parts.hostname or not port or parts.netloc != address or parts.username is not None or " " in address:
         raise SettingsError(f"controller address {address!r}: write host:port, [ipv6]:port or a name")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"ws://{host}:{port}/link"
+    return f"ws://{host}:{port}{_PATH}"

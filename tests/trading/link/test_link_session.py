@@ -11,7 +11,7 @@ from link_fakes import CONTROLLER, PEERS, PIN, STRANGER, TRADER, controller, exc
 from trading.clock import SECOND
 from trading.link.frames import MAX_FRAME, FrameError, Opener, Sealer
 from trading.link.identity import Peer, fingerprint
-from trading.link.messages import AccountPageMessage, ErrorMessage, Halt, MessageError, Ping, decode
+from trading.link.messages import AccountPageMessage, ErrorMessage, Halt, MessageError, Ping, decode, encode
 from trading.link.session import Closed, LinkSession, Misunderstood, Opened, Received
 from trading.market import KALSHI, POLYMARKET
 from trading.units import MonoNs
@@ -309,7 +309,7 @@ def test_fifty_thousand_fuzzed_frames_break_nothing() -> None:
     assert openings == 0
 
 
-_SAMPLES = [msgpack.packb(Ping(t0=5).model_dump()), msgpack.packb(Halt(reason="stop").model_dump())]
+_SAMPLES = [encode(Ping(t0=5)), encode(Halt(reason="stop"))]
 
 
 def _decode_mutant(chance: random.Random) -> None:
