@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from trading.clock import SystemClock
+from trading.sim.control import PATH, MovableClock
 from trading.sim.credentials import Credentials, Urls, make_credentials, write_env
 from trading.sim.server import SimServer, bind_loopback
 from trading.sim.universe import DEFAULT_EVENTS, load
@@ -56,7 +57,7 @@ def serve(
                 reason = exc.strerror if isinstance(exc, OSError) else str(exc)
                 raise _fail(f"port {port} for {venue} on 127.0.0.1: {reason}; choose another or 0 for any free one") from exc
         directory = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tandem-sim-")))
-        clock = SystemClock()
+        clock = MovableClock(SystemClock())
         urls = Urls.of(sockets[0].getsockname()[1], sockets[1].getsockname()[1])
         try:
             made = make_credentials(directory, signature_type=signature_type)
@@ -82,7 +83,7 @@ def _card(made: Credentials, urls: Urls, env_file: Path) -> dict[str, object]:
         "polymarket_gamma": urls.polymarket_gamma,
         "polymarket_data": urls.polymarket_data,
         "polymarket_ws": urls.polymarket_ws,
-        "control": urls.kalshi_rest.removesuffix("/trade-api/v2") + "/_control",
+        "control": urls.kalshi_rest.removesuffix("/trade-api/v2") + PATH,
         "env_file": str(env_file.resolve()),
         "kalshi_key_id": made.kalshi_key_id,
         "kalshi_private_key_path": str(made.kalshi_key_path.resolve()),
@@ -98,7 +99,7 @@ def _card(made: Credentials, urls: Urls, env_file: Path) -> dict[str, object]:
     }
 
 
-async def _run(world: World, clock: SystemClock, sockets: list[socket.socket], card: dict[str, object]) -> None:
+async def _run(world: World, clock: MovableClock, sockets: list[socket.socket], card: dict[str, object]) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

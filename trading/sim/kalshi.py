@@ -213,6 +213,11 @@ class KalshiSim:
         """Fail the next GETs, public ones too."""
         self.rest.read_faults.extend([kind] * times)
 
+    def disarm(self) -> None:
+        """Forget the faults that were to strike next."""
+        self.rest.faults.clear()
+        self.rest.read_faults.clear()
+
     def lag_money(self, lags: bool) -> None:
         """Let balance and positions trail writes as far as the lists do (rules.list_lag_ns); off at the start."""
         if lags:
@@ -230,6 +235,12 @@ class KalshiSim:
         if not found:
             raise ValueError("no market is open")
         return max(found, key=lambda market: market.traded_here).ticker
+
+    @property
+    def mode(self) -> str:
+        """exchange_paused and trading_paused when a shard is; else normal."""
+        desk = self._desk
+        return "exchange_paused" if desk.paused_exchange else "trading_paused" if desk.paused_trading else "normal"
 
     def pause_trading(self, paused: bool, shard: int | None = None) -> None:
         """Place and amend refused, cancel allowed (kalshi.md 4); one shard or all."""

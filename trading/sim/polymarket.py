@@ -13,7 +13,7 @@ from trading.clock import Clock
 from trading.sim.core import Arrival, Refusal, Request, Response, Session, VenueCore
 from trading.sim.exchange import Fill, LevelChange, MatchingBook, Order, Side
 from trading.sim.polymarket_books import reply
-from trading.sim.polymarket_chain import Chain, Reverted
+from trading.sim.polymarket_chain import Chain
 from trading.sim.polymarket_data import (
     Json,
     PolymarketAccount,
@@ -230,31 +230,22 @@ class PolymarketSim:
 
     def redeem(self, user: str, market: str) -> Money:
         """Burn a wallet's tokens of a resolved market for pUSD; user is owner or funder. Returns what was paid."""
-        wallet = self._wallet(user)
-        try:
-            paid = self._chain.redeem(wallet, self._state.markets[market])
-        except Reverted:
+        wallet, found = self._wallet(user), self._state.markets[market]
+        if found.payout is None:
             return Money(0)
-        self._index.later(wallet)
-        return paid
+        return self._chain.atomically(wallet, lambda: self._chain.redeem(wallet, found))[0]
 
     def merge(self, user: str, market: str, size: Size) -> Money:
         """Merge size settled shares of both outcomes into pUSD; 0 when there are not enough."""
         wallet, found = self._wallet(user), self._state.markets[market]
-        if any(wallet.free_shares(token) < size for token in found.tokens):
+        if size <= 0 or any(wallet.free_shares(token) < size for token in found.tokens):
             return Money(0)
-        try:
-            paid = self._chain.merge(wallet, found, size)
-        except Reverted:
-            return Money(0)
-        self._index.later(wallet)
-        return paid
+        return self._chain.atomically(wallet, lambda: self._chain.merge(wallet, found, size))[0]
 
     def split(self, user: str, market: str, size: Size) -> None:
         """Turn pUSD into size tokens of both outcomes. Raises Reverted without the cash."""
-        wallet = self._wallet(user)
-        self._chain.split(wallet, self._state.markets[market], size)
-        self._index.later(wallet)
+        wallet, found = self._wallet(user), self._state.markets[market]
+        self._chain.atomically(wallet, lambda: self._chain.split(wallet, found, size))
 
     def deposit(self, user: str, amount: Money) -> None:
         """pUSD arrives from outside (negative: leaves); the CLOB may need an update to see it."""
@@ -343,6 +334,12 @@ class PolymarketSim:
         ghost ends FAILED, retry is MINED late, slow later still, stuck stays MATCHED for good, ok goes as usual.
         """
         self._trades.next_walks.append(walk)
+
+    def disarm(self) -> None:
+        """Forget the faults that were to strike next."""
+        for armed in (self._gate.faults, self._gate.read_faults, self._relayer.faults):
+            armed.clear()
+        self._trades.next_walks.clear()
 
     def expire_heartbeats(self) -> None:
         """Every armed dead-man switch fires now."""

@@ -8,18 +8,18 @@ accounts; no venue has such a path, so no client meets it by accident.
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol
 from urllib.parse import parse_qsl
 
-import msgspec
 from aiohttp import WSMsgType, web
 
 from trading.clock import SECOND, Clock
+from trading.sim.control import PATH, Control, ControlDoor
 from trading.sim.core import Refusal, Request, Response, Session, VenueCore
 from trading.units import MonoNs
 
-__all__ = ["Actor", "Control", "Driver", "SimServer", "bind_loopback"]
+__all__ = ["Actor", "Driver", "SimServer", "bind_loopback"]
 
 _KEEP_ALIVE_S = 3_600.0
 _OUTBOX_LIMIT = 100_000
@@ -32,14 +32,6 @@ class Actor(Protocol):
 
     def advance(self) -> None: ...
     def next_due(self) -> MonoNs | None: ...
-
-
-class Control(Protocol):
-    """What /_control does. command raises ValueError with a line for the caller."""
-
-    def command(self, body: Mapping[str, Any]) -> object: ...
-    def account(self) -> object: ...
-    def stats(self) -> Mapping[str, object]: ...
 
 
 class Driver:
@@ -172,7 +164,7 @@ class SimServer:
         ping_s: float = 10.0,
     ) -> None:
         self._driver = Driver((*actors, kalshi, polymarket), clock)
-        self._control = control
+        self._door = None if control is None else ControlDoor(control, clock, served=self.statistics)
         # kalshi.md 9.1: a protocol Ping every 10 s with body "heartbeat"; Polymarket's clients send text PINGs themselves.
         self._shells = {
             "kalshi": _VenueShell(kalshi, self._driver, ping=b"heartbeat", ping_s=ping_s),
@@ -196,8 +188,8 @@ class SimServer:
         """Serve on two bound sockets until close()."""
         for sock, shell in ((kalshi, self._shells["kalshi"]), (polymarket, self._shells["polymarket"])):
             app = web.Application(client_max_size=8 * 1024 * 1024)
-            app.router.add_route("*", "/_control", self._on_control)
-            app.router.add_route("*", "/_control/{what}", self._on_control)
+            app.router.add_route("*", PATH, self._on_control)
+            app.router.add_route("*", PATH + "/{what}", self._on_control)
             app.router.add_route("*", "/{tail:.*}", shell.handle)
             runner = web.AppRunner(app, access_log=None, keepalive_timeout=_KEEP_ALIVE_S, shutdown_timeout=1.0)
             await runner.setup()
@@ -230,23 +222,11 @@ class SimServer:
         }
 
     async def _on_control(self, http: web.Request) -> web.Response:
-        control = self._control
-        what = http.match_info.get("what", "")
-        if control is None:
-            return _json(404, {"error": "no control"})
-        if http.method == "POST" and not what:
-            try:
-                body = msgspec.json.decode(await http.read(), type=dict[str, Any])
-                result = control.command(body)
-            except (ValueError, msgspec.MsgspecError) as exc:
-                return _json(400, {"error": str(exc)})
-            self._driver.poke()
-            return _json(200, {"ok": True, "result": result})
-        if http.method == "GET" and what == "account":
-            return _json(200, control.account())
-        if http.method == "GET" and what == "stats":
-            return _json(200, {**control.stats(), "venues": self.statistics()})
-        return _json(404, {"error": "POST /_control, GET /_control/account or GET /_control/stats"})
+        if self._door is None:
+            return _response(Response(404, b'{"error":"no control"}', {"content-type": "application/json"}))
+        answer = self._door.handle(_read(http, await http.read()))
+        self._driver.poke()
+        return _response(answer)
 
 
 def bind_loopback(port: int) -> socket.socket:
@@ -276,10 +256,6 @@ def _read(http: web.Request, body: bytes) -> Request:
 
 def _response(answer: Response) -> web.Response:
     return web.Response(status=answer.status, body=answer.body, headers=dict(answer.headers))
-
-
-def _json(status: int, value: object) -> web.Response:
-    return web.Response(status=status, body=msgspec.json.encode(value), content_type="application/json")
 
 
 def _cut(http: web.Request) -> None:

@@ -111,7 +111,7 @@ class World:
         else:
             self.flow.arrival(core, market, order)
 
-    # --- server.Control ----------------------------------------------------------------------------------------------
+    # --- control.Control ----------------------------------------------------------------------------------------------
 
     def command(self, body: Mapping[str, Any]) -> object:
         """{"venue", "fault", "count"?} throws a fault, {"script": "start"} starts the script. Raises ValueError."""
@@ -126,6 +126,10 @@ class World:
             raise ValueError('expected {"venue": ..., "fault": ..., "count"?: n, "market"?: ticker} or {"script": "start"}')
         self.faults.throw(venue, fault, count, market)
         return {"venue": venue, "fault": fault, "count": count}
+
+    def modes(self) -> Mapping[str, str]:
+        """What each venue takes now, in its own words."""
+        return {"kalshi": self.kalshi.mode, "polymarket": self.polymarket.mode}
 
     def account(self) -> object:
         """Both venues' own record of the account."""

@@ -192,6 +192,25 @@ async def test_faults_are_thrown_over_the_control_path(credentials: Credentials)
     assert [row["fault"] for row in stats["faults"]] == ["drop_sessions", "429"]
 
 
+async def test_the_control_door_lists_and_clears_while_clients_trade(credentials: Credentials) -> None:
+    """Over a socket: the index, a mode that a client meets, and its end."""
+    async with serving(credentials, quiet=True) as venues:
+        index = await venues.get(venues.control)
+        await venues.throw("kalshi", "pause")
+        paused = await venues.get(f"{venues.urls.kalshi_rest}/exchange/status")
+        async with venues.client.post(venues.control, json={"clear": True}) as answer:
+            cleared = await answer.json()
+        resumed = await venues.get(f"{venues.urls.kalshi_rest}/exchange/status")
+        page = {"Origin": "https://example.org"}
+        async with venues.client.post(venues.control, json={"clear": True}, headers=page) as answer:
+            refused = answer.status
+
+    assert "gap" in index["faults"]["kalshi"]
+    assert (paused["trading_active"], resumed["trading_active"]) == (False, True)
+    assert cleared["result"] == {"undone": ["kalshi:resume"], "left": []}
+    assert refused == 403
+
+
 async def test_a_dropped_answer_ends_the_connection(credentials: Credentials) -> None:
     """drop_after_accept: the order counts, the client hears nothing."""
     async with serving(credentials, quiet=True) as venues:
