@@ -4,8 +4,10 @@ The parser takes any split of the bytes and bounds what it keeps. It is strict w
 answer ends (RFC 9112 6.3, 11.2): an order's answer read from the wrong bytes is worse than none.
 """
 
+import string
 from collections.abc import Mapping
 from enum import Enum
+from functools import lru_cache
 
 import msgspec
 
@@ -20,6 +22,7 @@ _MAX_LINE = 1024
 _OWN = frozenset({"host", "user-agent", "accept", "accept-encoding", "content-length", "transfer-encoding", "connection"})
 """Header names written here only: a second one would change where the request ends or what comes back."""
 _LENGTH_ALWAYS = frozenset({"POST", "PUT", "PATCH"})
+_TOKEN = frozenset("!#$%&'*+-.^_`|~" + string.ascii_letters + string.digits)
 _NO_BODY = frozenset({204, 304})
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 
@@ -41,11 +44,19 @@ class MalformedAnswer(Exception):
 
 
 def origin_lines(netloc: str) -> str:
-    """The header lines of every request to one origin.
+    """The header lines of every request to one origin, without the last line's end.
 
     No compression is asked for: inflating costs more than reading (performance.md 3), and a bound on bytes is one on memory.
     """
-    return f"Host: {netloc}\r\nUser-Agent: tandem\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
+    return f"Host: {netloc}\r\nUser-Agent: tandem\r\nAccept: */*\r\nAccept-Encoding: identity"
+
+
+@lru_cache(maxsize=256)
+def _name(name: str) -> str:
+    """A header's name as it is written after the line before it; kept, because names are few and the same."""
+    if name.lower() in _OWN or not _TOKEN.issuperset(name) or not name:
+        raise Misuse(f"header {name!r} is no token (RFC 9110 5.6.2), or is written by the transport")
+    return f"\r\n{name}: "
 
 
 def render_request(method: str, target: str, origin: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
@@ -53,19 +64,14 @@ def render_request(method: str, target: str, origin: str, headers: Mapping[str, 
 
     The target goes out as it is given, because venues sign over it.
     """
-    lines = [f"{method} {target} HTTP/1.1\r\n{origin}"]
-    for name, value in headers.items():
-        if name.lower() in _OWN:
-            raise Misuse(f"header {name} is written by the transport")
-        lines.append(f"{name}: {value}\r\n")
-    if body is not None or method in _LENGTH_ALWAYS:  # RFC 9110 8.6: these say so when they carry nothing
-        lines.append(f"Content-Length: {len(body or b'')}\r\n")
-    given = f"{method}{target}{''.join(headers)}{''.join(headers.values())}"
+    fields = "".join([_name(name) + value for name, value in headers.items()])
+    given = target + "".join(headers.values())
     if not given.isascii() or not given.isprintable() or " " in target:
         raise Misuse(f"{method}: target or headers hold a line break, or what is not printable ASCII")
-    lines.append("\r\n")
-    head = "".join(lines).encode("ascii")
-    return head + body if body else head
+    if body:
+        return f"{method} {target} HTTP/1.1\r\n{origin}{fields}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    length = "\r\nContent-Length: 0" if method in _LENGTH_ALWAYS else ""  # RFC 9110 8.6: these say so
+    return f"{method} {target} HTTP/1.1\r\n{origin}{fields}{length}\r\n\r\n".encode()
 
 
 class _At(Enum):
@@ -91,16 +97,19 @@ class ResponseParser:
 
     def __init__(self, *, max_body: int = _MAX_BODY) -> None:
         self._max_body = max_body
+        self._clear()
         self.begin("GET")
+
+    def _clear(self) -> None:
+        self._buffer = bytearray()
+        self._body = bytearray()
+        self._headers: dict[str, str] = {}
+        self._status = self._left = self._searched = self._head_bytes = 0
 
     def begin(self, method: str) -> None:
         """Expect the answer to a request with this method."""
         self._bodiless = method == "HEAD"
         self._at: _At = _HEAD
-        self._buffer = bytearray()
-        self._body = bytearray()
-        self._headers: dict[str, str] = {}
-        self._status = self._left = self._searched = self._head_bytes = 0
         self.started = False
         """True from the first byte of the answer on."""
         self.reusable = True
@@ -116,7 +125,9 @@ class ResponseParser:
             return None
         if self._buffer:  # nobody asked for more: whatever it is, it is not the next answer
             self.reusable = False
-        return Response(self._status, self._headers, bytes(self._body))
+        answer = Response(self._status, self._headers, bytes(self._body))
+        self._clear()  # now, so that the next request need not wait for it
+        return answer
 
     def end(self) -> Response:
         """The connection ended. Gives an answer whose end that was; raises MalformedAnswer for one cut short."""

@@ -61,6 +61,8 @@ def test_length_is_stated_where_a_body_is_or_might_be_expected(method: str, body
         ("/", {"X": "a\r\nY: b"}),
         ("/", {"X": "a\nY: b"}),
         ("/", {"X\r\n": "a"}),
+        ("/", {"X: a": "b"}),
+        ("/", {"": "a"}),
         ("/a b", {}),
         ("/a\r\nX: b", {}),
         ("/é", {}),
