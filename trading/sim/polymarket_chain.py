@@ -7,7 +7,8 @@ reverted. Whatever moved is on chain at once; the Data API sees it later, the CL
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from trading.sim.polymarket_auth import keccak
 from trading.sim.polymarket_contracts import CTF, POSITION_MANAGER, PUSD, ROUTER, adapter_of
@@ -18,7 +19,7 @@ from trading.units import Money, Size, cost_of
 __all__ = ["Call", "Chain", "Reverted", "checksum", "selector", "words"]
 
 _BOTH = (1, 2)
-Granted = dict[str, SessionSigner]
+T = TypeVar("T")
 
 
 class Reverted(Exception):
@@ -77,29 +78,33 @@ class Chain:
 
     def execute(self, wallet: Wallet, calls: Sequence[Call]) -> str:
         """Do all calls or none; returns the transaction's hash. Raises Reverted with the reason."""
-        if not self._state.settings.cache_follows_chain:
-            wallet.remember()
-        before = (wallet.cash, dict(wallet.tokens), dict(wallet.allowances), set(wallet.operators), dict(wallet.sessions))
-        kept, chain_hash = len(wallet.effects), self._state.chain_hash()
-        try:
+
+        def all_calls() -> None:
             for call in calls:
                 known = self._known.get(call.data[:4])
                 if known is None or call.value:
                     raise Reverted("execution reverted: unknown function or value sent")
                 known(wallet, call, call.data[4:])
+
+        return self.atomically(wallet, all_calls)[1]
+
+    def atomically(self, wallet: Wallet, work: Callable[[], T]) -> tuple[T, str]:
+        """Do work as one transaction; returns what it returned and the hash. Raises Reverted, then nothing has happened."""
+        if not self._state.settings.cache_follows_chain:
+            wallet.remember()
+        before = (wallet.cash, dict(wallet.tokens), dict(wallet.allowances), set(wallet.operators), dict(wallet.sessions))
+        kept, chain_hash = len(wallet.effects), self._state.chain_hash()
+        try:
+            done = work()
         except Reverted:
             wallet.cash, wallet.tokens, wallet.allowances, wallet.operators, wallet.sessions = before
             del wallet.effects[kept:]
             raise
         now = self._state.clock.wall_ns()
-        for at in range(kept, len(wallet.effects)):
-            effect = wallet.effects[at]
-            wallet.effects[at] = Effect(
-                None, effect.token, effect.shares, effect.cash, 0, effect.spender, effect.kind, now, chain_hash
-            )
+        wallet.effects[kept:] = [replace(effect, at=now, chain_hash=chain_hash) for effect in wallet.effects[kept:]]
         if len(wallet.effects) > kept:
             self._settled(wallet)
-        return chain_hash
+        return done, chain_hash
 
     # --- movements ---------------------------------------------------------------------------------------------------------
 

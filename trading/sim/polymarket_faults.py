@@ -1,7 +1,8 @@
 """Every fault of the simulated Polymarket by name: one call of the core's own switch each, to be thrown while it runs.
 
     orders    429 · 429_date · 429_cloudflare · 425 · drop_before_accept · drop_after_accept · 500_after_accept
-              500_before_accept · 500_timed_out · 500_no_matching · 500_rounding · order_version_mismatch · match_delayed · not_ready
+              500_before_accept · 500_timed_out · 500_no_matching · 500_rounding · order_version_mismatch · match_delayed
+              not_ready
     reads     read_429 · read_500 · read_503 · read_drop
     relayer   relayer_busy · relayer_fail · relayer_drop · relayer_500
     trades    ghost · retry · slow · stuck · hashless · hashes · no_price_improvement

@@ -37,6 +37,8 @@ class Gamma:
         head, tail = parts[0], parts[1:]
         if head in ("events", "markets"):
             return self._things(head, tail, request)
+        if head in ("tags", "series") and tail:
+            return self._named(head, tail)
         query = _Query(request)
         if path == "/public-search":
             return self._search(query)
@@ -61,6 +63,8 @@ class Gamma:
 
     def _things(self, head: str, tail: list[str], request: Request) -> Response:
         query = _Query(request)
+        if len(tail) == 2 and tail[1] == "tags":
+            return self._tags_of(head, tail[0])
         if tail and tail != ["keyset"]:
             field = "slug" if tail[0] == "slug" and len(tail) == 2 else "id"
             found = self._one(head, field, tail[-1])
@@ -163,6 +167,21 @@ class Gamma:
         rows = [self._event_now(event, True) for event in found[: query.limit(_MOST)]]
         return reply({"events": rows, "tags": [], "profiles": None, "pagination": {"hasMore": len(found) > len(rows)}})
 
+    def _named(self, head: str, tail: list[str]) -> Response:
+        """/tags/{id}, /tags/slug/{slug}, /series/{id}."""
+        field = "slug" if tail[0] == "slug" and len(tail) == 2 else "id"
+        rows = (row for event in self._catalogue.events for row in event.get(head) or () if isinstance(row, dict))
+        found = next((row for row in rows if str(row.get(field)) == tail[-1]), None)
+        return reply({"type": "not found error", "error": "not found"}, 404) if found is None else reply(found)
+
+    def _tags_of(self, head: str, number: str) -> Response:
+        """/events/{id}/tags and /markets/{id}/tags: a market has those of its event."""
+        found = self._one(head, "id", number)
+        if found is None:
+            return reply({"type": "not found error", "error": "not found"}, 404)
+        event = found if head == "events" else found["events"][0]
+        return reply([tag for tag in event.get("tags") or () if isinstance(tag, dict)])
+
     def _sports(self) -> list[Json]:
         """One row per league that has a game in the catalogue, from the slugs' prefixes."""
         rows: dict[str, Json] = {}
@@ -187,6 +206,7 @@ def _moving(market: SimMarket) -> Json:
     else:
         first = market.last_price if market.last_price is not None else type(ONE)(ONE // 2)
     fields: Json = {
+        "version": market.version,
         "outcomePrices": json.dumps([price_text(own_price(outcome, first)) for outcome in (0, 1)]),
         "orderPriceMinTickSize": tick_number(market.tick),
         "acceptingOrders": market.accepting,

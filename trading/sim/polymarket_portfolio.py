@@ -146,7 +146,8 @@ class Portfolio:
             return []
         found = []
         for effect in reversed(self._index.seen(wallet)):
-            if effect.trade is not None or not trades:
+            pair = effect.kind in ("SPLIT", "MERGE")  # one movement of two tokens, listed once
+            if effect.trade is not None or not (trades or (pair and self._about(wallet, effect.token)[1])):
                 found.append(self._move(wallet, effect, trades=trades))
         return found
 
@@ -157,7 +158,8 @@ class Portfolio:
             "timestamp": moment(effect) // _SECOND,
             "transaction_hash": effect.chain_hash if effect.trade is None else effect.trade.hash,
         }
-        value = abs(effect.cash + effect.fee)
+        pair = effect.kind in ("SPLIT", "MERGE")
+        value = abs(effect.shares if pair else effect.cash + effect.fee)
         if effect.trade is not None:
             row["side"] = "BUY" if effect.shares > 0 else "SELL"
             row["size"] = _number(abs(effect.shares))

@@ -37,11 +37,25 @@ class PrivateReads:
             return self._trades(key, request)
         if route in (("GET", "/balance-allowance"), ("GET", "/balance-allowance/update")):
             return self._balance(key, request)
+        if path == "/notifications":
+            return self._notifications(key, request)
         if route == ("GET", "/order-scoring"):
             return reply({"scoring": False})  # no rewards are paid here
         if route == ("POST", "/orders-scoring"):
             return self._scoring(request)
         return None
+
+    def _notifications(self, key: ApiKey, request: Request) -> Response:
+        """GET lists what was not dropped, newest first; DELETE drops the named ids, all without names."""
+        notices = key.wallet.notices
+        if request.method == "GET":
+            return reply(list(notices.values())[::-1])
+        if request.method != "DELETE":
+            return reply({"error": "method not allowed"}, 405)
+        named = [part for name, value in request.query if name == "ids" for part in value.split(",")]
+        for number in [number for number in notices if not named or str(number) in named]:
+            del notices[number]
+        return reply("OK")
 
     def _scoring(self, request: Request) -> Response:
         try:

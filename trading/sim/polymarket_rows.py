@@ -5,7 +5,7 @@ from trading.sim.polymarket_data import Json, decimal, price_text
 from trading.sim.polymarket_state import ClobOrder, Trade, Wallet
 from trading.units import cost_of
 
-__all__ = ["builder_trade_row", "market_trade_row", "order_event", "order_row", "placed_row", "trade_row"]
+__all__ = ["builder_trade_row", "market_trade_row", "notice_row", "order_event", "order_row", "placed_row", "trade_row"]
 
 OTHER_OWNER = "00000000-0000-0000-0000-000000000000"
 OTHER_ADDRESS = "0x000000000000000000000000000000000000dEaD"
@@ -69,6 +69,33 @@ def order_event(order: ClobOrder, kind: str, status: str, timestamp: str, *, spa
     if sparse:
         row.update(created_at="", outcome="", size_matched=decimal(order.matched) if order.matched else "")
     return row
+
+
+def notice_row(order: ClobOrder, number: int, *, cancelled: bool, second: int) -> Json:
+    """A notification of the account: 1 a cancellation, 2 a fill."""
+    return {
+        "id": number,
+        "type": 1 if cancelled else 2,
+        "owner": order.api_key,
+        "timestamp": second,
+        "payload": {
+            "asset_id": order.token,
+            "market": order.market.id,
+            "order_id": order.id,
+            "side": "BUY" if order.buy else "SELL",
+            "type": order.type,
+            "price": price_text(order.price),
+            "original_size": decimal(order.shares),
+            "matched_size": decimal(order.matched),
+            "remaining_size": decimal(max(0, order.remaining)),
+            "outcome": order.market.outcomes[order.outcome],
+            "outcome_index": order.outcome,
+            "transaction_hash": "",
+            "trade_id": "" if cancelled or not order.trades else order.trades[-1],
+            "question": order.market.raw.get("question") or "",
+            "market_slug": order.market.raw.get("slug") or "",
+        },
+    }
 
 
 def trade_row(trade: Trade, wallet: Wallet, *, prefix: str = "") -> Json:

@@ -153,6 +153,8 @@ class Wallet:
     deployed: bool = True
     sessions: dict[str, SessionSigner] = field(default_factory=dict)
     """By lower-case address."""
+    notices: dict[int, dict[str, object]] = field(default_factory=dict)
+    """Notifications not dropped yet, by id."""
     closed_only: bool = False
     banned: bool = False
 

@@ -16,7 +16,7 @@ from trading.sim.core import Session
 from trading.sim.exchange import LevelChange
 from trading.sim.polymarket_books import best_prices, book_json, dump
 from trading.sim.polymarket_data import Json, SimMarket, decimal, own_price, price_text
-from trading.sim.polymarket_rows import market_trade_row, order_event, trade_row
+from trading.sim.polymarket_rows import market_trade_row, notice_row, order_event, trade_row
 from trading.sim.polymarket_sports import SportsStream
 from trading.sim.polymarket_state import ApiKey, ClobOrder, SimState, Trade
 from trading.units import ONE, Price, complement
@@ -49,6 +49,7 @@ class Streams:
         self._sports = sports
         self._readers: dict[int, _Reader] = {}
         self._ids = count(1)
+        self._notices = count(1)
         self.frozen = False
 
     # --- sockets -----------------------------------------------------------------------------------------------------------
@@ -305,6 +306,10 @@ class Streams:
         return str(self._state.seconds()) if self._state.rng.random() < self._state.settings.seconds_stamps else self._stamp()
 
     def order(self, order: ClobOrder, kind: str, status: str) -> None:
+        if kind != "PLACEMENT":
+            number = next(self._notices)
+            cancelled = kind == "CANCELLATION"
+            order.wallet.notices[number] = notice_row(order, number, cancelled=cancelled, second=self._state.seconds())
         for reader, _ in self._private([order], order.market):
             sparse = self._state.rng.random() < self._state.settings.sparse_events
             self._emit(reader, [order_event(order, kind, status, self._mixed_stamp(), sparse=sparse)])
