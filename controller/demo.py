@@ -75,7 +75,7 @@ async def run_demo(directory: Path, *, seed: int, speed: float, headless: bool, 
             environ={name: value for name, value in everything.items() if not name.startswith(_REMOTE_KEYS)},
             directory=directory,
         )
-        trader = DemoTrader(directory, away, f"{settings.link_host}:{settings.link_port}", everything)
+        trader = DemoTrader(directory, away["polymarket"], f"{settings.link_host}:{settings.link_port}", everything)
         async with open_journal(settings) as (journal, epoch):
             ports = production_ports(journal=journal)
             system = build(settings, ports, epoch=epoch)
@@ -203,7 +203,9 @@ async def _until_trader_ready(system: App, running: asyncio.Task[None]) -> None:
         if running.done():
             running.result()
         if time.monotonic() > ends:
-            raise TandemError("the trader process did not become ready; see trader.out and trader.log in the state directory")
+            raise TandemError(
+                "the trader process did not become ready; see trader-polymarket.out and .log in the state directory"
+            )
         await asyncio.sleep(0.05)
 
 

@@ -9,7 +9,7 @@ import base64
 import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -24,27 +24,39 @@ log = get_logger(__name__)
 _END_S = 15.0
 
 
-def make_identities(directory: Path) -> tuple[Path, Path]:
-    """Throwaway keys of a controller and a Polymarket trader that pin each other: (controller's directory, trader's)."""
-    home, away = directory / "link-controller", directory / "link-trader"
-    controller, trader = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
-    for where, own, name, role, platform, other in (
-        (home, controller, "demo-trader", "trader", "polymarket", trader),
-        (away, trader, "demo-controller", "controller", "", controller),
-    ):
-        write_private(where / "identity.pem", own.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-        public = base64.b64encode(other.public_key().public_bytes_raw()).decode()
-        rows = {"name": name, "role": role, "public_key": public} | ({"platform": platform} if platform else {})
-        text = "[[peer]]\n" + "".join(f'{key} = "{value}"\n' for key, value in rows.items())
-        write_private(where / "peers.toml", text.encode())
+def make_identities(directory: Path, platforms: Sequence[str] = ("polymarket",)) -> tuple[Path, dict[str, Path]]:
+    """Throwaway keys of a controller and of one trader a platform, pinned to each other: (controller's LINK_DIR, traders')."""
+    home = directory / "link-controller"
+    controller = Ed25519PrivateKey.generate()
+    peers, away = "", {}
+    for platform in platforms:
+        trader, away[platform] = Ed25519PrivateKey.generate(), directory / f"link-{platform}"
+        _write(away[platform] / "identity.pem", trader)
+        write_private(away[platform] / "peers.toml", _peer("demo-controller", "controller", "", controller).encode())
+        peers += _peer(f"demo-{platform}", "trader", platform, trader)
+    _write(home / "identity.pem", controller)
+    write_private(home / "peers.toml", peers.encode())
     return home, away
+
+
+def _write(path: Path, key: Ed25519PrivateKey) -> None:
+    write_private(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+
+
+def _peer(name: str, role: str, platform: str, key: Ed25519PrivateKey) -> str:
+    public = base64.b64encode(key.public_key().public_bytes_raw()).decode()
+    rows = {"name": name, "role": role, "public_key": public} | ({"platform": platform} if platform else {})
+    return "[[peer]]\n" + "".join(f'{field} = "{value}"\n' for field, value in rows.items())
 
 
 class DemoTrader:
     """Starts, kills and ends the process. environ holds the venue hosts and the Polymarket keys."""
 
-    def __init__(self, directory: Path, link_dir: Path, address: str, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, directory: Path, link_dir: Path, address: str, environ: Mapping[str, str], platform: str = "polymarket"
+    ) -> None:
         self._directory = directory
+        self._name = f"trader-{platform}"
         self._environ = {
             **{
                 name: value
@@ -52,11 +64,11 @@ class DemoTrader:
                 if name in ("PATH", "HOME", "PYTHONPATH", "LANG", "VIRTUAL_ENV")
             },
             **environ,
-            "TRADER_PLATFORM": "polymarket",
+            "TRADER_PLATFORM": platform,
             "CONTROLLER_ADDRESS": address,
             "LINK_DIR": str(link_dir),
-            "STATE_DIR": str(directory / "trader"),
-            "LOG_FILE": str(directory / "trader.log"),
+            "STATE_DIR": str(directory / self._name),
+            "LOG_FILE": str(directory / f"{self._name}.log"),
             "LOG_LEVEL": "INFO",
             "DRY_RUN": "0",
             "TRADER_MAX_LEGS_PER_SEC": "100",
@@ -64,9 +76,9 @@ class DemoTrader:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        directory = self._directory / "trader"
+        directory = self._directory / self._name
         directory.mkdir(parents=True, exist_ok=True)
-        with (self._directory / "trader.out").open("ab") as out:
+        with (self._directory / f"{self._name}.out").open("ab") as out:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",

@@ -281,6 +281,8 @@ class Runtime:
 
             keep("ticks", lambda: self._every(_TICK_S, self._tick))
             keep("balances", lambda: self._every(_BALANCE_S, self.read_balances))
+            if self._link.traders is not None:
+                keep("traders", self._watch_traders)
             keep("warming", lambda: self._every(_WARM_S, self._warm))
             keep("status", lambda: self._every(_STATUS_S, self._status))
             keep("modes", self._watch_modes)
@@ -373,6 +375,17 @@ class Runtime:
             self.on_event(Balances(venue, page.balances))
         for venue, executor in self._link.remote.items():
             self._state.apply_trigger(venue, executor.reach_ms())
+
+    async def _watch_traders(self) -> None:
+        """A trader that is ready at last is asked for its cash at once: until then its venue's legs are refused for want of it."""
+        assert self._link.traders is not None
+        seen: set[str] = set()
+        while True:
+            ready = {name for name, (_, health) in self._link.traders.health().items() if health in ("ready", "degraded")}
+            if ready - seen:
+                await self.read_balances()
+            seen = ready
+            await self._sleep(_TICK_S)
 
     async def _watch_modes(self) -> None:
         """Read both modes every two seconds, and at once when a venue refused a leg: it may have told a mode (B-426)."""
