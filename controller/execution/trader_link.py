@@ -136,6 +136,11 @@ class TraderLink:
     def open_legs(self) -> int:
         return len(self._flights)
 
+    @property
+    def pongs(self) -> int:
+        """Heartbeat answers of the present session."""
+        return self._channel.pongs if self._channel is not None else 0
+
     # -- sessions -----------------------------------------------------------------------------------------------------
 
     def opened(self, channel: Channel, init: say.Init) -> None:

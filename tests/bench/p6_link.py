@@ -24,7 +24,7 @@ from trading.link.wire import LinkWire
 from trading.market import KALSHI
 from trading.units import MonoNs
 
-__all__ = ["TARGET", "measure"]
+__all__ = ["TARGET", "identities", "measure"]
 
 TARGET = 1.25
 _CLOCK = SystemClock()
@@ -32,7 +32,7 @@ _IDS = SystemIds(_CLOCK)
 _SEALED = 10 + 16
 
 
-def _identities() -> tuple[Identity, Identity, dict[bytes, Peer], Peer]:
+def identities() -> tuple[Identity, Identity, dict[bytes, Peer], Peer]:
     controller, trader = Identity(Ed25519PrivateKey.generate()), Identity(Ed25519PrivateKey.generate())
     peers = {trader.kid: Peer(name="bench", role="trader", public=trader.public, platform=KALSHI)}
     return controller, trader, peers, Peer(name="home", role="controller", public=controller.public)
@@ -64,7 +64,7 @@ class _Link:
     """Both ends of one link; ask() is one command and its acknowledgement."""
 
     async def start(self) -> None:
-        controller, trader, peers, pin = _identities()
+        controller, trader, peers, pin = identities()
         self._answer: asyncio.Future[None] | None = None
         opened = asyncio.Event()
 
@@ -127,7 +127,7 @@ def _handshake_us() -> float:
     """CPU of both ends for one handshake."""
     taken = []
     for _ in range(30):
-        controller, trader, peers, pin = _identities()
+        controller, trader, peers, pin = identities()
         began = time.process_time_ns()
         now = MonoNs(0)
         far = LinkSession.trader(trader, pin, KALSHI, node="b", boot_id=b"boot", ids=_IDS, now=now, times=LinkTimes())

@@ -41,6 +41,7 @@ class Channel:
         self.opened: Opened | None = None
         self.peer_status: Pong | None = None
         self.misunderstood = 0
+        self.pongs = 0
         self._wire = wire
         self._session = session
         self._clock = clock
@@ -137,6 +138,7 @@ class Channel:
         elif isinstance(message, Pong):
             self.offset.sample(MonoNs(message.t0 * US), message.t1 * US, message.t2 * US, now)
             self.peer_status = message
+            self.pongs += 1
         else:
             if isinstance(message, ErrorMessage) and message.leg_id is None:
                 _log.info("link_peer_says", code=message.code, text=message.text)
