@@ -1,6 +1,6 @@
 """Orders and trades as rows of the wire: REST reads and user stream events share them (polymarket.md 7.1 and 12)."""
 
-from trading.clock import MS, SECOND
+from trading.clock import SECOND
 from trading.sim.polymarket_data import Json, decimal, price_text
 from trading.sim.polymarket_state import ClobOrder, Trade, Wallet
 from trading.units import cost_of
@@ -54,20 +54,22 @@ def order_row(order: ClobOrder, *, prefix: str = "") -> Json:
     }
 
 
-def order_event(order: ClobOrder, kind: str, status: str, timestamp: str, *, sparse: bool) -> Json:
-    """A user stream event. sparse leaves size_matched (when nothing matched), created_at and outcome empty."""
+def order_event(order: ClobOrder, kind: str, status: str, timestamp: str, *, sparse: bool, bare: bool = False) -> Json:
+    """A user stream event. sparse leaves created_at and outcome empty, bare also size_matched when nothing matched."""
     row = order_row(order)
     row.update(
         event_type="order",
         type=kind,
         status=status,
         order_owner=order.api_key,
-        created_at=str(order.created_at // MS),
+        created_at=str(order.created_at // SECOND),
         associate_trades=list(order.trades) or None,
         timestamp=timestamp,
     )
     if sparse:
-        row.update(created_at="", outcome="", size_matched=decimal(order.matched) if order.matched else "")
+        row.update(created_at="", outcome="")
+    if bare and not order.matched:
+        row.update(size_matched="")
     return row
 
 

@@ -310,9 +310,11 @@ class Streams:
             number = next(self._notices)
             cancelled = kind == "CANCELLATION"
             order.wallet.notices[number] = notice_row(order, number, cancelled=cancelled, second=self._state.seconds())
+        share = self._state.settings.sparse_events
+        bare = share >= 1 or status.startswith("CANCELED_order couldn't")  # as recorded of a FOK kill (section 12)
         for reader, _ in self._private([order], order.market):
-            sparse = self._state.rng.random() < self._state.settings.sparse_events
-            self._emit(reader, [order_event(order, kind, status, self._mixed_stamp(), sparse=sparse)])
+            sparse = self._state.rng.random() < share
+            self._emit(reader, [order_event(order, kind, status, self._mixed_stamp(), sparse=sparse, bare=bare)])
 
     def trade(self, trade: Trade) -> None:
         for reader, key in self._private(trade.orders(), trade.market):

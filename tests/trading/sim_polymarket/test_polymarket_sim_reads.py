@@ -361,7 +361,9 @@ def test_user_stream_mixes_stamps_and_empty_strings(venue: Any, events: Any) -> 
     found = events(session)
 
     assert {len(event["timestamp"]) for event in found} == {10, 13}
-    assert {event["size_matched"] for event in found} == {"", "0"}
+    assert {event["outcome"] for event in found} == {"", "Lakers"}
+    venue.refused(venue.wallet, venue.limit(venue.wallet, "BUY", "11", "0.10", "20", "FOK"))
+    assert events(session)[0]["size_matched"] == ""
     assert "" in {event["outcome"] for event in found}
 
 
@@ -376,3 +378,65 @@ def test_sessions_can_be_cut(venue: Any) -> None:
 def test_unknown_stream_path_is_refused(venue: Any) -> None:
     """An upgrade elsewhere is answered with 404."""
     assert isinstance(venue.sim.connect(Request("GET", "/ws/other", (), {}, b"")), Refusal)
+
+
+def test_prices_history_keeps_one_price_a_minute(venue: Any) -> None:
+    """Section 3: the minute's last trade, else its first midpoint; by interval or window, thinned by fidelity."""
+    venue.rest("bid", "0.40", "100")
+    venue.rest("ask", "0.50", "100")
+    start = venue.get("/time")[1]
+    for minute in range(5):
+        if minute != 2:
+            venue.sim.customer_take(venue.market(), "bid", Price(5000), Size(1_000_000))
+        else:
+            venue.rest("bid", "0.42", "10")
+        venue.wait(60)
+
+    rows = venue.get("/prices-history", market="11", interval="1h")[1]["history"]
+    assert [row["p"] for row in rows] == [0.5, 0.5, 0.46, 0.5, 0.5]
+    assert [row["t"] - start for row in rows] == [0, 60, 120, 180, 240]
+    assert len(venue.get("/prices-history", market="11", interval="max", fidelity="5")[1]["history"]) <= 2
+    window = {"startTs": str(start + 60), "endTs": str(start + 120)}
+    assert [row["p"] for row in venue.get("/prices-history", market="12", **window)[1]["history"]] == [0.5, 0.54]
+    assert venue.get("/prices-history", market="11")[0] == 400
+    data = venue.get("/data/v2/prices-history", token_id="11", interval="1h")[1]
+    assert (len(data["data"]), data["pagination"]["has_more"]) == (5, False)
+
+
+def test_sports_stream_tells_scores_and_wants_its_pongs(venue: Any) -> None:
+    """Section 11: nobody subscribes, text ping every 5 s, the game's changes, and Gamma shows the same."""
+    quiet = venue.sim.connect(Request("GET", "/sports/ws", (), {}, b""))
+    alive = venue.sim.connect(Request("GET", "/sports/ws", (), {}, b""))
+    venue.sim.set_game("nba-lal-bos-2026-09-21", status="InProgress", live=True, score="3-2", period="Q1", elapsed="05:00")
+    for _ in range(3):
+        venue.sim.on_frame(alive, "pong")
+        venue.wait(5)
+
+    assert [frame for frame in alive.outbox if frame == "ping"] == ["ping"] * 4
+    game = json.loads(alive.outbox[1])
+    assert (game["gameId"], game["leagueAbbreviation"], game["status"], game["live"]) == (1234, "nba", "InProgress", True)
+    assert (quiet.closed, alive.closed) == (1008, None)
+    late = venue.sim.connect(Request("GET", "/sports/ws", (), {}, b""))
+    assert json.loads(late.outbox[0])["score"] == "3-2"
+    event = venue.get("/gamma/events/slug/nba-lal-bos-2026-09-21")[1]
+    assert (event["live"], event["score"], event["gameStatus"]) == (True, "3-2", "InProgress")
+
+
+def test_notifications_are_listed_until_dropped(venue: Any) -> None:
+    """A fill and a cancellation each leave one."""
+    venue.rest("ask", "0.40", "10")
+    venue.place(venue.wallet, "BUY", "11", "0.40", "10")
+    venue.place(venue.wallet, "BUY", "11", "0.20", "10")
+    venue.ask(venue.wallet, "DELETE", "/cancel-all")
+    rows = venue.ask(venue.wallet, "GET", "/notifications", signature_type="3")[1]
+
+    assert [row["type"] for row in rows] == [1, 2]
+    venue.ask(venue.wallet, "DELETE", "/notifications", ids=str(rows[0]["id"]))
+    assert [row["type"] for row in venue.ask(venue.wallet, "GET", "/notifications")[1]] == [2]
+
+
+def test_geoblock_says_where_the_caller_is(venue: Any) -> None:
+    """Section 1: {"blocked", "ip", "country", "region"}; the switch blocks."""
+    assert venue.get("/api/geoblock")[1]["blocked"] is False
+    venue.faults.throw("geoblock")
+    assert venue.get("/api/geoblock")[1]["blocked"] is True
