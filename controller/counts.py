@@ -31,6 +31,7 @@ _STEPS = {
     "exit_no_route": "bring the executor of that venue back; see `controller doctor`",
     "exit_refused_frozen": "resume, or close the rest by hand on the venue's site",
     "arb_failed": "look the arb's orders up on both venues, then read the log above this line",
+    "dust": "close what stands alone in that event by hand, or carry it to settlement",
     "record_dropped": "look the arb's orders up on both venues",
 }
 
@@ -71,6 +72,13 @@ class Counts(msgspec.Struct):
     def ring(self, alarm: ArbAlarm) -> None:
         self.alarms[alarm.word] += 1
         self.alarmed.setdefault(alarm.arb_id, set()).add(alarm.word)
+
+    def silence(self, arb: ArbId, word: str) -> None:
+        """One alarm is over, whatever its arb did."""
+        words = self.alarmed.get(arb, set())
+        words.discard(word)
+        if not words:
+            self.alarmed.pop(arb, None)
 
     def close(
         self, closed: ArbClosed, *, dust: Size, purpose_of: Callable[[LegId], Purpose | None], markets: Iterable[MarketId]

@@ -8,9 +8,11 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
+from typing import TypeVar
 
 from controller.adoption import Adoption
-from controller.counts import Counts, next_step, summary
+from controller.alarms import DustWatch, log_alarm
+from controller.counts import Counts, summary
 from controller.discovery.reading import silent
 from controller.engine import Decided, Engine
 from controller.execution.arb import ArbRunner
@@ -51,6 +53,7 @@ _WARM_S = 5.0
 _STATUS_S = 30.0
 _STOP_S = 45.0
 _AGAIN_S = 1.0
+_E = TypeVar("_E", bound=Event)
 _BALANCES = AccountQuery(what="balances")
 
 
@@ -98,6 +101,7 @@ class Runtime:
         """Which feed ended by itself."""
         self._tops: dict[MarketId, tuple[Price, Price]] = {}
         self.counts = Counts()
+        self._dusty = DustWatch(state, self.on_alarm, self.counts.silence)
 
     def attach(self, runner: ArbRunner, feeds: Mapping[Venue, Feed], adoption: Adoption) -> None:
         """Complete the circle: runner, feeds and adoption deliver here."""
@@ -117,7 +121,7 @@ class Runtime:
         except Exception as exc:
             self._shut(event, exc)
 
-    def _guarded(self, process: Callable[[Event], None], event: Event) -> None:
+    def _guarded(self, process: Callable[[_E], None], event: _E) -> None:
         try:
             process(event)
         except Exception as exc:
@@ -166,35 +170,27 @@ class Runtime:
                 log.info("price", market=book.market, bid=format_price(book.bid), ask=format_price(book.ask))
 
     def on_report(self, event: Event) -> None:
-        """What a running arb tells: results go to the ledger, the end to the counters, both to the engine."""
+        """What a running arb tells: results go to the ledger, the end to the counters, both to the engine, whose claims and cash
+        wait for it: a fault of the book-keeping must not keep it away."""
         if isinstance(event, LegResult):
-            self._book(event)
+            self._guarded(self._book, event)
             if event.state == "rejected":
                 self._refused.set()
+            self.on_event(event)
         elif isinstance(event, ArbClosed):
-            self._count(event)
-            self._records.closed(event)
-        self.on_event(event)
+            self._guarded(self._count, event)
+            self.on_event(event)
+            self._guarded(self._dusty.on_closed, event)
 
     def on_alarm(self, alarm: ArbAlarm) -> None:
         """An arb needs a person, or soon may: counted until the arb is over, said once. Nothing but its event is shut by it."""
         self.counts.ring(alarm)
-        log.error(
-            "arb_alarm",
-            alarm=alarm.word,
-            arb=alarm.arb_id,
-            event_id=alarm.event,
-            markets=", ".join(alarm.markets),
-            unhedged_contracts=to_dollars(alarm.unhedged),
-            at_stake_dollars=to_dollars(alarm.naked),
-            detail=alarm.detail,
-            next_step=next_step(alarm.word),
-        )
+        log_alarm(alarm)
 
     def hear(self, result: LegResult) -> None:
         """A truth about a leg that no running arb asked for: booked, told to the engine, and offered to the leg's arb, which is
-        opened again when it no longer stands hedged (B-424)."""
-        self._book(result)
+        opened again when it no longer stands hedged (B-424), whatever the book-keeping does."""
+        self._guarded(self._book, result)
         self.on_event(result)
         again = self._runner.offer(result)
         if again is not None:
@@ -227,6 +223,7 @@ class Runtime:
             profit=to_dollars(closed.profit),
             correction=closed.corrects is not None,
         )
+        self._records.closed(closed)
 
     # --- before the loops ---------------------------------------------------------------------------------------------
 

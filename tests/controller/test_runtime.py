@@ -271,6 +271,36 @@ async def test_late_truth_that_unhedges_an_arb_starts_it_again(desk: Desk) -> No
     assert desk.runtime.running == 0
 
 
+async def test_book_keeping_that_breaks_keeps_no_truth_from_engine_and_arb(desk: Desk) -> None:
+    """A ledger, counters or a journal that fail must not leave a leg alone nor a claim and its cash held; new arbs are halted."""
+
+    def broken(*_: object) -> Any:
+        raise OSError("disk")
+
+    desk.runtime._journal = SimpleNamespace(stored=broken)  # type: ignore[assignment]  # only stored is asked
+    desk.runtime.counts = SimpleNamespace(close=broken, faults=0)  # type: ignore[assignment]  # only these are used
+    desk.runner.again = ARB
+    ended = ArbClosed(
+        arb_id=ARB,
+        event=EventId("game"),
+        basket="b",
+        outcome="miss",
+        matched=Size(0),
+        unhedged=Size(0),
+        profit=Money(0),
+        results=(),
+    )
+
+    desk.runtime.hear(LATE)
+    desk.runtime.on_report(LATE)
+    desk.runtime.on_report(ended)
+    await turns()
+
+    assert desk.events == [LATE, LATE, ended]
+    assert desk.runner.ended == ["reopened"]
+    assert desk.breaker.reason(desk.clock.mono_ns()) == "manual"
+
+
 async def test_alarm_is_logged_counted_and_shown_until_its_arb_is_over(desk: Desk) -> None:
     """Market, amount and next step in one error line; the summary shows it open, and history afterwards."""
     desk.runtime.on_alarm(
