@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from trading.secrets import write_private
 from trading.sim.kalshi_data import KalshiAccount
 from trading.sim.polymarket_auth import keccak
+from trading.sim.polymarket_contracts import MAX_UINT256
 from trading.sim.polymarket_data import PolymarketAccount
 from trading.sim.wallets import checksum, wallet_of
 from trading.units import DOLLAR, Money
@@ -51,6 +52,8 @@ class Urls:
     polymarket_gamma: str
     polymarket_data: str
     polymarket_ws: str
+    polymarket_relayer: str
+    polymarket_geoblock: str
 
     @classmethod
     def of(cls, kalshi: int, polymarket: int) -> "Urls":
@@ -63,6 +66,8 @@ class Urls:
             polymarket_gamma=f"http://{clob}/gamma",
             polymarket_data=f"http://{clob}/data",
             polymarket_ws=f"ws://{clob}/ws",
+            polymarket_relayer=f"http://{clob}/relayer",
+            polymarket_geoblock=f"http://{clob}/api/geoblock",
         )
 
 
@@ -109,7 +114,8 @@ def make_credentials(
             api_secret=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             api_passphrase=secrets.token_hex(32),
             balance=polymarket_cash,
-            allowance=Money(10**15),
+            allowance=Money(MAX_UINT256),
+            relayer_key=str(uuid.uuid4()),
         ),
         kalshi_key_id=rsa_id,
         kalshi_key_path=rsa_path,
@@ -131,6 +137,8 @@ def write_env(path: Path, made: Credentials, urls: Urls, *, chain_id: int) -> No
         "POLYMARKET_GAMMA_URL": urls.polymarket_gamma,
         "POLYMARKET_DATA_URL": urls.polymarket_data,
         "POLYMARKET_WS_URL": urls.polymarket_ws,
+        "POLYMARKET_RELAYER_URL": urls.polymarket_relayer,
+        "POLYMARKET_GEOBLOCK_URL": urls.polymarket_geoblock,
         "POLYMARKET_CHAIN_ID": chain_id,
         "POLY_PRIVATE_KEY": made.private_key,
         "POLY_FUNDER": account.funder,
@@ -138,6 +146,8 @@ def write_env(path: Path, made: Credentials, urls: Urls, *, chain_id: int) -> No
         "POLYMARKET_API_KEY": account.api_key,
         "POLYMARKET_API_SECRET": account.api_secret,
         "POLYMARKET_API_PASSPHRASE": account.api_passphrase,
+        "POLYMARKET_RELAYER_API_KEY": account.relayer_key,
+        "POLYMARKET_RELAYER_API_KEY_ADDRESS": account.owner,
     }
     lines = ["# Throwaway accounts of the simulated venues; worthless anywhere else."]
     write_private(path, ("\n".join(lines + [f"{name}={value}" for name, value in rows.items()]) + "\n").encode())
