@@ -1,0 +1,83 @@
+"""What `bootstrap init` leaves behind: the key, and an owner-only fragment of settings for this machine's program (B-231).
+
+The fragment is merged, never replaced: a value changed by hand stays unless a flag says otherwise, and other lines are kept.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bootstrap.files import Problem, read_private, write_private
+from bootstrap.identity import PLATFORMS, Role, fingerprint, key_path, make_key, public_key
+
+__all__ = ["Made", "fragment_path", "initialise", "read_fragment", "role_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The state of a directory after init. new: the key was made by this call."""
+
+    role: Role
+    public: bytes
+    new: bool
+    fragment: Path
+    settings: dict[str, str]
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.public)
+
+
+def fragment_path(directory: Path, role: Role) -> Path:
+    return directory / f"{role}.env"
+
+
+def role_of(directory: Path) -> Role:
+    """The role this directory was made for. Raises Problem when there is none, or both."""
+    roles: list[Role] = [role for role in _ROLES if fragment_path(directory, role).exists()]
+    if len(roles) != 1:
+        many = "was made for both roles; give each its own --dir" if roles else "is not set up yet"
+        raise Problem(f"{directory} {many}: bootstrap init --role controller|trader --dir {directory}")
+    return roles[0]
+
+
+_ROLES: tuple[Role, ...] = ("controller", "trader")
+
+
+def read_fragment(directory: Path, role: Role) -> dict[str, str]:
+    """NAME=value lines of the fragment; nothing where there is none."""
+    path = fragment_path(directory, role)
+    if not path.exists():
+        return {}
+    try:
+        lines = read_private(path).decode().splitlines()
+    except UnicodeDecodeError as exc:
+        raise Problem(f"{path} is not text; move it away") from exc
+    pairs = (line.split("=", 1) for line in lines if "=" in line and not line.lstrip().startswith("#"))
+    return {name.strip(): value.strip() for name, value in pairs}
+
+
+def initialise(
+    directory: Path, role: Role, *, name: str, defaults: dict[str, str], flags: dict[str, str], rotate: bool = False
+) -> Made:
+    """Make what is missing and keep what is there. defaults fill gaps, flags win over what the fragment says.
+
+    Raises Problem for a directory of the other role, and for a trader without a platform; then nothing was changed.
+    """
+    other: Role = "trader" if role == "controller" else "controller"
+    if fragment_path(directory, other).exists():
+        raise Problem(f"{directory} belongs to a {other}; give each role its own --dir")
+    before = read_fragment(directory, role)
+    settings = {"LINK_DIR": str(directory), **defaults, **before, **flags}
+    if role == "trader" and settings.get("TRADER_PLATFORM") not in PLATFORMS:
+        raise Problem("a trader serves one venue: --platform kalshi or --platform polymarket")
+    if role == "trader":
+        settings.setdefault("TRADER_NAME", name)
+    if rotate and not key_path(directory).exists():
+        raise Problem(f"{key_path(directory)} is not there, so there is nothing to rotate; leave --rotate out")
+    public, new = make_key(directory, rotate=rotate)
+    if settings != before:
+        text = "".join(f"{key}={value}\n" for key, value in settings.items())
+        write_private(
+            fragment_path(directory, role), f"# {role}, made by bootstrap init; also in .env of its directory\n{text}".encode()
+        )
+    return Made(role, public_key(directory) if not new else public, new, fragment_path(directory, role), settings)
