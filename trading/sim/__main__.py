@@ -83,6 +83,7 @@ def _card(made: Credentials, urls: Urls, env_file: Path) -> dict[str, object]:
         "polymarket_gamma": urls.polymarket_gamma,
         "polymarket_data": urls.polymarket_data,
         "polymarket_ws": urls.polymarket_ws,
+        "polymarket_relayer": urls.polymarket_relayer,
         "control": urls.kalshi_rest.removesuffix("/trade-api/v2") + PATH,
         "env_file": str(env_file.resolve()),
         "kalshi_key_id": made.kalshi_key_id,
@@ -96,6 +97,7 @@ def _card(made: Credentials, urls: Urls, env_file: Path) -> dict[str, object]:
         "polymarket_api_key": account.api_key,
         "polymarket_api_secret": account.api_secret,
         "polymarket_api_passphrase": account.api_passphrase,
+        "polymarket_relayer_key": account.relayer_key,
     }
 
 

@@ -14,6 +14,7 @@ from trading.sim.polymarket_auth import keccak
 from trading.sim.polymarket_contracts import CTF, POSITION_MANAGER, PUSD, ROUTER, adapter_of
 from trading.sim.polymarket_data import SimMarket, own_price
 from trading.sim.polymarket_state import Effect, SessionSigner, SimState, Wallet
+from trading.sim.wallets import checksum as eip55
 from trading.units import Money, Size, cost_of
 
 __all__ = ["Call", "Chain", "Reverted", "checksum", "selector", "words"]
@@ -47,13 +48,11 @@ def words(data: bytes, least: int) -> list[int]:
     return [int.from_bytes(data[at : at + 32]) for at in range(0, len(data), 32)]
 
 
-def checksum(address: int | str) -> str:
-    """The checksummed (EIP-55) form of an address. Raises Reverted for a number that is none."""
-    text = f"{address:040x}" if isinstance(address, int) else address.removeprefix("0x").lower()
-    if len(text) != 40:
+def checksum(number: int) -> str:
+    """An address out of a word of calldata. Raises Reverted for a number that is none."""
+    if number >> 160:
         raise Reverted("not an address")
-    digest = keccak(text.encode()).hex()
-    return "0x" + "".join(ch.upper() if int(digest[i], 16) > 7 else ch for i, ch in enumerate(text))
+    return eip55(f"{number:040x}")
 
 
 class Chain:

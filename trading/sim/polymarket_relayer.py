@@ -276,7 +276,7 @@ class Relayer:
         if wallet.account.signature_type != 3 or str(body.get("walletAddress", "")).lower() != wallet.account.funder.lower():
             raise _Refused("session keys belong to a deposit wallet of its owner")
         try:
-            signer = checksum(str(body["sessionSignerAddress"]))
+            signer = checksum(int(str(body["sessionSignerAddress"]), 16))
             nonce, deadline = int(body["nonce"]), int(body["deadline"])
             until = int(body["validUntil"]) if grants else 0
             scopes = tuple(str(scope) for scope in body["scopes"]) if grants else ()
