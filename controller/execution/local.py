@@ -26,6 +26,9 @@ RESOLVE_NS = 30 * SECOND
 _EXITS = ("complete", "unwind", "exit")
 """Terms that could not be read stop new arbs, never the way out: the venue itself decides about an exit."""
 
+_NEVER = ("rejected", "refused")
+"""No result follows these (trading.order): a fill that comes all the same would go under without a word."""
+
 _log = get_logger("controller.execution.local")
 
 
@@ -166,3 +169,13 @@ class LocalExecutor:
             kept = await record(self._journal, hint)
             if kept is not known[1]:
                 yield kept
+            elif hint.filled and not kept.filled and kept.state in _NEVER:
+                _log.error(
+                    "fill_of_a_refused_order",
+                    leg=hint.leg_id,
+                    market=known[0].want.market,
+                    state=kept.state,
+                    code=kept.code,
+                    filled=hint.filled,
+                    next_step="nothing hedges it: compare with the venue's site and close it by hand",
+                )

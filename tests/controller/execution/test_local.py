@@ -147,6 +147,18 @@ async def test_failed_cancel_proves_nothing():
     assert (await desk.executor.resolve(Bench().approved().legs[0].leg_id)).code == "not_promised"
 
 
+async def test_fill_of_a_rejected_order_is_an_error_for_a_person(events):
+    """The venue said no and fills it all the same: the table of states has no way back, so somebody must be told."""
+    desk = Desk()
+    desk.venue.answer = lambda leg: result(leg, "rejected", code="throttled")
+    await desk.executor.execute(desk.leg)
+    desk.venue.hints = [result(desk.leg, "filled", 10)]
+
+    assert [told async for told in desk.executor.updates()] == []
+
+    assert [row["event"] for row in events if row["log_level"] == "error"] == ["fill_of_a_refused_order"]
+
+
 async def test_updates_keep_and_tell_only_news():
     """The private stream's later truths reach the journal first; repeats and strangers are not told."""
     desk = Desk()
