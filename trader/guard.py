@@ -1,7 +1,8 @@
 """The trader's own limits, which nothing on the wire can raise (distributed.md 4.9, B-227).
 
 Counted from the journal, so that a restart does not give a fresh day: open legs, dollars bought and lost today, contracts held
-per market. The controller may ask for less than these, never for more. Selling what is held is not refused for an amount.
+per market. The controller may ask for less than these, never for more. Selling what is held is not refused for an amount, and
+legs that complete or unwind an arb may use the last tenth of a limit that new risk leaves free.
 """
 
 from collections.abc import Callable, Iterable
@@ -82,7 +83,8 @@ class Guard:
             return "bad_price", f"{want.market}: {want.limit} is outside {self.limits.lowest}..{self.limits.highest}"
         if step_at(market, want.limit) is None:
             return "bad_price", f"{want.market}: {want.limit} is off the market's grid"
-        if len(self._open) >= self.limits.open_legs:
+        ends = leg.purpose in ("complete", "unwind")
+        if len(self._open) >= (self.limits.open_legs if ends else self._first_part(self.limits.open_legs)):
             return "limit_exposure", f"{len(self._open)} legs are open, TRADER_MAX_OPEN_LEGS={self.limits.open_legs}"
         selling = want.action is Action.SELL
         if selling and want.size > self._sellable(want.market, want.outcome):
@@ -90,7 +92,7 @@ class Guard:
         refusal = None if selling else self._too_much(leg)
         if refusal is not None:
             return refusal
-        return None if self._token(now) else ("limit_rate", f"more than {self.limits.rate:g} legs a second")
+        return None if self._token(now) or ends else ("limit_rate", f"more than {self.limits.rate:g} legs a second")
 
     def _too_much(self, leg: LegRequest) -> Refusal | None:
         want, limits = leg.want, self.limits
@@ -99,8 +101,11 @@ class Guard:
             return "limit_order", f"{want.market}: {want.size} for {cost} is above the limit of one leg"
         self._new_day()
         waiting = sum(max(cost_of(one.want.limit, one.want.size), one.max_cost) for one in self._open.values())
-        if self._bought + waiting + cost > limits.day_cost:
+        ends = leg.purpose in ("complete", "unwind")
+        if self._bought + waiting + cost > (limits.day_cost if ends else self._first_part(limits.day_cost)):
             return "limit_day", f"{self._bought + waiting} were spent or promised today, TRADER_MAX_DAY_USD={limits.day_cost}"
+        if ends:
+            return None
         if self._lost >= limits.day_loss:
             return "limit_day", f"{self._lost} were lost today, TRADER_MAX_DAY_LOSS_USD={limits.day_loss}"
         held = sum(self._held[key].size for key in self._keys(want.market) if key in self._held)
@@ -108,6 +113,11 @@ class Guard:
         if held + coming + want.size > limits.market_contracts:
             return "limit_exposure", f"{want.market}: {held + coming} held or promised, the limit is {limits.market_contracts}"
         return None
+
+    @staticmethod
+    def _first_part(limit: int) -> int:
+        """Nine tenths are for new risk; the last tenth is kept for legs that end one, so that no limit leaves a leg alone."""
+        return limit - limit // 10
 
     @staticmethod
     def _keys(market: MarketId) -> tuple[tuple[MarketId, Outcome], ...]:

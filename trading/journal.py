@@ -30,6 +30,12 @@ class Journal(Protocol):
     def prepared(self, leg_id: LegId) -> Prepared | None: ...
     def open_legs(self) -> Sequence[LegRequest]: ...
 
+    def number_kept(self, key: str) -> int:
+        """A small number that lives as long as the journal, 0 before the first keep."""
+
+    async def keep(self, key: str, value: int) -> None:
+        """Remember a small number: epochs, which journal a trader has."""
+
 
 class MemoryJournal:
     """A journal that forgets with the process."""
@@ -39,6 +45,13 @@ class MemoryJournal:
     def __init__(self) -> None:
         self._promised: dict[LegId, Prepared | LegRequest] = {}
         self._results: dict[LegId, LegResult] = {}
+        self._numbers: dict[str, int] = {}
+
+    def number_kept(self, key: str) -> int:
+        return self._numbers.get(key, 0)
+
+    async def keep(self, key: str, value: int) -> None:
+        self._numbers[key] = value
 
     async def promise(self, orders: Sequence[Prepared | LegRequest]) -> None:
         legs = [order.leg.leg_id if isinstance(order, Prepared) else order.leg_id for order in orders]

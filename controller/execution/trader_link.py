@@ -67,6 +67,8 @@ class TraderLink:
         self.name = peer.name
         self.venue: Venue = peer.platform
         self.last_refusal = ""
+        self._journal_key = f"trader {peer.name}"
+        self._keeping: asyncio.Task[None] | None = None
         self._journal = journal
         self._clock = clock
         self._sleep = sleep
@@ -99,7 +101,7 @@ class TraderLink:
             return "connecting"
         if status.state == "halted" or status.state == "draining":
             return status.state
-        if self._syncing:
+        if self._syncing or self._journal.number_kept(self._journal_key) != ready.journal_id:
             return "syncing"
         return "degraded" if self.rtt_us > _SLOW_US else "ready"
 
@@ -203,11 +205,26 @@ class TraderLink:
         if ack.error:
             _log.error("trader_not_ready", trader=self.name, venue=self.venue, error=ack.error)
             return
+        known = self._journal.number_kept(self._journal_key)
+        if known != ack.journal_id:
+            if known:
+                _log.error(
+                    "trader_forgot", trader=self.name, next="its journal is another one: reconcile before its legs count"
+                )
+            self._keeping = asyncio.create_task(self._keep_journal_id(ack.journal_id))
         _log.info("trader_ready", trader=self.name, venue=self.venue, dry_run=ack.dry_run, results=ack.journal_tail)
         for leg in self._journal.open_legs():
             if leg.venue == self.venue and leg.leg_id in self._flights:
                 self._syncing.add(leg.leg_id)
                 channel.send(say.QueryLeg(leg_id=leg.leg_id))
+
+    async def _keep_journal_id(self, number: int) -> None:
+        """Durable before the first leg goes to that journal: only the same one can prove that a leg never arrived."""
+        try:
+            await self._journal.keep(self._journal_key, number)
+        except TandemError as exc:
+            self.last_refusal = str(exc)
+            _log.error("trader_journal_not_kept", trader=self.name, error=str(exc))
 
     def _acked(self, ack: say.LegAck) -> None:
         flight = self._flights.get(LegId(ack.leg_id))
@@ -304,7 +321,7 @@ class TraderLink:
     def adopt(self, leg: LegRequest) -> None:
         """After a restart of ours: this leg went to this trader, nobody waits for it. It is asked about at the next session."""
         if leg.leg_id not in self._flights:
-            flight = self._flights[leg.leg_id] = _Flight(leg, b"", 0)
+            flight = self._flights[leg.leg_id] = _Flight(leg, b"", self._journal.number_kept(self._journal_key))
             self._answer(flight, "in_flight", "sent before a restart")
 
     async def ask(self, leg_id: LegId) -> None:

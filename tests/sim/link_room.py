@@ -144,14 +144,20 @@ class Room:
         self.controller_disk, self.trader_disk = Disk(), Disk()
         self.clock = VirtualClock(loop, b"ctl1")
         self.ids = SeededIds(self.clock, 1)
-        self.journal = FileJournal(self.controller_disk.store(), self.clock)
         self.later: list[LegResult] = []
         self.machine = ""
+        self.epoch = 5
+        self.trader: TraderProcess | None = None
+        self._controller()
+
+    def _controller(self) -> None:
+        """A controller process on its disk."""
+        self.store = self.controller_disk.store()
+        self.journal = FileJournal(self.store, self.clock)
         peer = Peer(name="frankfurt", role="trader", public=TRADER.public, platform=KALSHI)
         self.link = TraderLink(peer, self.journal, self.clock, later=lambda result: self.remote.later(result))
         links = {"frankfurt": self.link}
         self.remote = RemoteExecutor(KALSHI, links, self.journal, self.clock, market_of=lambda _: MARKET)
-        self.epoch = 5
         self.traders = Traders(
             CONTROLLER,
             links,
@@ -163,7 +169,16 @@ class Room:
             times=TIMES,
             check=self.check,
         )
-        self.trader: TraderProcess | None = None
+
+    async def restart_controller(self) -> None:
+        """kill -9 and a new start: only what the disk keeps is known, with the next epoch."""
+        self.store.crash()
+        await self.network.close()
+        self.epoch += 1
+        self._controller()
+        for leg in self.journal.open_legs():
+            self.remote.restore(leg)
+        await self.traders.start("10.0.0.1", 9001)
 
     async def check(self, peer: Peer, address: str) -> str | None:
         return self.machine or None

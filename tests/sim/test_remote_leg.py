@@ -359,3 +359,27 @@ def test_results_that_nobody_waits_for_come_out_of_updates(tmp_path) -> None:
         assert (news.leg_id, news.state) == (leg.leg_id, "filled")
 
     in_room(tmp_path, work)
+
+
+@pytest.mark.parametrize("arrived", [True, False])
+def test_a_restarted_controller_learns_what_became_of_its_leg(tmp_path, arrived: bool) -> None:
+    """4.6: the promise outlived the controller; the same trader's journal tells the fill, or proves that nothing arrived."""
+
+    async def work(room: Room) -> None:
+        await room.start()
+        await room.ready()
+        room.network.pipes[-1].stalled[1] = not arrived
+        leg = room.leg()
+        running = asyncio.ensure_future(room.remote.execute(leg))
+        await asyncio.sleep(0.5)
+        await room.restart_controller()
+        running.cancel()
+        await room.until(lambda: room.link.health == "ready")
+        resolved = await room.remote.resolve(leg.leg_id)
+
+        assert (resolved.state, room.sends) == (("filled", 1) if arrived else ("none", 0))
+        assert room.journal.open_legs() == []
+        old = room.leg(epoch=5)
+        assert (await room.remote.execute(old)).code == "stale_epoch"
+
+    in_room(tmp_path, work)
