@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -283,3 +284,10 @@ def test_every_named_fault_can_be_thrown_and_undone_while_trading(venue: Any) ->
         venue.faults.throw("restart", market=venue.market())
     with pytest.raises(ValueError, match="has no market"):
         venue.faults.throw("book_wipe", market="0x99")
+
+
+def test_the_documentation_names_every_fault(venue: Any) -> None:
+    """docs/simulator.md is where a person looks for a name to throw."""
+    page = (Path(__file__).resolve().parents[3] / "docs" / "simulator.md").read_text()
+
+    assert [name for name in venue.faults.names if f"`{name}`" not in page] == []
