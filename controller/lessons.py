@@ -31,6 +31,13 @@ class Lessons:
         """A hold as it was measured (B-445)."""
         self._holds.setdefault(market, deque(maxlen=_LAST)).append(hold_ns)
 
+    def note_stages(self, market: MarketId, result: LegResult, before: LegResult | None) -> None:
+        """Take the hold a result tells with its stages "held" and "released", once a leg: before is what was known of it."""
+        stages = dict(result.stages)
+        told = before is not None and "released" in dict(before.stages)
+        if not told and "held" in stages and "released" in stages:
+            self.note_hold(market, max(0, stages["released"] - stages["held"]))
+
     def hold_p90(self, market: MarketId) -> int:
         """Nanoseconds; 0 when none was measured."""
         held = self._holds.get(market)

@@ -366,6 +366,7 @@ class State:
         if filled > 0 and want.market in self.books:
             self._debits.add(self.books[want.market], want, Size(filled), result.fills, now)
         self.lessons.note_fill(request, result)
+        self.lessons.note_stages(want.market, result, old)
         arb = arb_of(result.leg_id)
         if arb in self.arbs:
             return

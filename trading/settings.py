@@ -78,6 +78,18 @@ class VenueSettings(SettingsModel):
     polymarket_ws_url: str = Field(
         "wss://ws-subscriptions-clob.polymarket.com/ws", description="Polymarket streams, without /market or /user"
     )
+    polymarket_relayer_url: str = Field(
+        "https://relayer-v2.polymarket.com", description="Polymarket relayer: approve, merge, redeem"
+    )
+    polymarket_relayer_api_key: SecretText = Field(
+        Secret(""), description="relayer key; this or the builder key moves money on chain"
+    )
+    polymarket_relayer_api_key_address: str = Field(
+        "", description="address the relayer key was made for, 0x and 40 hex", pattern=r"^(0x[0-9a-fA-F]{40})?$"
+    )
+    polymarket_builder_api_key: str = Field("", description="builder key, instead of a relayer key")
+    polymarket_builder_api_secret: SecretText = Field(Secret(""), description="builder secret")
+    polymarket_builder_api_passphrase: SecretText = Field(Secret(""), description="builder passphrase")
     polymarket_geoblock_url: str = Field("https://polymarket.com/api/geoblock", description="doctor asks it")
     dry_run: bool = Field(True, description="1 = paper, no order leaves the process; 0 = orders are sent")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level shown and kept")
@@ -86,7 +98,7 @@ class VenueSettings(SettingsModel):
     )
 
     def hosts(self) -> dict[str, str]:
-        """Every venue address an order or a price can come from, by variable."""
+        """Every venue address an order, a price or a movement of money goes through, by variable."""
         return {name.upper(): str(getattr(self, name)) for name in _HOSTS}
 
     def world(self) -> Literal["paper", "sim", "live"]:
@@ -110,6 +122,7 @@ _HOSTS = (
     "polymarket_gamma_url",
     "polymarket_data_url",
     "polymarket_ws_url",
+    "polymarket_relayer_url",
 )
 _ALIASES = {"KALSHI_API_KEY": "kalshi_api_key_id", "POLYMARKET_PRIVATE_KEY": "poly_private_key"}
 

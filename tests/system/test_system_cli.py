@@ -104,7 +104,7 @@ async def test_unreachable_venues_end_in_one_line_and_a_non_zero_exit(tmp_path: 
     """Nobody listens at the addresses given: the exit code says failed and the output says who could not be reached."""
     hosts = {
         **dict.fromkeys(("KALSHI_API_BASE", "POLYMARKET_CLOB_URL", "POLYMARKET_GAMMA_URL"), "http://127.0.0.1:9"),
-        **dict.fromkeys(("POLYMARKET_DATA_URL",), "http://127.0.0.1:9"),
+        **dict.fromkeys(("POLYMARKET_DATA_URL", "POLYMARKET_RELAYER_URL"), "http://127.0.0.1:9"),
         **dict.fromkeys(("KALSHI_WS_URL", "POLYMARKET_WS_URL"), "ws://127.0.0.1:9"),
     }
     code, out, err = await controller(*command, env=environment(tmp_path, hosts), cwd=tmp_path)

@@ -196,6 +196,22 @@ def test_measured_hold_outgrows_the_declared_one() -> None:
     assert desk.state.hold_ns(desk.basket()) == 3_000 * MS
 
 
+def test_a_result_with_a_hold_teaches_it_once() -> None:
+    """B-445: released - held of a leg's result is its market's measured hold, however often the result is told."""
+    desk = Desk()
+    leg = opened(desk).legs[1]
+    held = change(filled(leg), stages=(("held", MonoNs(5 * MS)), ("released", MonoNs(705 * MS))))
+    desk.process(held)
+    desk.process(change(held, result_no=held.result_no + 1))
+
+    assert desk.state.lessons.hold_p90(leg.want.market) == 700 * MS
+    desk.state.lessons.note_hold(leg.want.market, 100 * MS)
+    assert desk.state.lessons.hold_p90(leg.want.market) == 700 * MS
+    for _ in range(8):
+        desk.state.lessons.note_hold(leg.want.market, 100 * MS)
+    assert desk.state.lessons.hold_p90(leg.want.market) == 100 * MS
+
+
 def test_wall_time_follows_the_last_tick() -> None:
     """The pure rooms learn the date from Ticks only."""
     desk = Desk()
