@@ -16,6 +16,14 @@ test: setup-test
 bench: setup-bench
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+# One controller under 10,000 book frames a second for a minute; the frames are written first, which takes a while.
+soak: setup-test
+	@$(BIN)/python -m tests.bench.soak_run $(ARGS)
+
+# Five minutes of idling with trades between: orders that left on a cold socket.
+cold: setup-test
+	@$(BIN)/python -m tests.bench.cold_run $(ARGS)
+
 # Strangers' clients, each in an environment of its own, on the simulators.
 contract: setup
 	@$(BIN)/python -m tests.contract --environments $(VENV)/contract $(ARGS)

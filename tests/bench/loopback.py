@@ -71,6 +71,8 @@ class Stream(Protocol):
     path: str
 
     def send(self, text: bytes) -> None: ...
+    def send_raw(self, frames: bytes) -> None:
+        """Write whole frames, many at once."""
 
 
 class Desk(Protocol):
@@ -107,6 +109,9 @@ class Connection(asyncio.Protocol):
 
     def send(self, text: bytes) -> None:
         self.transport.write(text_frame(text))
+
+    def send_raw(self, frames: bytes) -> None:
+        self.transport.write(frames)
 
     def data_received(self, data: bytes) -> None:
         self._data = self._data + data if self._data else data

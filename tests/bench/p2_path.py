@@ -16,12 +16,12 @@ from statistics import median, quantiles
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from controller.app import App, build, production_ports
+from controller.app import App, Ports, build, production_ports
 from controller.settings import ControllerSettings
 from tests.bench.desk import Game, make_games
 from tests.bench.kalshi_frames import delta, recorded_shape
 from tests.bench.ladder import Change, Ladder
-from tests.bench.loopback import Orders, Stamp, serve, stamp
+from tests.bench.loopback import Desk, Orders, Stamp, serve, stamp
 from tests.bench.measure import Measure
 from tests.bench.p2_floor import Floor
 from tests.bench.p2_stack import Stack
@@ -52,7 +52,6 @@ def _settings(directory: Path, kalshi_port: int, polymarket_port: int) -> Contro
         "polymarket_clob_url": clob,
         "polymarket_gamma_url": f"{clob}/gamma",
         "polymarket_data_url": f"{clob}/data",
-        "polymarket_relayer_url": f"{clob}/relayer",
         "polymarket_ws_url": f"ws://127.0.0.1:{polymarket_port}/ws",
         "polymarket_relayer_url": f"{clob}/relayer",
         "kalshi_api_key_id": "bench",
@@ -112,10 +111,10 @@ class PathBench:
         """Doors open, the controller running, every book ready, cash known."""
         ports = []
         for desk in (self._kalshi, self._polymarket):
-            server, port = await serve(desk, self._orders)
+            server, port = await self.open_door(desk)
             self._servers.append(server)
             ports.append(port)
-        self.app: App = build(_settings(self._directory, *ports), production_ports())
+        self.app: App = build(_settings(self._directory, *ports), self.make_ports())
         runtime = self.app.runtime
         self.app.connections.polymarket.remember([game.other for game in self.games])
         for game in self.games:
@@ -127,6 +126,12 @@ class PathBench:
         if not await runtime.wait_ready(_WAIT_S):
             raise TimeoutError("books did not become ready")
         await self._until(lambda: all(self.app.state.cash.total((venue, 0)) for venue in (KALSHI, POLYMARKET)))
+
+    async def open_door(self, desk: Desk) -> tuple[asyncio.Server, int]:
+        return await serve(desk, self._orders)
+
+    def make_ports(self) -> Ports:
+        return production_ports()
 
     async def _until(self, true: Callable[[], bool]) -> None:
         ends = time.monotonic() + _WAIT_S

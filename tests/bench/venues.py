@@ -59,6 +59,11 @@ class KalshiDesk:
         change = Change("ask", price, BARGAIN if on else Size(0), Size(BARGAIN if on else -BARGAIN))
         return delta(self._shape, game.first.id, self._seq, change)
 
+    def next_seq(self) -> int:
+        """Take the next number of the sequence."""
+        self._seq += 1
+        return self._seq
+
     @property
     def stream(self) -> Stream:
         assert self._stream is not None, "nobody subscribed to Kalshi's books"
@@ -66,7 +71,9 @@ class KalshiDesk:
 
     def on_text(self, connection: Stream, text: bytes) -> Sequence[bytes]:
         command = json.loads(text)
-        params = command["params"]
+        params = command.get("params")
+        if params is None:
+            return []  # asks for a list of its subscriptions: life enough that the socket answers
         if command["cmd"] == "subscribe" and params["channels"] == ["orderbook_delta"]:
             self._stream = connection
             return [subscribed(command["id"]), *self._snapshots(params["market_tickers"])]
