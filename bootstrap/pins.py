@@ -16,11 +16,11 @@ from typing import Annotated
 import typer
 
 from bootstrap.door import Agree, Whois, dial, open_door, split_address, wait_for_trader
-from bootstrap.files import Problem, write_private
+from bootstrap.files import Problem
 from bootstrap.identity import Peer, Role, add_peer, checked_name, checked_peer, public_key, read_peers, remove_peer
 from bootstrap.options import AsJson, Directory, Executable, Socket, failing
 from bootstrap.pairing import LIFETIME_S, make_code
-from bootstrap.setup import Made, fragment_path, read_fragment, role_of
+from bootstrap.setup import Made, read_fragment, role_of, set_values
 from bootstrap.tailscale import Tailscale
 
 __all__ = ["encoded", "own_name", "paste_line", "register"]
@@ -137,9 +137,8 @@ def _dial(own: Peer, directory: Path, controller: str, code: str, settings: dict
     host, port = split_address(controller)
     peer = dial(host, port, code, own, directory, agree=agree, whois=whois)
     if not settings.get("CONTROLLER_ADDRESS"):
-        path = fragment_path(directory, "trader")
         where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        write_private(path, path.read_bytes() + f"CONTROLLER_ADDRESS={where}\n".encode())
+        set_values(directory, "trader", {"CONTROLLER_ADDRESS": where})
     return peer
 
 

@@ -1,15 +1,19 @@
 """What `bootstrap init` leaves behind: the key, and an owner-only fragment of settings for this machine's program (B-231).
 
-The fragment is merged, never replaced: a value changed by hand stays unless a flag says otherwise, and other lines are kept.
+The fragment may be the program's .env itself: lines of others, keys among them, are kept as they are and never shown. A value
+changed by hand stays unless a flag says otherwise.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.files import Problem, read_private, write_private
 from bootstrap.identity import PLATFORMS, Role, fingerprint, key_path, make_key, public_key
 
-__all__ = ["Made", "fragment_path", "initialise", "read_fragment", "role_of"]
+__all__ = ["Made", "fragment_path", "initialise", "read_fragment", "role_of", "set_values"]
+
+NAMES = ("LINK_DIR", "LINK_HOST", "LINK_PORT", "TRADER_PLATFORM", "TRADER_NAME", "CONTROLLER_ADDRESS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ _ROLES: tuple[Role, ...] = ("controller", "trader")
 
 
 def read_fragment(directory: Path, role: Role) -> dict[str, str]:
-    """NAME=value lines of the fragment; nothing where there is none."""
+    """What the fragment says of our own names; nothing where there is none. Its owner's other lines are never read out."""
     path = fragment_path(directory, role)
     if not path.exists():
         return {}
@@ -53,7 +57,20 @@ def read_fragment(directory: Path, role: Role) -> dict[str, str]:
     except UnicodeDecodeError as exc:
         raise Problem(f"{path} is not text; move it away") from exc
     pairs = (line.split("=", 1) for line in lines if "=" in line and not line.lstrip().startswith("#"))
-    return {name.strip(): value.strip() for name, value in pairs}
+    return {name.strip(): value.strip().strip("\"'") for name, value in pairs if name.strip() in NAMES}
+
+
+def set_values(directory: Path, role: Role, values: Mapping[str, str]) -> None:
+    """Put these lines into the fragment; every other line, comment or secret of its owner, stays as it is."""
+    path = fragment_path(directory, role)
+    lines = read_private(path).decode().splitlines() if path.exists() else [f"# {role}: made by bootstrap init, add your own"]
+    left = dict(values)
+    for at, line in enumerate(lines):
+        name = line.partition("=")[0].strip()
+        if name in left:
+            lines[at] = f"{name}={left.pop(name)}"
+    lines += [f"{name}={value}" for name, value in left.items()]
+    write_private(path, ("\n".join(lines) + "\n").encode())
 
 
 def initialise(
@@ -76,8 +93,5 @@ def initialise(
         raise Problem(f"{key_path(directory)} is not there, so there is nothing to rotate; leave --rotate out")
     public, new = make_key(directory, rotate=rotate)
     if settings != before:
-        text = "".join(f"{key}={value}\n" for key, value in settings.items())
-        write_private(
-            fragment_path(directory, role), f"# {role}, made by bootstrap init; also in .env of its directory\n{text}".encode()
-        )
+        set_values(directory, role, {name: value for name, value in settings.items() if before.get(name) != value})
     return Made(role, public_key(directory) if not new else public, new, fragment_path(directory, role), settings)

@@ -91,6 +91,18 @@ def test_private_key_is_never_shown(tmp_path: Path) -> None:
     assert "PRIVATE" not in shown
 
 
+def test_other_lines_of_the_fragment_are_kept_and_never_shown(tmp_path: Path) -> None:
+    """It may be the program's .env: keys and comments of its owner survive, and no screen shows them."""
+    init(tmp_path, "--role", "trader", "--platform", "polymarket")
+    fragment = tmp_path / "link" / "trader.env"
+    fragment.write_text(fragment.read_text() + "# mine\nPOLY_PRIVATE_KEY=0xCANARY\n")
+    result = init(tmp_path, "--role", "trader", "--controller", "100.64.0.1")
+    as_json = init(tmp_path, "--role", "trader", "--json")
+
+    assert "# mine\nPOLY_PRIVATE_KEY=0xCANARY\nCONTROLLER_ADDRESS=100.64.0.1\n" in fragment.read_text()
+    assert "CANARY" not in result.output + as_json.output
+
+
 @pytest.mark.parametrize(
     ("scenario", "host"),
     [
