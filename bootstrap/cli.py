@@ -25,7 +25,7 @@ from bootstrap.identity import Role, read_peers
 from bootstrap.options import AsJson, Directory, Executable, Socket, failing
 from bootstrap.plan import TAGS, next_step, this_place, utc_now
 from bootstrap.policy import WARNING, checked_tag, policy
-from bootstrap.setup import initialise, read_fragment, role_of
+from bootstrap.setup import NAME_OF, initialise, read_fragment, role_of
 from bootstrap.tailscale import Status, Tailscale
 
 __all__ = ["app", "main"]
@@ -79,10 +79,10 @@ def init(
             if controller:
                 split_address(controller)
                 flags["CONTROLLER_ADDRESS"] = controller
-            if name:
-                flags["TRADER_NAME"] = pins.own_name(name)
+        if name:
+            flags[NAME_OF[role]] = pins.own_name(name)
         made = initialise(directory, role, name=pins.own_name(name), defaults=defaults, flags=flags, rotate=rotate)
-        paste = pins.paste_line(made, pins.own_name(name or made.settings.get("TRADER_NAME", "")))
+        paste = pins.paste_line(made)
         peers = read_peers(directory)
     if as_json:
         fields = {

@@ -20,7 +20,7 @@ from bootstrap.files import Problem
 from bootstrap.identity import Peer, Role, add_peer, checked_name, checked_peer, public_key, read_peers, remove_peer
 from bootstrap.options import AsJson, Directory, Executable, Socket, failing
 from bootstrap.pairing import LIFETIME_S, make_code
-from bootstrap.setup import Made, read_fragment, role_of, set_values
+from bootstrap.setup import NAME_OF, Made, read_fragment, role_of, set_values
 from bootstrap.tailscale import Tailscale
 
 __all__ = ["encoded", "own_name", "paste_line", "register"]
@@ -44,9 +44,10 @@ def own_name(name: str) -> str:
     return checked_name(name) if name else re.sub(r"[^A-Za-z0-9._-]+", "-", socket.gethostname()).strip("-._")[:63] or "tandem"
 
 
-def paste_line(made: Made, name: str) -> str:
+def paste_line(made: Made) -> str:
     """What to type on the other machine to pin this one without pairing."""
     platform = f" --platform {made.settings['TRADER_PLATFORM']}" if made.role == "trader" else ""
+    name = made.settings[NAME_OF[made.role]]
     return f"bootstrap peers add --name {name} --role {made.role}{platform} --public-key {encoded(made.public)}"
 
 
@@ -72,12 +73,13 @@ def pair(
 
     def agree(own: Peer, other: Peer) -> bool:
         fields: dict[str, object] = {"event": "fingerprints", "ours": own.fingerprint, "theirs": other.fingerprint}
-        machine = f" on machine {other.stable_id}" if other.stable_id else ""
+        machine = f", machine {other.stable_id}" if other.stable_id else ""
+        venue = f" for {other.platform}" if other.platform else ""
         say(
             {**fields, "peer": asdict(other)},
             [
-                f"this {own.role:<11}{own.fingerprint}",
-                f"the {other.role:<12}{other.fingerprint}  {other.name} {other.platform}{machine}",
+                f"{one.role:<10}  {one.fingerprint}  {who}"
+                for one, who in ((own, "here"), (other, other.name + venue + machine))
             ],
         )
         return yes or typer.confirm("Does the other screen show the same two fingerprints?")
@@ -91,7 +93,7 @@ def pair(
         tailscale = Tailscale(executable, socket_path)
         seen = tailscale.status()
         own = checked_peer(
-            name=own_name(name or settings.get("TRADER_NAME", "")),
+            name=own_name(name or settings.get(NAME_OF[role], "")),
             role=role,
             platform=settings.get("TRADER_PLATFORM", "") if role == "trader" else "",
             public_key=encoded(public_key(directory)),
@@ -110,9 +112,14 @@ def pair(
             if host or port:
                 raise Problem("--host and --port are the controller's; a trader takes --controller HOST:PORT")
             peer = _dial(own, directory, controller or settings.get("CONTROLLER_ADDRESS", ""), code, settings, agree, whois)
-    note = "" if peer.stable_id or seen.state != "Running" else " (its machine is not pinned: tailscaled does not know it)"
     program = "controller run" if role == "controller" else "trader run"
-    lines = [f"paired with {peer.name}{note}; next: start the program again: {program}"]
+    lines = [f"paired with {peer.name}; a program that runs reads its pins at its next start: {program}"]
+    if seen.state != "Running":
+        lines.append(
+            "Tailscale is not up here: over another network set LINK_TAILNET=off on both machines (loopback needs nothing)"
+        )
+    elif not peer.stable_id:
+        lines.append("its machine is not pinned: tailscaled does not know it")
     say({"event": "paired", "peer": asdict(peer)}, lines)
 
 

@@ -11,9 +11,11 @@ from pathlib import Path
 from bootstrap.files import Problem, read_private, write_private
 from bootstrap.identity import PLATFORMS, Role, fingerprint, key_path, make_key, public_key
 
-__all__ = ["Made", "fragment_path", "initialise", "read_fragment", "role_of", "set_values"]
+__all__ = ["NAME_OF", "Made", "fragment_path", "initialise", "read_fragment", "role_of", "set_values"]
 
-NAMES = ("LINK_DIR", "LINK_HOST", "LINK_PORT", "TRADER_PLATFORM", "TRADER_NAME", "CONTROLLER_ADDRESS")
+NAMES = ("LINK_DIR", "LINK_HOST", "LINK_PORT", "TRADER_PLATFORM", "TRADER_NAME", "CONTROLLER_ADDRESS", "BOOTSTRAP_NAME")
+NAME_OF: Mapping[Role, str] = {"controller": "BOOTSTRAP_NAME", "trader": "TRADER_NAME"}
+"""Where the name that the other side pins is kept; the controller's is bootstrap's own business."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,7 @@ def initialise(
     settings = {"LINK_DIR": str(directory), **defaults, **before, **flags}
     if role == "trader" and settings.get("TRADER_PLATFORM") not in PLATFORMS:
         raise Problem("a trader serves one venue: --platform kalshi or --platform polymarket")
-    if role == "trader":
-        settings.setdefault("TRADER_NAME", name)
+    settings.setdefault(NAME_OF[role], name)
     if rotate and not key_path(directory).exists():
         raise Problem(f"{key_path(directory)} is not there, so there is nothing to rotate; leave --rotate out")
     public, new = make_key(directory, rotate=rotate)

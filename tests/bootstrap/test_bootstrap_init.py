@@ -172,6 +172,13 @@ def test_wrong_values_change_nothing(tmp_path: Path, words: tuple[str, ...]) -> 
     assert not key_path(tmp_path / "link").exists()
 
 
+def test_a_name_once_given_is_kept(tmp_path: Path) -> None:
+    """The name that the other side will pin does not fall back to the host's."""
+    init(tmp_path, "--role", "controller", "--name", "arb-1")
+
+    assert "--name arb-1 " in init(tmp_path, "--role", "controller").stdout
+
+
 def test_a_directory_has_one_role(tmp_path: Path) -> None:
     init(tmp_path, "--role", "controller")
 
