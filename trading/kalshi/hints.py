@@ -9,9 +9,9 @@ from collections import OrderedDict
 
 import msgspec
 
-from trading.errors import Disconnected, VenueError
+from trading.errors import VenueError
 from trading.kalshi.orders import result_of_order
-from trading.kalshi.wire import Error, FillFrame, FillRow, OrderFrame, OrderRow, Subscribed, decode_private, parse_count
+from trading.kalshi.wire import FillFrame, FillRow, OrderFrame, OrderRow, parse_count
 from trading.order import LegResult, Tif
 from trading.units import Size, format_size
 from trading.venue import Prepared
@@ -37,10 +37,8 @@ class OrderHints:
     def __init__(self) -> None:
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._venue_ids: dict[str, str] = {}
-        self.subscribed = 0
-        """Channels the venue confirmed since start."""
         self.ignored = 0
-        """Frames that were unreadable or about orders that are not ours."""
+        """Frames that hold unreadable numbers or are about orders that are not ours."""
 
     def remember(self, order: Prepared) -> None:
         if order.client_order_id in self._known:
@@ -58,23 +56,8 @@ class OrderHints:
     def venue_id(self, client_order_id: str) -> str | None:
         return self._venue_ids.get(client_order_id)
 
-    def apply(self, data: bytes) -> LegResult | None:
-        """Take one frame; a LegResult when it says something new about one of our legs.
-
-        Raises Disconnected on an error frame: the subscription was refused or ended (codes 9, 10, 25), so dial again.
-        """
-        try:
-            frame = decode_private(data)
-        except msgspec.MsgspecError:
-            self.ignored += 1
-            return None
-        if isinstance(frame, Error):
-            raise Disconnected(f"private channels refused: {frame.msg.code} {frame.msg.msg}")
-        if isinstance(frame, Subscribed):
-            self.subscribed += 1
-            return None
-        if not isinstance(frame, OrderFrame | FillFrame):
-            return None
+    def apply(self, frame: FillFrame | OrderFrame) -> LegResult | None:
+        """Take one frame; a LegResult when it says something new about one of our legs."""
         known = self._known.get(frame.msg.client_order_id or "")
         if known is None:
             self.ignored += 1

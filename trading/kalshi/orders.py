@@ -14,6 +14,8 @@ from trading.errors import Misuse, Rejected, UnknownOutcome
 from trading.fees import fee_of_fill, rate
 from trading.http import Response
 from trading.ids import client_order_id
+from trading.kalshi.explain import asked, sentence
+from trading.kalshi.statuses import LEG_STATES, REASONS, meaning, order_phase
 from trading.kalshi.wire_account import CreateAnswer, FillRow, OrderRow, error_of
 from trading.kalshi.wire_market import parse_count
 from trading.market import KALSHI, Action, FeeTerms, Market, Outcome, step_at
@@ -22,10 +24,6 @@ from trading.units import ONE, Money, Price, Size, complement, cost_of, format_p
 from trading.venue import Prepared
 
 __all__ = ["cash_of", "order_fields", "prepare_order", "read_create", "result_of_order", "state_of", "yes_leg"]
-
-DUPLICATE = "order_already_exists"
-NO_FILL = frozenset({"fill_or_kill_insufficient_resting_volume", "immediate_or_cancel_insufficient_resting_volume"})
-"""Codes that say: killed, nothing filled, the client order id is used up (kalshi.md 7.2, 16.6)."""
 
 _YES, _BUY, _GTC = Outcome.YES, Action.BUY, Tif.GTC  # looked up by name, a member of an Enum costs half a microsecond
 _TIF = {Tif.IOC: "immediate_or_cancel", Tif.FOK: "fill_or_kill", Tif.GTC: "good_till_canceled"}
@@ -116,31 +114,32 @@ def _unknown(order: Prepared, code: str, why: str) -> UnknownOutcome:
 def read_create(order: Prepared, response: Response) -> LegResult | None:
     """Read the answer to a create. None = the id was placed before (409): look it up.
 
-    Amounts of a fill are provisional here: they come from averages, so fills stays empty and the result is not settled. Raises
-    UnknownOutcome for 5xx, redirects, request timeouts and answers that do not fit the order.
+    Amounts of a fill are provisional here: they come from averages, so fills stays empty and the result is not settled. What a
+    refusal means is statuses.py's. Raises UnknownOutcome for 5xx, redirects, codes the page does not know and answers that do not
+    fit the order.
     """
     status = response.status
     error = error_of(response.body)
     if status in (200, 201) and error is None:
         return _read_accepted(order, response.body)
-    if status >= 500 or status < 200 or 300 <= status < 400 or status == 408:
-        raise _unknown(order, f"http_{status}", error[1] if error else "no readable answer")
-    if status == 429:
-        return _refusal(order, "rejected", "throttled", error[1] if error else "")
-    if error is None:
-        if status == 409 or status < 300:  # may be a duplicate, or a create in a shape we do not know
-            raise _unknown(order, f"http_{status}", "the body names no code")
-        return _refusal(order, "rejected", f"http_{status}", "")
-    code, text = error
-    if code == DUPLICATE:
+    code, words = error or ("", "")
+    said = meaning(status, code)
+    state = LEG_STATES[said.kind]
+    if state is None:
         return None
-    if code == "too_many_requests":
+    want = order.leg.want
+    detail = sentence(f"{want.market}: {asked(want, str(order.fields.get('time_in_force', '')))}", said, words)
+    if state == "unknown":
+        raise _unknown(order, f"http_{status}" if status >= 500 or not code else code, detail)
+    if said.kind == "throttled":
         code = "throttled"
-    return _refusal(order, "none" if code in NO_FILL else "rejected", code, text)
-
-
-def _refusal(order: Prepared, state: LegState, code: str, detail: str) -> LegResult:
-    return LegResult(leg_id=order.leg.leg_id, state=state, client_order_id=order.client_order_id, code=code, detail=detail)
+    return LegResult(
+        leg_id=order.leg.leg_id,
+        state=state,
+        client_order_id=order.client_order_id,
+        code=code or f"http_{status}",
+        detail=detail,
+    )
 
 
 def _read_accepted(order: Prepared, body: bytes) -> LegResult:
@@ -224,12 +223,10 @@ def result_of_order(order: Prepared, row: OrderRow, fills: Sequence[FillRow]) ->
     if missing == 0 and exact:
         detail = _disagreement(exact, want, stated_cost, stated_fee)
     state: LegState
-    if row.status == "resting":
-        state = "resting"
-    elif row.status in ("canceled", "executed"):
-        state = state_of(want, filled)
-    else:
-        state = "unknown"
+    phase = order_phase(row.status)
+    state = state_of(want, filled) if phase == "over" else phase
+    if not detail and state in ("none", "partial"):
+        detail = REASONS.get(row.last_update_reason or "", "")
     if missing < 0 and state == "none":
         state = state_of(want, filled)
     return LegResult(

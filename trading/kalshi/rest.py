@@ -1,7 +1,8 @@
-"""Signed requests to Kalshi's REST interface, with its errors as ours and one policy for rate-limited reads.
+"""Signed requests to Kalshi's REST interface, with its errors as ours, inside the account's budget.
 
-Reads wait 4, 8, 16, 32, 64 s on 429, or Retry-After where the venue sends one (B-210). Writes never wait here: a 429 on an arb
-leg is a definite no (design.md 6). A read that got no answer is Unreachable, because repeating it harms nothing.
+Reads wait for their tokens, and 4, 8, 16, 32, 64 s on a 429 all the same, or Retry-After where the venue sends one (B-210).
+Writes never wait here: a 429 is a definite no (design.md 6). A read that got no answer is Unreachable, because repeating it harms
+nothing; a write that got none is UnknownOutcome.
 """
 
 import asyncio
@@ -13,18 +14,24 @@ import msgspec
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 
 from trading.clock import Clock
-from trading.errors import AuthFailed, BadAnswer, ModeClosed, Rejected, Throttled, UnknownOutcome, Unreachable, VenueError
+from trading.errors import AuthFailed, BadAnswer, Throttled, UnknownOutcome, Unreachable, VenueError
 from trading.http import Http, Response
+from trading.kalshi.budget import Budget
+from trading.kalshi.explain import error_from, sentence, write_error
 from trading.kalshi.sign import KalshiSigner
+from trading.kalshi.statuses import meaning
 from trading.kalshi.wire_account import error_of
 from trading.market import KALSHI
 
-__all__ = ["KalshiRest", "error_for", "retry_after", "segment"]
+__all__ = ["BALANCE_PATH", "KalshiRest", "Query", "error_for", "retry_after", "segment"]
 
 T = TypeVar("T")
 Query = Sequence[tuple[str, str]]
 
+BALANCE_PATH = "/portfolio/balance"
+"""The one read with a bucket of its own (kalshi.md 7.5)."""
 _READ_TIMEOUT_S = 10.0
+_WRITE_TIMEOUT_S = 5.0
 _ATTEMPTS = 6  # the first try and five retries
 
 
@@ -42,26 +49,20 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return seconds if 0 <= seconds < 3_600 else None
 
 
-def error_for(response: Response) -> VenueError | None:
-    """The error an answer stands for, None when it is a success. A 2xx with an error key is an error (B-420)."""
+def error_for(response: Response, what: str = "") -> VenueError | None:
+    """The error an answer stands for, None when it is a success; what names the request in its sentence.
+
+    A 2xx with an error key is an error (B-420).
+    """
     status = response.status
     head = response.body[:64].lstrip()
     if 200 <= status < 300 and not head.startswith(b'{"error"'):
         return None
-    code, text = error_of(response.body) or (f"http_{status}", response.body[:200].decode(errors="replace"))
-    if status == 429:
-        return Throttled(KALSHI, "throttled", text, retry_after=retry_after(response.headers))
-    if status == 401:
-        return AuthFailed(KALSHI, code, f"{text}; check key id, private key and clock (kalshi.md 2)")
-    if status == 403:
-        return AuthFailed(KALSHI, code, f"{text}; check the key's scopes and its location attestation")
-    if status >= 500:
-        return Unreachable(KALSHI, f"http_{status}", f"{code}: {text}")
-    if "paused" in code.lower():
-        return ModeClosed(KALSHI, code, text)
-    if 300 <= status < 400:
-        return BadAnswer(KALSHI, f"http_{status}", "redirects are not followed; check KALSHI_API_BASE")
-    return Rejected(KALSHI, code, text)
+    code, words = error_of(response.body) or ("", response.body[:200].decode(errors="replace"))
+    said = meaning(status, code)
+    detail = sentence(what, said, words)
+    named = f"http_{status}" if said.kind == "doubt" or not code else code
+    return error_from(said, named, detail, retry_after=retry_after(response.headers))
 
 
 def _wait(state: RetryCallState) -> float:
@@ -83,7 +84,9 @@ class KalshiRest:
         clock: Clock,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        budget: Budget | None = None,
     ) -> None:
+        self.budget = budget or Budget(clock)
         self._http = http
         self._base = base_url.rstrip("/")
         self._prefix = urlsplit(self._base).path
@@ -126,9 +129,12 @@ class KalshiRest:
         retry: bool = True,
         timeout_s: float = _READ_TIMEOUT_S,
     ) -> bytes:
-        """GET a body. Raises Rejected and its kinds, Unreachable and BadAnswer; Throttled after the waits, if retry."""
+        """GET a body. Raises Rejected and its kinds, Unreachable and BadAnswer; Throttled after the waits.
+
+        retry False is for look-ups: nothing waits, and the tokens kept back for them may be spent.
+        """
         if not retry:
-            return await self._read_once(path, query, private, timeout_s)
+            return await self._read_once(path, query, private, timeout_s, urgent=True)
         retrying = AsyncRetrying(
             stop=stop_after_attempt(_ATTEMPTS),
             wait=_wait,
@@ -138,12 +144,71 @@ class KalshiRest:
         )
         return await retrying(self._read_once, path, query, private, timeout_s)
 
-    async def _read_once(self, path: str, query: Query, private: bool, timeout_s: float) -> bytes:
+    async def _read_once(self, path: str, query: Query, private: bool, timeout_s: float, *, urgent: bool = False) -> bytes:
+        await self._wait_for_read(path, urgent)
         response = await self.try_read(path, query, private=private, timeout_s=timeout_s)
-        error = error_for(response)
+        if response.status == 429:
+            self.budget.apply_throttled("balance" if path == BALANCE_PATH else "read")
+        error = error_for(response, f"GET {path}")
         if error is not None:
             raise error
         return response.body
+
+    async def _wait_for_read(self, path: str, urgent: bool) -> None:
+        budget = self.budget
+        while True:
+            if path == BALANCE_PATH:
+                wait = budget.take_balance()
+            else:
+                wait = budget.take_read(budget.cost("GET", path), urgent=urgent)
+            if wait == 0:
+                return
+            if urgent:
+                raise Throttled(KALSHI, "throttled", f"GET {path}: our own read budget is used up", retry_after=wait)
+            await self._sleep(wait)
+
+    async def write(
+        self,
+        method: str,
+        path: str,
+        payload: object = None,
+        query: Query = (),
+        *,
+        shard: int = 0,
+        items: int = 1,
+        reducing: bool = False,
+    ) -> Response:
+        """One write, exactly once; items is the size of a batch, shard whose bucket pays, reducing whether it may spend the last.
+
+        Raises Rejected and its kinds (definite), Unreachable (not sent), UnknownOutcome (sent, in doubt).
+        """
+        what = f"{method} {path}"
+        cost = self.budget.cost(method, path) * items
+        wait = self.budget.take_write(cost, shard, reducing=reducing)
+        if wait and not reducing:
+            detail = f"{what}: needs {cost} write tokens of shard {shard}; our own budget has them in {wait:.2f} s"
+            raise Throttled(KALSHI, "throttled", detail, retry_after=wait)
+        if wait:
+            self.budget.spend_write(cost, shard)
+        headers = self.headers(method, path)
+        body = None
+        if payload is not None:
+            body = msgspec.json.encode(payload)
+            headers["Content-Type"] = "application/json"
+        response = await self.send(method, path, headers, body, timeout_s=_WRITE_TIMEOUT_S, query=query)
+        if response.status == 429:
+            self.budget.apply_throttled("write", shard)
+        error = error_for(response, what)
+        if error is not None:
+            raise write_error(error, what)
+        return response
+
+    def decode_write(self, body: bytes, kind: type[T], what: str) -> T:
+        """Read the answer to a write. Raises UnknownOutcome: it was done, but what came of it cannot be read."""
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except msgspec.MsgspecError as exc:
+            raise UnknownOutcome(KALSHI, "bad_answer", f"{what}: {exc}; look it up, do not resend") from exc
 
     def decode(self, body: bytes, kind: type[T], path: str) -> T:
         """Read a body as kind. Raises BadAnswer naming the path and the first field that does not fit."""

@@ -37,7 +37,6 @@ __all__ = [
     "OrderFrame",
     "OrderRow",
     "PositionRow",
-    "PrivateFrame",
     "RestLevels",
     "SettlementRow",
     "Snapshot",
@@ -46,7 +45,6 @@ __all__ = [
     "Unsubscribed",
     "decode_frame",
     "decode_header",
-    "decode_private",
     "error_of",
     "fee_terms",
     "grid_from",
@@ -168,11 +166,8 @@ class Header(msgspec.Struct, frozen=True):
 
 
 Frame = Delta | Snapshot | Ok | Subscribed | Unsubscribed | Error | Lifecycle | FeeUpdate
-PrivateFrame = FillFrame | OrderFrame | Ok | Subscribed | Unsubscribed | Error
 
 decode_frame = msgspec.json.Decoder(Frame).decode
 """Decode a frame of the public channels. Raises msgspec.MsgspecError."""
-decode_private = msgspec.json.Decoder(PrivateFrame).decode
-"""Decode a frame of the fill and user_orders channels. Raises msgspec.MsgspecError."""
 decode_header = msgspec.json.Decoder(Header).decode
 """Decode type, sid and seq of any frame. Raises msgspec.MsgspecError."""

@@ -202,7 +202,6 @@ def test_missing_fee_is_estimated_at_the_usual_rate() -> None:
         (404, b"<html>", "rejected", "http_404"),
         (409, {"error": {"code": "fill_or_kill_insufficient_resting_volume", "message": "m"}}, "none", None),
         (409, {"error": {"code": "immediate_or_cancel_insufficient_resting_volume", "message": "m"}}, "none", None),
-        (409, {"error": {"code": "something_else", "message": "m"}}, "rejected", "something_else"),
         (410, {"error": {"code": "gone", "message": "m"}}, "rejected", "gone"),
         (429, {"error": "too many requests"}, "rejected", "throttled"),
         (200, {"error": {"code": "deprecated_v1_order_endpoint", "message": "m"}}, "rejected", "deprecated_v1_order_endpoint"),

@@ -1,0 +1,56 @@
+"""Cursor-paged reads: pages stop at an empty cursor, never at a short page (kalshi.md 3).
+
+A cursor that comes twice ends the walk, so that a venue fault cannot loop us for ever.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from trading.kalshi.rest import KalshiRest, Query
+from trading.log import get_logger
+
+__all__ = ["filters", "pages"]
+
+_log = get_logger(__name__)
+_TIMEOUT_S = 30.0
+
+
+def filters(*pairs: tuple[str, object]) -> list[tuple[str, str]]:
+    """Query parameters of what was given: None and empty are left out, true and false in lower case, lists joined by commas."""
+    found = []
+    for name, value in pairs:
+        if value is None or value == "" or value == ():
+            continue
+        if isinstance(value, bool):
+            found.append((name, "true" if value else "false"))
+        elif isinstance(value, Iterable) and not isinstance(value, str):
+            found.append((name, ",".join(str(part) for part in value)))
+        else:
+            found.append((name, str(value)))
+    return found
+
+
+async def pages(
+    rest: KalshiRest,
+    path: str,
+    query: Query,
+    kind: type[Any],
+    *,
+    private: bool = False,
+    retry: bool = True,
+    timeout_s: float = _TIMEOUT_S,
+) -> AsyncIterator[Any]:
+    """Every page of a cursor-paged read, decoded as kind (which has a cursor field)."""
+    seen: set[str] = set()
+    cursor = ""
+    while True:
+        asked = [*query, ("cursor", cursor)] if cursor else query
+        page = rest.decode(await rest.read(path, asked, private=private, retry=retry, timeout_s=timeout_s), kind, path)
+        yield page
+        cursor = page.cursor or ""
+        if not cursor:
+            return
+        if cursor in seen:
+            _log.warning("kalshi_cursor_repeats", path=path, pages=len(seen) + 1)
+            return
+        seen.add(cursor)
