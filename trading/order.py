@@ -5,6 +5,7 @@ A leg is one order on one venue. It has one current LegResult, versioned by resu
     (sent) ──► refused none filled partial rejected      final
        └─────► resting held unknown ──► any final state  open
     filled, partial ──► partial, none                    only when the venue reverses a provisional fill (B-424)
+    none, rejected ──► filled, partial                   a late fill proves itself after all
 
 "unknown" is a state of its own: sent, not answered. It is resolved by asking the venue, never by sending again (B-093).
 """
@@ -51,7 +52,7 @@ _NEXT: dict[LegState, frozenset[LegState]] = {
     "filled": frozenset({"filled", "partial", "none"}),  # a reversal takes fills away
     "partial": frozenset({"filled", "partial", "none"}),  # a late fill adds, a reversal takes away
     "none": frozenset({"none", "filled", "partial"}),  # a late fill proves itself after all
-    "rejected": frozenset({"rejected"}),
+    "rejected": frozenset({"rejected", "filled", "partial"}),  # the venue said no and filled all the same: its fills are true
     "refused": frozenset({"refused"}),
 }
 

@@ -26,8 +26,8 @@ RESOLVE_NS = 30 * SECOND
 _EXITS = ("complete", "unwind", "exit")
 """Terms that could not be read stop new arbs, never the way out: the venue itself decides about an exit."""
 
-_NEVER = ("rejected", "refused")
-"""No result follows these (trading.order): a fill that comes all the same would go under without a word."""
+_NEVER = ("refused",)
+"""Nothing left this process, and no result follows (trading.order): a fill all the same would go under without a word."""
 
 _log = get_logger("controller.execution.local")
 

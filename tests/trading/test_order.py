@@ -41,7 +41,7 @@ def test_an_open_leg_may_become_anything(old: LegState, new: LegState) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("rejected", "filled"), ("refused", "filled"), ("filled", "unknown"), ("filled", "resting"), ("none", "unknown")],
+    [("rejected", "none"), ("refused", "filled"), ("filled", "unknown"), ("filled", "resting"), ("none", "unknown")],
 )
 def test_a_final_leg_never_reopens(old: LegState, new: LegState) -> None:
     """A definite answer is never replaced by doubt, and a refusal never by a fill."""

@@ -147,11 +147,21 @@ async def test_failed_cancel_proves_nothing():
     assert (await desk.executor.resolve(Bench().approved().legs[0].leg_id)).code == "not_promised"
 
 
-async def test_fill_of_a_rejected_order_is_an_error_for_a_person(events):
-    """The venue said no and fills it all the same: the table of states has no way back, so somebody must be told."""
+async def test_fill_of_a_rejected_order_is_taken_as_the_truth():
+    """The venue said no and fills it all the same: the fill is kept and told, so that its arb is hedged."""
     desk = Desk()
     desk.venue.answer = lambda leg: result(leg, "rejected", code="throttled")
     await desk.executor.execute(desk.leg)
+    desk.venue.hints = [result(desk.leg, "filled", 10)]
+
+    assert [told.state async for told in desk.executor.updates()] == ["filled"]
+
+
+async def test_fill_of_an_order_we_never_sent_is_an_error_for_a_person(events):
+    """Our own refusal means that nothing left: a fill under its id is not ours to explain, so somebody must be told."""
+    desk = Desk()
+    await desk.journal.promise([desk.leg])
+    await desk.journal.settle(result(desk.leg, "refused", code="halted"))
     desk.venue.hints = [result(desk.leg, "filled", 10)]
 
     assert [told async for told in desk.executor.updates()] == []
