@@ -1,5 +1,6 @@
 """The durable journal: promises and results of legs in one SQLite file that survives the process and the power (B-223).
 
+    plan    ──► what a whole arb means to do; goes into the transaction of its first promise, so it costs no wait of its own
     promise ──► one transaction for all orders of an arb ──► fsync ──► returns; only then may anything be sent
     settle  ──► the newest result, numbered; with deliver=True also a row that is handed out until it is acknowledged
 
@@ -14,12 +15,23 @@ import msgspec
 
 from trading.clock import SECOND, Clock
 from trading.errors import Misuse, TandemError
-from trading.ids import LegId, client_order_id
+from trading.ids import ArbId, LegId, arb_of, client_order_id
 from trading.order import LegRequest, LegResult, advance
 from trading.units import WallNs
 from trading.venue import Prepared
 
-__all__ = ["Delivery", "FileJournal", "JournalFailed", "JournalStore", "KeptRow", "MetaRow", "PrunedRow", "Row", "SentRow"]
+__all__ = [
+    "ArbRow",
+    "Delivery",
+    "FileJournal",
+    "JournalFailed",
+    "JournalStore",
+    "KeptRow",
+    "MetaRow",
+    "PrunedRow",
+    "Row",
+    "SentRow",
+]
 
 RETENTION_NS = 30 * 24 * 3600 * SECOND
 """J10: longer than any time to live, reconnect and clock error together (distributed.md 4.6)."""
@@ -62,7 +74,20 @@ class PrunedRow(msgspec.Struct, frozen=True, kw_only=True):
     leg_id: bytes
 
 
-Row = SentRow | KeptRow | MetaRow | PrunedRow
+class ArbRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole arb in its owner's own words: what was planned, and how it was last told to have ended, b"" while it was not.
+
+    at and told_at are stamps of the two.
+    """
+
+    arb_id: bytes
+    body: bytes
+    told: bytes = b""
+    at: WallNs
+    told_at: WallNs = WallNs(0)
+
+
+Row = SentRow | KeptRow | MetaRow | PrunedRow | ArbRow
 
 
 class JournalStore(Protocol):
@@ -96,6 +121,8 @@ class FileJournal:
         self._results: dict[LegId, LegResult] = {}
         self._numbers: dict[LegId, int] = {}
         self._meta: dict[str, int] = {}
+        self._planned: dict[ArbId, bytes] = {}
+        self._arbs: dict[ArbId, ArbRow] = {}
         self._tail = 0
         self._failed = ""
         for row in store.load():
@@ -111,6 +138,8 @@ class FileJournal:
             if row.deliver:
                 self._numbers[LegId(row.leg_id)] = row.deliver
                 self._tail = max(self._tail, row.deliver)
+        elif isinstance(row, ArbRow):
+            self._arbs[ArbId(row.arb_id)] = row
         elif isinstance(row, MetaRow):
             self._meta[row.key] = row.value
             if row.key == _TAIL:
@@ -121,11 +150,31 @@ class FileJournal:
         """Why nothing may be promised any more, "" while all is well."""
         return self._failed
 
+    def plan(self, arb_id: ArbId, body: bytes) -> None:
+        """Say what an arb means to do, all its legs in one record: durable with the promise of the first order, or not at all.
+
+        Without that promise nothing was sent, and nothing has to be known about the arb.
+        """
+        self._planned[arb_id] = body
+
+    async def tell(self, arb_id: ArbId, told: bytes) -> None:
+        """Keep how a planned arb ended, as it was last told. Raises JournalFailed; an arb that never sent is forgotten."""
+        self._planned.pop(arb_id, None)
+        row = self._arbs.get(arb_id)
+        if row is not None:
+            row = self._arbs[arb_id] = msgspec.structs.replace(row, told=told, told_at=self._clock.wall_ns())
+            await self._commit([row])
+
+    def arbs(self) -> Mapping[ArbId, ArbRow]:
+        """Every arb of which an order was promised, oldest first."""
+        return dict(self._arbs)
+
     async def promise(self, orders: Sequence[Prepared | LegRequest]) -> None:
-        """Make these durable in one step. Raises Misuse on an id promised before, JournalFailed when nothing may be sent."""
+        """Make these durable in one step, with the plans of their arbs. Raises Misuse on an id promised before, JournalFailed when
+        nothing may be sent."""
         if self._failed:
             raise JournalFailed(self._failed)
-        rows = []
+        rows: list[Row] = []
         now = self._clock.wall_ns()
         for order in orders:
             leg = order if isinstance(order, LegRequest) else order.leg
@@ -134,11 +183,16 @@ class FileJournal:
             name = order.client_order_id if isinstance(order, Prepared) else client_order_id(leg.leg_id)
             remote = isinstance(order, LegRequest)
             rows.append(SentRow(leg_id=leg.leg_id, client_order_id=name, remote=remote, order=_encode(order), at=now))
-        if len({row.leg_id for row in rows}) < len(rows):
+        ids = [order.leg_id if isinstance(order, LegRequest) else order.leg.leg_id for order in orders]
+        if len(set(ids)) < len(ids):
             raise Misuse("a leg id stands twice in one promise; a leg id names one order")
-        for order, row in zip(orders, rows, strict=True):
-            self._orders[LegId(row.leg_id)] = order
-            self._since[LegId(row.leg_id)] = now
+        for leg_id, order in zip(ids, orders, strict=True):
+            self._orders[leg_id] = order
+            self._since[leg_id] = now
+            body = self._planned.pop(arb_of(leg_id), None)
+            if body is not None:
+                row = self._arbs[arb_of(leg_id)] = ArbRow(arb_id=arb_of(leg_id), body=body, at=now)
+                rows.append(row)
         await self._commit(rows)
 
     async def settle(self, result: LegResult) -> LegResult:
@@ -241,6 +295,9 @@ class FileJournal:
             for leg_id in old:
                 del self._orders[leg_id], self._since[leg_id], self._results[leg_id]
                 self._numbers.pop(leg_id, None)
+            kept = {arb_of(leg_id) for leg_id in self._orders}
+            for arb_id in [arb_id for arb_id in self._arbs if arb_id not in kept]:
+                del self._arbs[arb_id]
         return len(old)
 
     async def close(self) -> None:

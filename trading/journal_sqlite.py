@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from trading.journal_file import JournalFailed, KeptRow, MetaRow, PrunedRow, Row, SentRow
+from trading.ids import LegId, arb_of
+from trading.journal_file import ArbRow, JournalFailed, KeptRow, MetaRow, PrunedRow, Row, SentRow
 from trading.units import WallNs
 
 __all__ = ["SCHEMA", "SqliteStore"]
 
-SCHEMA = 1
+SCHEMA = 2
 _SLOW_NS = 50_000_000
 """Commits slower than this are counted and shown (distributed.md 6)."""
 _TABLES = """
@@ -29,6 +30,11 @@ CREATE TABLE result (leg_id BLOB PRIMARY KEY REFERENCES leg ON DELETE CASCADE, b
                      deliver INTEGER NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
+_ARBS = """
+CREATE TABLE arb (arb_id BLOB PRIMARY KEY, body BLOB NOT NULL, told BLOB NOT NULL, at INTEGER NOT NULL,
+                  told_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+"""
+"""Since schema 2: a journal of schema 1 is taken over with its legs, of which nobody knows the arbs."""
 
 _Job = tuple[Sequence[Row], asyncio.AbstractEventLoop, "asyncio.Future[None]"]
 
@@ -81,7 +87,9 @@ class SqliteStore:
                     " start that program, or move the state directory away and reconcile before trading"
                 )
             if version == 0:
-                database.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version={SCHEMA};COMMIT;")
+                database.executescript(f"BEGIN IMMEDIATE;{_TABLES}{_ARBS}PRAGMA user_version={SCHEMA};COMMIT;")
+            elif version == 1:
+                database.executescript(f"BEGIN IMMEDIATE;{_ARBS}PRAGMA user_version={SCHEMA};COMMIT;")
             else:  # prove that it can be written before anything depends on it
                 database.execute("BEGIN IMMEDIATE")
                 database.execute("INSERT INTO meta VALUES ('opened', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1")
@@ -99,6 +107,8 @@ class SqliteStore:
                     yield SentRow(leg_id=leg_id, client_order_id=name, remote=bool(remote), order=body, at=WallNs(at))
                 for leg_id, body, final, deliver, at in rows.execute("SELECT * FROM result"):
                     yield KeptRow(leg_id=leg_id, result=body, final=bool(final), deliver=deliver, at=WallNs(at))
+                for arb_id, body, told, at, told_at in rows.execute("SELECT * FROM arb ORDER BY at, arb_id"):
+                    yield ArbRow(arb_id=arb_id, body=body, told=told, at=WallNs(at), told_at=WallNs(told_at))
                 for key, value in rows.execute("SELECT * FROM meta"):
                     yield MetaRow(key=key, value=value)
         except sqlite3.Error as exc:
@@ -161,9 +171,16 @@ class SqliteStore:
             )
         elif isinstance(row, MetaRow):
             run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (row.key, row.value))
+        elif isinstance(row, ArbRow):
+            run("INSERT OR REPLACE INTO arb VALUES (?, ?, ?, ?, ?)", (row.arb_id, row.body, row.told, row.at, row.told_at))
         else:
             assert isinstance(row, PrunedRow)
             run("DELETE FROM leg WHERE leg_id = ?", (row.leg_id,))
+            arb = arb_of(LegId(row.leg_id))  # an arb is forgotten with the last of its legs
+            legs = (arb + b"\x00\x00", arb + b"\xff\xff")
+            run(
+                "DELETE FROM arb WHERE arb_id = ? AND NOT EXISTS (SELECT 1 FROM leg WHERE leg_id BETWEEN ? AND ?)", (arb, *legs)
+            )
 
     async def close(self) -> None:
         """Write what is queued, then close the file."""

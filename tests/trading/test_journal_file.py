@@ -9,7 +9,7 @@ import pytest
 
 from trading.clock import SECOND, ManualClock
 from trading.errors import Misuse
-from trading.ids import SeededIds, client_order_id, leg_id
+from trading.ids import SeededIds, arb_of, client_order_id, leg_id
 from trading.journal_file import RETENTION_NS, FileJournal, JournalFailed
 from trading.journal_sqlite import SqliteStore
 from trading.market import KALSHI, Action, MarketId, Outcome
@@ -272,4 +272,62 @@ async def test_epochs_survive(path: Path) -> None:
     await journal.close()
     again = FileJournal(SqliteStore(path), _CLOCK)
     assert again.number_kept("epoch") == 12
+    await again.close()
+
+
+async def test_a_plan_is_durable_with_the_first_promise_of_its_arb_and_never_without(path: Path) -> None:
+    """B-431: what both legs are meant to do is in the very transaction of the first one; an arb that never sent leaves nothing."""
+    leg, never = a_leg(), a_leg()
+    store = SqliteStore(path)
+    journal = FileJournal(store, _CLOCK)
+    before = store.commits
+    journal.plan(arb_of(leg.leg_id), b"both legs")
+    journal.plan(arb_of(never.leg_id), b"nothing sent")
+
+    await journal.promise([leg])
+    assert store.commits == before + 1
+    await journal.tell(arb_of(never.leg_id), b"refused")
+    await journal.tell(arb_of(leg.leg_id), b"unknown")
+    await journal.tell(arb_of(leg.leg_id), b"matched")
+    await journal.close()
+
+    again = FileJournal(SqliteStore(path), _CLOCK)
+    assert [(arb, row.body, row.told) for arb, row in again.arbs().items()] == [(arb_of(leg.leg_id), b"both legs", b"matched")]
+    await again.close()
+
+
+async def test_an_arb_is_forgotten_with_the_last_of_its_legs(path: Path) -> None:
+    """Retention counts for arbs, too; one with an open leg is never forgotten."""
+    clock = ManualClock()
+    done, open_leg = a_leg(), a_leg()
+    journal = FileJournal(SqliteStore(path), clock)
+    for leg in (done, open_leg):
+        journal.plan(arb_of(leg.leg_id), b"plan")
+        await journal.promise([leg])
+    await journal.settle(filled(done))
+    clock.advance(RETENTION_NS + SECOND)
+
+    assert await journal.prune() == 1
+    await journal.close()
+    again = FileJournal(SqliteStore(path), clock)
+    assert list(again.arbs()) == [arb_of(open_leg.leg_id)]
+    await again.close()
+
+
+async def test_a_journal_of_the_schema_before_is_taken_over(path: Path) -> None:
+    """Schema 1 knew no arbs: its legs stay, and new arbs can be planned."""
+    leg, new = a_leg(), a_leg()
+    journal = FileJournal(SqliteStore(path), _CLOCK)
+    await journal.promise([leg])
+    await journal.close()
+    with sqlite3.connect(path) as old:
+        old.executescript("DROP TABLE arb; PRAGMA user_version=1;")
+    old.close()
+
+    again = FileJournal(SqliteStore(path), _CLOCK)
+    again.plan(arb_of(new.leg_id), b"plan")
+    await again.promise([new])
+
+    assert again.open_legs() == [leg, new]
+    assert list(again.arbs()) == [arb_of(new.leg_id)]
     await again.close()
