@@ -18,6 +18,7 @@ from trading.book import Book, BookChanged, BookLost, Proof, Sink
 from trading.clock import MS, SECOND
 from trading.errors import OutOfSync
 from trading.kalshi.lifecycle import Lifecycles
+from trading.kalshi.stream_codes import remedy
 from trading.kalshi.wire import (
     Delta,
     DeltaBody,
@@ -41,9 +42,6 @@ __all__ = ["KalshiBooks"]
 
 _BOOKS = "orderbook_delta"
 _LIFECYCLE = "market_lifecycle_v2"
-_TERMINAL = frozenset({7, 10, 25})
-"""Error codes after which the sid delivers no more: unknown sid, channel error, buffer overflow."""
-_BAD_PARAMETER = frozenset({11, 14})
 _PROBE_AFTER_NS = 800 * MS
 _ASK_AGAIN_NS = 2 * SECOND
 _ASK_AT_MOST_NS = 32 * SECOND
@@ -108,6 +106,10 @@ class KalshiBooks:
         self.frames = self.resyncs = self.bad_frames = self.ignored = 0
         self.complaints: deque[str] = deque(maxlen=32)
         """What the venue refused, for the log of whoever owns the socket."""
+        self.crowded: deque[MarketId] = deque()
+        """Markets this subscription has no room for: they belong on another socket."""
+        self.refused: tuple[int, str] | None = None
+        """Code and words of an error that only a new socket, or a mended key, can end."""
 
     # What the owner says
 
@@ -117,7 +119,8 @@ class KalshiBooks:
         self._sids.clear()
         self._commands.clear()
         self.outbox.clear()
-        self._main = None
+        self.crowded.clear()
+        self._main = self.refused = None
         self._connected = True
         for entry in self._entries.values():
             entry.asked = False
@@ -362,13 +365,17 @@ class KalshiBooks:
         code = frame.msg.code
         kind, tickers = self._commands.pop(frame.id, ("", ())) if frame.id is not None else ("", ())
         self.complaints.append(f"{code} {frame.msg.msg}" + (f" for {kind} of {len(tickers)} markets" if kind else ""))
-        if code in _TERMINAL:
-            if frame.sid is not None:
-                self._end(frame.sid, f"error {code}")
-            else:
-                for number in list(self._sids):
-                    self._end(number, f"error {code}")
-        elif code in _BAD_PARAMETER and kind in ("subscribe", "add_markets") and len(tickers) > 1:
+        todo = remedy(code)
+        if todo == "resubscribe":
+            for number in [frame.sid] if frame.sid is not None else list(self._sids):
+                self._end(number, f"error {code}")
+        elif todo in ("halt", "redial"):
+            self.refused = (code, frame.msg.msg)
+        elif todo == "spread" and kind in ("subscribe", "add_markets"):
+            keep = len(tickers) // 2 if self._main is None else 0  # nothing stands yet: find out how many fit by halves
+            self._subscribe([ticker for ticker in tickers[:keep] if ticker in self._entries])
+            self.crowded.extend(MarketId(ticker) for ticker in tickers[keep:] if ticker in self._entries)
+        elif todo == "narrow" and kind in ("subscribe", "add_markets") and len(tickers) > 1:
             half = len(tickers) // 2  # one market the venue does not know must not keep the others out
             for part in (tickers[:half], tickers[half:]):
                 self._subscribe([ticker for ticker in part if ticker in self._entries])

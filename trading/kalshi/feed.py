@@ -15,6 +15,7 @@ from trading.ids import Ids
 from trading.kalshi.books import KalshiBooks
 from trading.kalshi.session import Redial, dial
 from trading.kalshi.sign import KalshiSigner
+from trading.kalshi.stream_codes import remedy
 from trading.log import get_logger
 from trading.market import KALSHI, Market, MarketId
 from trading.stream import Dialer, Wire
@@ -99,6 +100,19 @@ class KalshiFeed:
             self._group.create_task(self._run_socket(socket))
         return socket
 
+    def _move(self, crowded: _Socket, market: MarketId) -> None:
+        """Watch a market on another socket: the venue holds no more on this one (error 26), so no socket takes more than it has."""
+        terms = crowded.books.lifecycles.markets.get(market)
+        if terms is None:
+            return
+        crowded.books.unwatch([market])
+        crowded.markets -= 1
+        self._max = max(1, min(self._max, crowded.markets))
+        socket = self._home[market] = self._place()
+        socket.markets += 1
+        socket.books.watch([terms])
+        _log.warning("kalshi_subscription_full", market=market, most=self._max)
+
     def unwatch(self, markets: Sequence[MarketId]) -> None:
         for market in markets:
             socket = self._home.pop(market, None)
@@ -136,14 +150,14 @@ class KalshiFeed:
         """One life of a socket. Raises AuthFailed or Disconnected at its end."""
         wire = await dial(self._dialer, self._url, self._signer, self._clock)
         socket.connected = True
-        lost = Disconnected("the feed was stopped")
+        lost: AuthFailed | Disconnected = Disconnected("the feed was stopped")
         try:
             socket.books.connect(self._clock.mono_ns())
             await self._flush(socket, wire)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._watch_over(socket, wire))
                 group.create_task(self._read(socket, wire))
-        except* Disconnected as ended:
+        except* (AuthFailed, Disconnected) as ended:
             lost = _first(ended)
         finally:
             socket.connected = False
@@ -169,6 +183,10 @@ class KalshiFeed:
         while True:
             await self._sleep(_TICK_S)
             now = self._clock.mono_ns()
+            if books.refused is not None:
+                raise _end_of(*books.refused)
+            while books.crowded:
+                self._move(socket, books.crowded.popleft())
             silent = books.silent_ns(now)
             if silent > _DEAD_NS:
                 raise Disconnected(f"no data for {silent // MS} ms although the socket is open")
@@ -197,10 +215,17 @@ class KalshiFeed:
         )
 
 
-def _first(group: BaseExceptionGroup[Disconnected]) -> Disconnected:
+def _end_of(code: int, words: str) -> AuthFailed | Disconnected:
+    """What a stream error that the socket cannot survive raises: a refused key halts, the rest dials again."""
+    if remedy(code) == "halt":
+        return AuthFailed(KALSHI, f"stream_{code}", f"{words}; check the key and its scopes")
+    return Disconnected(f"error {code}: {words}")
+
+
+def _first(group: BaseExceptionGroup[AuthFailed | Disconnected]) -> AuthFailed | Disconnected:
     """The first single error of a group."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    assert isinstance(error, Disconnected)
+    assert isinstance(error, AuthFailed | Disconnected)
     return error
