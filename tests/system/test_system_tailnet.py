@@ -163,11 +163,12 @@ def test_link_survives_a_cut_cable_and_no_leg_passes_meanwhile(machines: Machine
     log = machines.directory / "home-state" / "decisions.jsonl"
 
     until("an arb over the link", lambda: hedged(decisions(log)), machines)
-    machines.cut()
-    seen = len(decisions(log))
-    refused = until("a refusal for want of a route", lambda: without_route(decisions(log)[seen:]), machines)[0]
-    machines.heal()
     spoken = machines.directory / "trader.out"
+    downs, seen = spoken.read_text().count("link_down"), len(decisions(log))
+    machines.cut()
+    refused = until("a refusal for want of a route", lambda: without_route(decisions(log)[seen:]), machines)[0]
+    until("the trader notices", lambda: spoken.read_text().count("link_down") > downs, machines)
+    machines.heal()
     until("the trader is back", lambda: spoken.read_text().count("link_up") >= 2, machines)
     seen = len(decisions(log))
     until("an arb over the healed link", lambda: hedged(decisions(log)[seen:]), machines)
