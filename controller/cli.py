@@ -1,4 +1,4 @@
-"""`controller`: run, discover, demo, doctor. Every flag mirrors a variable; flags win.
+"""`controller`: run, discover, demo, doctor, treasury. Every flag mirrors a variable; flags win.
 
 stdout carries what was asked for (with --json nothing but JSON); progress and logs go to stderr. Exit 2 = a setting is wrong.
 """
@@ -168,6 +168,21 @@ def doctor(config: Config = None, platforms: Platforms = None, as_json: AsJson =
 
     settings = _prepared({"controller_platforms": platforms}, config)
     _run(lambda: examine(settings, as_json=as_json))
+
+
+@app.command(name="treasury")
+def treasury_command(
+    config: Config = None,
+    want: Annotated[str | None, typer.Option("--want", help="free cash wanted: kalshi:3=100,polymarket=200 (dollars)")] = None,
+    apply: Annotated[bool, typer.Option("--apply", help="do the steps, not only show them")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask before moving money on the real venues")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show cash per venue and shard, allowances, what to merge or redeem, and what is missing to trade; --apply mends it."""
+    from controller.treasury import treasury
+
+    settings = _prepared({}, config)
+    _run(lambda: treasury(settings, want=want, apply=apply, yes=yes, as_json=as_json))
 
 
 @app.command()

@@ -4,7 +4,8 @@ Controller and trader make their clients here, so that a leg behaves the same in
 the start with one line; a missing key gives a client that only reads.
 """
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -17,22 +18,30 @@ from trading.kalshi.client import KalshiClient
 from trading.kalshi.sign import KalshiSigner
 from trading.market import KALSHI, POLYMARKET, Venue
 from trading.polymarket.client import PolymarketClient
+from trading.polymarket.relayer import Relayer, RelayerKey
 from trading.polymarket.sign import Account, ApiCredentials
+from trading.polymarket.treasury import PolymarketTreasury
 from trading.secrets import loose_permissions, read_key_file
 from trading.settings import VenueSettings
 from trading.stream import Dialer
+from trading.treasury import Treasury
 from trading.venue import VenueClient
 
-__all__ = ["Connections", "connect", "kalshi_signer", "polymarket_account", "polymarket_credentials"]
+__all__ = ["Connections", "connect", "kalshi_signer", "polymarket_account", "polymarket_credentials", "relayer_key"]
 
 
 class Connections(msgspec.Struct, frozen=True, kw_only=True):
-    """Clients by venue, and what their keys allow: signer and account are None where no key is set."""
+    """Clients by venue, and what their keys allow: signer and account are None where no key is set.
+
+    treasuries holds the venues whose keys are here. relayer None: Polymarket's money is shown, and nothing of it moved on chain.
+    """
 
     kalshi: KalshiClient
     polymarket: PolymarketClient
     signer: KalshiSigner | None
     account: Account | None
+    treasuries: Mapping[Venue, Treasury]
+    relayer: Relayer | None = None
 
     @property
     def clients(self) -> Mapping[Venue, VenueClient]:
@@ -93,6 +102,22 @@ def polymarket_credentials(settings: VenueSettings) -> ApiCredentials | None:
     return ApiCredentials(settings.polymarket_api_key, settings.polymarket_api_secret, settings.polymarket_api_passphrase)
 
 
+def relayer_key(settings: VenueSettings) -> RelayerKey | ApiCredentials | None:
+    """The key the relayer is asked with, None when none is set. Raises SettingsError on half of one."""
+    key, address = settings.polymarket_relayer_api_key, settings.polymarket_relayer_api_key_address
+    if bool(key) != bool(address):
+        raise SettingsError(
+            "POLYMARKET_RELAYER_API_KEY and POLYMARKET_RELAYER_API_KEY_ADDRESS belong together; set both or none"
+        )
+    if key:
+        return RelayerKey(key, address)
+    builder = settings.polymarket_builder_api_key
+    secret, phrase = settings.polymarket_builder_api_secret, settings.polymarket_builder_api_passphrase
+    if len({bool(builder), bool(secret), bool(phrase)}) > 1:
+        raise SettingsError("POLYMARKET_BUILDER_API_KEY, _SECRET and _PASSPHRASE belong together: set all three, or none")
+    return ApiCredentials(builder, secret, phrase) if builder else None
+
+
 def connect(
     settings: VenueSettings,
     *,
@@ -101,8 +126,12 @@ def connect(
     clock: Clock,
     ids: Ids,
     notice: Callable[[str], None] = lambda line: None,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Connections:
-    """Make both clients. http and dialer are called once per venue or stream name. Raises SettingsError as above."""
+    """Make both clients. http and dialer are called once per venue or stream name; sleep is the relayer's between its polls.
+
+    Raises SettingsError as above.
+    """
     signer = kalshi_signer(settings, notice)
     account = polymarket_account(settings)
     kalshi = KalshiClient(
@@ -113,8 +142,9 @@ def connect(
         ws=(dialer("kalshi-private"), settings.kalshi_ws_url) if signer else None,
         ids=ids,
     )
+    polymarket_http = http(POLYMARKET)
     polymarket = PolymarketClient(
-        http(POLYMARKET),
+        polymarket_http,
         settings.polymarket_clob_url,
         settings.polymarket_data_url,
         account,
@@ -123,4 +153,15 @@ def connect(
         ids,
         ws=(dialer("polymarket-private"), settings.polymarket_ws_url.rstrip("/") + "/user") if account else None,
     )
-    return Connections(kalshi=kalshi, polymarket=polymarket, signer=signer, account=account)
+    key = relayer_key(settings)
+    relayer = (
+        Relayer(polymarket_http, settings.polymarket_relayer_url, account, key, clock, sleep=sleep) if account and key else None
+    )
+    treasuries: dict[Venue, Treasury] = {}
+    if signer is not None:
+        treasuries[KALSHI] = kalshi.treasury()
+    if account is not None:
+        treasuries[POLYMARKET] = PolymarketTreasury(polymarket.holdings, relayer)
+    return Connections(
+        kalshi=kalshi, polymarket=polymarket, signer=signer, account=account, treasuries=treasuries, relayer=relayer
+    )
