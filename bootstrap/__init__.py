@@ -1,1 +1,1 @@
-"""Sets a machine up: what the tailnet needs next. Imports none of the other rooms."""
+"""Sets two machines up: keys, pairing, and what the tailnet needs next. Imports none of the other rooms."""

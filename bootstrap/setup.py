@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bootstrap.files import Problem, read_private, write_private
-from bootstrap.identity import PLATFORMS, Role, fingerprint, key_path, make_key, public_key
+from bootstrap.identity import PLATFORMS, Role, fingerprint, key_path, make_key
 
 __all__ = ["NAME_OF", "Made", "fragment_path", "initialise", "read_fragment", "role_of", "set_values"]
 
+_ROLES: tuple[Role, ...] = ("controller", "trader")
 NAMES = ("LINK_DIR", "LINK_HOST", "LINK_PORT", "TRADER_PLATFORM", "TRADER_NAME", "CONTROLLER_ADDRESS", "BOOTSTRAP_NAME")
 NAME_OF: Mapping[Role, str] = {"controller": "BOOTSTRAP_NAME", "trader": "TRADER_NAME"}
 """Where the name that the other side pins is kept; the controller's is bootstrap's own business."""
@@ -44,9 +45,6 @@ def role_of(directory: Path) -> Role:
         many = "was made for both roles; give each its own --dir" if roles else "is not set up yet"
         raise Problem(f"{directory} {many}: bootstrap init --role controller|trader --dir {directory}")
     return roles[0]
-
-
-_ROLES: tuple[Role, ...] = ("controller", "trader")
 
 
 def read_fragment(directory: Path, role: Role) -> dict[str, str]:
@@ -95,4 +93,4 @@ def initialise(
     public, new = make_key(directory, rotate=rotate)
     if settings != before:
         set_values(directory, role, {name: value for name, value in settings.items() if before.get(name) != value})
-    return Made(role, public_key(directory) if not new else public, new, fragment_path(directory, role), settings)
+    return Made(role, public, new, fragment_path(directory, role), settings)
