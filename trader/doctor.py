@@ -12,10 +12,15 @@ import msgspec
 import typer
 
 from trader.app import NOT_DURABLE, Ports, connected
+from trader.serve import state_path
 from trader.settings import TraderSettings
 from trading.connect import Connections
 from trading.errors import AuthFailed, SettingsError, TandemError
+from trading.journal_file import FileJournal, JournalFailed
+from trading.journal_sqlite import SqliteStore
+from trading.link.identity import fingerprint, load_identity, load_peers, one_peer
 from trading.market import KALSHI, POLYMARKET, Venue
+from trading.state_dir import StateDir
 from trading.units import to_dollars
 from trading.venue import AccountQuery
 
@@ -65,6 +70,7 @@ async def _findings(settings: TraderSettings, ports: Ports) -> list[Finding]:
     except SettingsError as exc:
         return [*found, Finding("fail", "platform", str(exc), "a trader serves one platform")]
     found.append(Finding("pass", "platform", f"{venue}, {'as set' if settings.configured else 'the one whose keys are set'}"))
+    found += [await _journal(settings, ports), *_link(settings)]
     try:
         venues = connected(settings, ports, lambda line: found.append(Finding("warn", "key file", line, "chmod 600")))
     except SettingsError as exc:
@@ -82,6 +88,49 @@ async def _findings(settings: TraderSettings, ports: Ports) -> list[Finding]:
             await client.close()
 
 
+async def _journal(settings: TraderSettings, ports: Ports) -> Finding:
+    """Under the directory's lock, so that no running trader is disturbed."""
+    try:
+        held = StateDir(state_path(settings))
+    except SettingsError as exc:
+        if "in use" in str(exc):
+            return Finding("warn", "journal", str(exc), "nothing, if that trader is meant to run")
+        return Finding("fail", "journal", str(exc), "set STATE_DIR to a directory this user may write")
+    file = held.path / "journal.sqlite"
+    try:
+        if not file.exists():
+            return Finding("pass", "journal", f"{file}: none yet, made at the first start")
+        journal = FileJournal(SqliteStore(file), ports.clock, deliver=True)
+        try:
+            count = len(journal.open_legs())
+        finally:
+            await journal.close()
+    except JournalFailed as exc:
+        return Finding("fail", "journal", str(exc), "free or mend the disk, then run this again")
+    finally:
+        held.close()
+    if count:
+        return Finding(
+            "warn", "journal", f"{count} legs have no final word", "trader run asks the venue about them at its start"
+        )
+    return Finding("pass", "journal", f"{file}: whole, no open leg")
+
+
+def _link(settings: TraderSettings) -> list[Finding]:
+    """Identity and the paired controller; nothing where no link is set up."""
+    if not settings.controller_address and not settings.peers_path.exists():
+        return []
+    try:
+        mine = load_identity(settings.identity_path)
+        controller = one_peer(load_peers(settings.peers_path), "controller", settings.peers_path)
+    except SettingsError as exc:
+        return [Finding("fail", "link", str(exc), "bootstrap init makes the identity, bootstrap pair the peer")]
+    who = f"this is {fingerprint(mine.public)}, controller {controller.name} is {fingerprint(controller.public)}"
+    if not settings.controller_address:
+        return [Finding("warn", "link", f"{who}; CONTROLLER_ADDRESS is empty", "set CONTROLLER_ADDRESS: bootstrap shows it")]
+    return [Finding("pass", "link", f"{who}, dialled at {', '.join(settings.controller_address)}")]
+
+
 async def _asked(settings: TraderSettings, venues: Connections, venue: Venue, *, live: bool) -> list[Finding]:
     """What the venue itself says: reachable, clock, balance, place."""
     found = [await _bounded(f"{venue} reachable", lambda: _reachable(venues, venue))]
@@ -90,6 +139,8 @@ async def _asked(settings: TraderSettings, venues: Connections, venue: Venue, *,
     found.append(await _bounded(f"{venue} clock", lambda: _clock(venues, venue)))
     if venues.can_trade(venue):
         found.append(await _bounded(f"{venue} balance", lambda: _balance(settings, venues, venue)))
+        if venue == POLYMARKET and found[-1].level != "fail":
+            found.append(await _bounded("polymarket allowances", lambda: _allowances(settings, venues)))
     if live and venue == POLYMARKET:
         found.append(await _bounded("polymarket place", lambda: _place(settings, venues)))
     return found
@@ -144,6 +195,16 @@ async def _balance(settings: TraderSettings, venues: Connections, venue: Venue) 
     if not any(row.cash > 0 for row in page.balances):
         return Finding("warn", f"{venue} balance", "keys accepted; no free cash", "fund the account before live trading")
     return Finding("pass", f"{venue} balance", f"keys accepted; {', '.join(rows)}")
+
+
+async def _allowances(settings: TraderSettings, venues: Connections) -> Finding:
+    """What the CLOB believes the exchanges may move; without it orders fail as if there were no balance."""
+    assets = await venues.treasuries[POLYMARKET].assets()
+    blind = [asset.place for asset in assets if asset.kind == "allowance" and asset.amount == 0]
+    if blind:
+        step = "run here: controller treasury --apply --want polymarket=0"
+        return Finding("warn" if settings.dry_run else "fail", "polymarket allowances", f"none for {', '.join(blind)}", step)
+    return Finding("pass", "polymarket allowances", "every exchange")
 
 
 async def _place(settings: TraderSettings, venues: Connections) -> Finding:

@@ -17,6 +17,7 @@ from trading.clock import MS, SystemClock
 from trading.errors import Unreachable
 from trading.http import Response
 from trading.settings import load
+from trading.state_dir import StateDir
 from trading.units import WallNs
 
 
@@ -26,14 +27,20 @@ def levels(text: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("venue", ["kalshi", "polymarket"])
 def test_healthy_platform_passes_line_by_line(venues: VenueThread, venue: str) -> None:
-    """Settings, platform, keys, reachability, clock and balance; the platform follows from the keys that are set."""
+    """Settings, platform, journal, keys, reachability, clock, balance and, with a wallet, allowances; the platform follows from
+    the keys that are set."""
     venues.write_env(**(NO_WALLET if venue == "kalshi" else {**NO_KALSHI, **NO_TRIPLE}))
 
     result = trader("doctor", "--json")
 
     assert result.exit_code == 0
     assert levels(result.stdout) == dict.fromkeys(
-        ("settings", "platform", *(f"{venue} {what}" for what in ("keys", "reachable", "clock", "balance"))), "pass"
+        (
+            *("settings", "platform", "journal"),
+            *(f"{venue} {what}" for what in ("keys", "reachable", "clock", "balance")),
+            *(("polymarket allowances",) if venue == "polymarket" else ()),
+        ),
+        "pass",
     )
 
 
@@ -82,6 +89,33 @@ def test_what_is_wrong_is_a_failed_line(venues: VenueThread, changes: dict[str, 
     assert any(found.startswith(line) for found in result.stdout.splitlines()), result.stdout
 
 
+def test_missing_allowance_is_told_with_its_step(venues: VenueThread) -> None:
+    """The exchanges may move nothing of the wallet's money: every order would fail."""
+    venues.write_env(**{**NO_KALSHI, **NO_TRIPLE}, DRY_RUN="0")
+    owner = venues.credentials.polymarket.owner
+    venues.do(lambda: venues.world.polymarket.set_allowance(owner, 0))
+    try:
+        result = trader("doctor")
+    finally:
+        venues.do(lambda: venues.world.polymarket.set_allowance(owner, 2**256 - 1))
+
+    assert result.exit_code == 1
+    assert "controller treasury --apply" in result.stdout.splitlines()[-1]
+
+
+def test_link_and_a_running_trader_are_told(venues: VenueThread) -> None:
+    """A trader that runs keeps its journal to itself; an identity that is missing is a failed line."""
+    venues.write_env(TRADER_PLATFORM="kalshi", CONTROLLER_ADDRESS="127.0.0.1:9001")
+    held = StateDir(Path.cwd() / "state" / "trader-kalshi")
+    try:
+        result = trader("doctor", "--json")
+    finally:
+        held.close()
+
+    found = levels(result.stdout)
+    assert (result.exit_code, found["journal"], found["link"]) == (1, "warn", "fail")
+
+
 def test_paper_without_keys_is_a_warning(venues: VenueThread) -> None:
     """Paper needs public reads only."""
     venues.write_env(TRADER_PLATFORM="kalshi", **NO_KALSHI)
@@ -115,8 +149,10 @@ def test_malformed_setting_is_exit_2() -> None:
 class _Late(SystemClock):
     """A clock that is three seconds behind."""
 
-    def wall_ns(self) -> WallNs:
-        return WallNs(super().wall_ns() - 3_000 * MS)
+    def __init__(self) -> None:
+        super().__init__()
+        true = self.wall_ns
+        self.wall_ns = lambda: WallNs(true() - 3_000 * MS)
 
 
 def _examined(settings: TraderSettings, capsys: pytest.CaptureFixture[str], **ports: object) -> tuple[int, dict[str, str]]:
