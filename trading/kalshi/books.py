@@ -79,12 +79,18 @@ class KalshiBooks:
     """The books of one socket.
 
     yes_view True: the subscription asks for NO levels at YES prices (use_yes_price); False: at NO prices. The view is never
-    guessed; a venue that answers in the other one shows crossed books, which are not ready. books may be shared by sockets.
-    lifecycle True: this socket also follows market_lifecycle_v2.
+    guessed; a venue that answers in the other one shows crossed books, which are not ready. lifecycle True: this socket also
+    follows market_lifecycle_v2, for all that share its terms; books may be shared too.
     """
 
     def __init__(
-        self, sink: Sink, *, yes_view: bool = True, lifecycle: bool = False, books: dict[MarketId, Book] | None = None
+        self,
+        sink: Sink,
+        *,
+        yes_view: bool = True,
+        lifecycle: bool = False,
+        books: dict[MarketId, Book] | None = None,
+        terms: dict[MarketId, Market] | None = None,
     ) -> None:
         self._sink = sink
         self._yes_view = yes_view
@@ -92,7 +98,7 @@ class KalshiBooks:
         self.books: dict[MarketId, Book] = {} if books is None else books
         self.outbox: deque[str] = deque()
         """Commands to send, oldest first."""
-        self.lifecycles = Lifecycles(sink)
+        self.lifecycles = Lifecycles(sink, terms)
         self._entries: dict[str, _Entry] = {}
         self._sids: dict[int, _Sid] = {}
         self._main: _Sid | None = None
@@ -169,7 +175,7 @@ class KalshiBooks:
     def tick(self, now: MonoNs, wall: WallNs) -> None:
         """Several times a second: probe silent sids, ask again for what never came, close markets whose time is up."""
         self._now = now
-        self.lifecycles.apply_time(wall)
+        self.lifecycles.apply_time(wall, self._entries)
         if not self._connected:
             return
         if self._main is not None or not self._commands_open("subscribe"):

@@ -72,6 +72,7 @@ class KalshiFeed:
         self._max = max_per_sid
         self._sleep = sleep
         self.books: dict[MarketId, Book] = {}
+        self._terms: dict[MarketId, Market] = {}
         self._home: dict[MarketId, _Socket] = {}
         self._sockets: list[_Socket] = []
         self._group: asyncio.TaskGroup | None = None
@@ -93,7 +94,7 @@ class KalshiFeed:
             if socket.markets < self._max:
                 return socket
         first = not self._sockets
-        books = KalshiBooks(self._sink, yes_view=True, lifecycle=first, books=self.books)
+        books = KalshiBooks(self._sink, yes_view=True, lifecycle=first, books=self.books, terms=self._terms)
         socket = _Socket(books, Redial(self._ids, f"books-{len(self._sockets)}"))
         self._sockets.append(socket)
         if self._group is not None:
@@ -102,7 +103,7 @@ class KalshiFeed:
 
     def _move(self, crowded: _Socket, market: MarketId) -> None:
         """Watch a market on another socket: the venue holds no more on this one (error 26), so no socket takes more than it has."""
-        terms = crowded.books.lifecycles.markets.get(market)
+        terms = self._terms.get(market)
         if terms is None:
             return
         crowded.books.unwatch([market])

@@ -4,6 +4,7 @@ A changed grid, status or fee makes another Market, told by MarketChanged: plans
 Where a frame does not carry enough to know the new terms, the market becomes watch-only until it is read again.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -25,11 +26,11 @@ _STATUS: dict[str, MarketStatus] = {
 
 
 class Lifecycles:
-    """The newest known terms of the watched markets, by id."""
+    """The newest known terms of the watched markets, by id. markets is shared by sockets: one of them hears for all."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, markets: dict[MarketId, Market] | None = None) -> None:
         self._sink = sink
-        self.markets: dict[MarketId, Market] = {}
+        self.markets: dict[MarketId, Market] = {} if markets is None else markets
 
     def apply_market(self, body: LifecycleBody, wall: WallNs) -> None:
         """Apply one market's lifecycle event; markets that are not watched are passed over."""
@@ -68,9 +69,12 @@ class Lifecycles:
                 changes["tradable"] = False
             self._replace(market, changes, wall)
 
-    def apply_time(self, wall: WallNs) -> None:
-        """Close markets whose time is up: the venue sends no event for it (kalshi.md 9.4)."""
-        for market in list(self.markets.values()):
+    def apply_time(self, wall: WallNs, tickers: Iterable[str] | None = None) -> None:
+        """Close those of these markets (all) whose time is up: the venue sends no event for it (kalshi.md 9.4)."""
+        for ticker in list(self.markets if tickers is None else tickers):
+            market = self.markets.get(MarketId(ticker))
+            if market is None:
+                continue
             if market.status == "open" and market.closes_at is not None and market.closes_at <= wall:
                 self._replace(market, {"status": "closed"}, wall)
 

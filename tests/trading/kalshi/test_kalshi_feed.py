@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fakes import FakeDialer, FakeHttp, FakeWire, reply, settle
 from kalshi_rows import BASE, PREFIX, WS, make_market
 
-from trading.book import BookChanged, BookLost, MarketEvent
+from trading.book import BookChanged, BookLost, MarketChanged, MarketEvent
 from trading.clock import SECOND, ManualClock
 from trading.errors import AuthFailed, Disconnected, Unreachable
 from trading.ids import SeededIds
@@ -315,3 +315,109 @@ async def test_unwatched_polled_book_says_goodbye() -> None:
 
     assert [event.book.market for event in polls.events if isinstance(event, BookLost)] == [T, U]
     assert list(polls.feed.books) == [U]
+
+
+async def test_a_refused_stream_key_waits_a_minute() -> None:
+    """Error 9, authentication required: dialling again at once would help nobody."""
+    wire = FakeWire()
+    room = Room(wire, FakeWire())
+    room.feed.watch([make_market(T)])
+    async with room.running():
+        wire.put({"type": "error", "id": 1, "msg": {"code": 9, "msg": "Authentication required"}})
+        await room.let()
+        lengths = await room.let()
+
+    assert lengths == [60]
+
+
+async def test_an_error_nobody_knows_dials_again() -> None:
+    """A new code says nothing about the books of this socket: they are lost and rebuilt on another one."""
+    one, two = FakeWire(), FakeWire()
+    room = Room(one, two)
+    room.feed.watch([make_market(T), make_market(U)])
+    async with room.running():
+        await deal(one)
+        one.put({"type": "error", "msg": {"code": 99, "msg": "news"}})
+        await room.let(3)
+        await deal(two)
+
+        assert room.feed.statistics().ready == 2
+    assert one.closed
+    assert set(room.lost()) == {T, U}
+
+
+async def test_a_full_subscription_moves_its_markets_to_another_socket() -> None:
+    """Error 26: what does not fit is watched elsewhere, and no socket takes more than the venue holds."""
+    one, two = FakeWire(), FakeWire()
+    room = Room(one, two)
+    room.feed.watch([make_market(T)])
+    async with room.running():
+        one.put(subscribed())
+        one.put(snapshot(T, 1))
+        await settle()
+        room.feed.watch([make_market(U)])
+        await room.let()
+        added = one.messages()[-1]
+        assert added["params"]["action"] == "add_markets"
+        one.put({"type": "error", "id": added["id"], "sid": 1, "seq": 2, "msg": {"code": 26, "msg": "limit"}})
+        await room.let(2)
+        two.put(subscribed())
+        two.put(snapshot(U, 1))
+        await settle()
+
+        assert room.feed.statistics().ready == 2
+        assert two.messages()[0]["params"]["market_tickers"] == [U]
+        assert not one.closed
+
+
+async def test_a_frozen_feed_is_found_within_ten_seconds() -> None:
+    """B-428: pongs go on, data and answers stop. Its books are lost and another socket is dialled well inside 10 s."""
+    one, two = FakeWire(), FakeWire()
+    room = Room(one, two)
+    room.feed.watch([make_market(T), make_market(U)])
+    async with room.running():
+        await deal(one)
+        frozen_at = room.clock.mono_ns()
+        while not room.lost():
+            await room.let()
+            assert room.clock.mono_ns() - frozen_at < 10 * SECOND
+        await room.let()
+        await deal(two)
+
+        assert room.feed.statistics().ready == 2
+    assert set(room.lost()) == {T, U}
+
+
+async def test_a_feed_that_answers_but_forgot_a_change_is_corrected() -> None:
+    """Contiguous and alive, but one book stands still: the next probe of it disagrees and replaces it (B-428)."""
+    wire = FakeWire()
+    room = Room(wire)
+    room.feed.watch([make_market(T)])
+    async with room.running():
+        wire.put(subscribed())
+        wire.put(snapshot(T, 1))
+        await settle()
+        while len(wire.messages()) < 2:
+            await room.let()
+        fresh = snapshot(T, 2)
+        fresh["msg"]["yes_dollars_fp"] = [["0.4300", "5.00"]]
+        wire.put(fresh)
+        await settle()
+
+        assert room.feed.books[make_market(T).id].bid == 4_300
+        assert room.feed.statistics().resyncs == 1
+
+
+async def test_a_grid_change_reaches_markets_on_every_socket() -> None:
+    """One socket follows the lifecycle for all: a finer grid of a market on another one is told too (kalshi.md 6)."""
+    one, two = FakeWire(), FakeWire()
+    room = Room(one, two, max_per_sid=1)
+    room.feed.watch([make_market(T), make_market(U)])
+    finer = [{"start": "0.0000", "end": "1.0000", "step": "0.0010"}]
+    async with room.running():
+        msg = {"event_type": "price_level_structure_updated", "market_ticker": U, "price_ranges": finer}
+        one.put({"type": "market_lifecycle_v2", "sid": 7, "seq": 1, "msg": msg})
+        await settle()
+
+    changed = [event.market for event in room.events if isinstance(event, MarketChanged)]
+    assert [(market.id, market.grid) for market in changed] == [(U, ((0, 10_000, 10),))]
