@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from fakes import Call, reply
 from kalshi_desk import CREATE, Desk, created
+from kalshi_meeting import Meeting
 from kalshi_rows import make_leg
 
 from trading.clock import MS, SECOND, ManualClock
@@ -215,3 +216,35 @@ async def test_writes_never_wait_on_429() -> None:
 
     assert (desk.slept, len(desk.http.calls)) == ([], 1)
     assert desk.client.budget.statistics().writes[3] == 0
+
+
+async def test_the_venue_never_has_to_say_429() -> None:
+    """A busy minute against the simulated venue's own buckets: our count stays on the safe side of them, and uses them."""
+    room = Meeting(limits=True)
+    market = await room.market()
+    await room.client.warm()
+    states = []
+    for number in range(120):
+        purpose: Purpose = "exit" if number % 12 == 0 else "open"
+        _, result = await room.place(market, attempt=number, purpose=purpose, limit=1_000)
+        states.append(result.code or result.state)
+        await room.sleep(0.05)
+    await room.client.balances()
+    await room.client.balances()
+
+    assert room.client.budget.statistics().throttled == 0
+    assert set(states) == {"none", "throttled"}
+    assert states.count("none") >= 60
+
+
+async def test_the_budget_follows_the_venues_own_figures() -> None:
+    """Tier, rates and prices are those of the account after the first warm()."""
+    room = Meeting(limits=True)
+    await room.client.warm()
+
+    limits, costs = await room.client.exchange.limits(), await room.client.exchange.costs()
+    stats = room.client.budget.statistics()
+    assert (stats.tier, stats.writes[0]) == (limits.usage_tier, limits.write.bucket_capacity)
+    for row in costs.endpoint_costs:
+        path = row.path.removeprefix("/trade-api/v2").replace("{order_id}", "o-1")
+        assert room.client.budget.cost(row.method, path) == row.cost
