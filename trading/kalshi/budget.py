@@ -38,6 +38,7 @@ _COSTS = {
     ("GET", "/portfolio/orders/{order_id}"): 2,
 }
 """What the page knows not to cost 10, until the venue's own list was read."""
+_CREATE = ("POST", "/portfolio/events/orders")
 _KEPT_WRITES = 3
 _KEPT_READS = 4
 """Default-cost requests that only exits, and only look-ups, may spend."""
@@ -106,6 +107,17 @@ class _Bucket:
     def take(self, cost: int) -> None:
         self._level -= cost * SECOND
 
+    def pay(self, cost: int, kept: int, now: MonoNs) -> float:
+        """wait_s and, when that is 0, take: in one piece, because every order passes here."""
+        level, full = self._level + (now - self._at) * self.rate, self.capacity * SECOND
+        self._level = level = min(level, full)
+        self._at = now
+        missing = min((cost + kept) * SECOND, full) - level
+        if missing > 0:
+            return -(-missing // self.rate) / SECOND
+        self._level = level - cost * SECOND
+        return 0.0
+
     def empty(self, now: MonoNs) -> None:
         """The venue says so: others share the account."""
         self.left(now)
@@ -160,6 +172,7 @@ class Budget:
         self._compile()
 
     def _compile(self) -> None:
+        self._costs.setdefault(_CREATE, self._default_cost)  # found at once: every order asks
         self._patterns = [
             (method, re.compile(re.sub(r"\\\{[^}]+\\\}", "[^/]+", re.escape(path))), cost)
             for (method, path), cost in self._costs.items()
@@ -181,7 +194,7 @@ class Budget:
     def take_read(self, cost: int, *, urgent: bool = False) -> float:
         """Spend read tokens; seconds to wait, and nothing spent, when they are not there. urgent: a look-up of an order."""
         kept = 0 if urgent else _KEPT_READS * self._default_cost
-        return _take(self._read, cost, kept, self._clock.mono_ns())
+        return self._read.pay(cost, kept, self._clock.mono_ns())
 
     def take_write(self, cost: int, shard: int | None = 0, *, reducing: bool = False) -> float:
         """Spend write tokens of a shard (None: routed by the venue, which bills the general bucket and every shard's).
@@ -191,7 +204,7 @@ class Budget:
         now = self._clock.mono_ns()
         kept = 0 if reducing else _KEPT_WRITES * self._default_cost
         if shard is not None:
-            return _take(self._bucket(shard), cost, kept, now)
+            return (self._writes.get(shard) or self._bucket(shard)).pay(cost, kept, now)
         wait = max(bucket.wait_s(cost, kept, now) for bucket in self._writes.values())
         if wait == 0:
             for bucket in self._writes.values():
@@ -205,7 +218,7 @@ class Budget:
 
     def take_balance(self) -> float:
         """Spend the balance endpoint's own token; seconds to wait when it is not there."""
-        return _take(self._balance, 1, 0, self._clock.mono_ns())
+        return self._balance.pay(1, 0, self._clock.mono_ns())
 
     def end_balance(self) -> None:
         """The balance was answered. Where one read a second is allowed the second counts from here: a first request that had to
@@ -242,10 +255,3 @@ class Budget:
             writes={shard: bucket.left(now) for shard, bucket in self._writes.items()},
             throttled=self._throttled,
         )
-
-
-def _take(bucket: _Bucket, cost: int, kept: int, now: MonoNs) -> float:
-    wait = bucket.wait_s(cost, kept, now)
-    if wait == 0:
-        bucket.take(cost)
-    return wait
