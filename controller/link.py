@@ -5,6 +5,7 @@ listens (B-086). Without traders everything else works as before.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
@@ -14,6 +15,7 @@ from controller.execution.trader_link import TraderLink
 from controller.execution.traders import Traders
 from controller.settings import ControllerSettings
 from trading.clock import Clock
+from trading.errors import SettingsError
 from trading.ids import Ids
 from trading.journal import Journal
 from trading.link.identity import Peer, load_identity, load_peers
@@ -77,9 +79,23 @@ def make_link(
         dry_run=settings.dry_run,
         times=settings.times(),
         check=_machine_check(settings),
+        pinned=_pins(settings),
         sleep=sleep,
     )
     return Link(remote=executors, traders=door)
+
+
+def _pins(settings: ControllerSettings) -> Callable[[], frozenset[bytes]]:
+    """The key ids in the peers file as it is now. While it cannot be read, the last ones that could."""
+    last = frozenset(peer.kid for peer in load_peers(settings.peers_path))
+
+    def read() -> frozenset[bytes]:
+        nonlocal last
+        with contextlib.suppress(SettingsError):
+            last = frozenset(peer.kid for peer in load_peers(settings.peers_path))
+        return last
+
+    return read
 
 
 def _machine_check(settings: ControllerSettings) -> Callable[[Peer, str], Awaitable[str | None]]:

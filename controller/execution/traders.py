@@ -31,7 +31,8 @@ MachineCheck = Callable[[Peer, str], Awaitable[str | None]]
 
 
 class Traders:
-    """All pinned traders. start() opens the door, close() shuts it; links by name are there from the beginning."""
+    """All pinned traders, whose links are there by name from the beginning. start() opens the door, close() shuts it; pinned
+    tells the key ids that still are."""
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class Traders:
         dry_run: bool,
         times: LinkTimes,
         check: MachineCheck,
+        pinned: Callable[[], frozenset[bytes]],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._identity = identity
@@ -57,6 +59,7 @@ class Traders:
         self._dry_run = dry_run
         self._times = times
         self._check = check
+        self._pinned = pinned
         self._sleep = sleep
         self._serving: Serving | None = None
         self._keepers: list[asyncio.Task[None]] = []
@@ -81,8 +84,19 @@ class Traders:
     async def start(self, host: str, port: int) -> None:
         """Open the door. Raises SettingsError when the address cannot be used."""
         self._keepers = [asyncio.create_task(link.run()) for link in self._links.values()]
+        self._keepers.append(asyncio.create_task(self._revoke()))
         self._serving = await self._listener.listen(host, port, self._accept)
         _log.info("link_listens", host=host, port=self.port, traders=sorted(self._links))
+
+    async def _revoke(self) -> None:
+        """A pin that is taken out of the peers file shuts its trader out within a heartbeat (distributed.md 8)."""
+        while True:
+            await self._sleep(self._times.beat_ns / SECOND)
+            gone = self._peers.keys() - self._pinned()
+            for kid in gone:
+                peer = self._peers.pop(kid)
+                _log.warning("trader_revoked", trader=peer.name, next="pin it again and restart to let it back in")
+                self._links[peer.name].close("revoked")
 
     async def close(self, reason: str = "controller_stopping") -> None:
         for link in self._links.values():

@@ -126,6 +126,7 @@ class _Desk:
             dry_run=False,
             times=times,
             check=_fine,
+            pinned=lambda: frozenset({trader.kid}),
         )
         guard, brake = Guard(_LIMITS, self.clock.wall_ns), Brake(Halt(directory))
         legs = Legs(

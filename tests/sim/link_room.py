@@ -146,6 +146,7 @@ class Room:
         self.ids = SeededIds(self.clock, 1)
         self.later: list[LegResult] = []
         self.machine = ""
+        self.pins = frozenset({TRADER.kid})
         self.epoch = 5
         self.trader: TraderProcess | None = None
         self._controller()
@@ -168,6 +169,7 @@ class Room:
             dry_run=False,
             times=TIMES,
             check=self.check,
+            pinned=lambda: self.pins,
         )
 
     async def restart_controller(self) -> None:

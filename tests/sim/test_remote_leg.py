@@ -383,3 +383,17 @@ def test_a_restarted_controller_learns_what_became_of_its_leg(tmp_path, arrived:
         assert (await room.remote.execute(old)).code == "stale_epoch"
 
     in_room(tmp_path, work)
+
+
+def test_a_revoked_trader_is_out_within_a_heartbeat(tmp_path) -> None:
+    """The pin is taken out of the peers file: the session ends, and the next handshake meets an unknown peer."""
+
+    async def work(room: Room) -> None:
+        await room.start()
+        await room.ready()
+        room.pins = frozenset()
+        await asyncio.sleep(1.1)
+        assert room.remote.refuses([room.leg()]) is not None
+        await room.until(lambda: room.traders.refused.get("unknown_peer", 0) > 0)
+
+    in_room(tmp_path, work)
