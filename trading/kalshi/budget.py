@@ -39,6 +39,8 @@ _COSTS = {
 }
 """What the page knows not to cost 10, until the venue's own list was read."""
 _CREATE = ("POST", "/portfolio/events/orders")
+_BASIC_READS = 600
+"""What a Basic account's read bucket was seen to hold (2026-08-15)."""
 _KEPT_WRITES = 3
 _KEPT_READS = 4
 """Default-cost requests that only exits, and only look-ups, may spend."""
@@ -144,7 +146,7 @@ class Budget:
         read, write = TIERS.get(tier, TIERS["basic"])
         now = clock.mono_ns()
         burst = 1 if tier == "basic" else 2
-        self._read = _Bucket(read, 2 * read, now)
+        self._read = _Bucket(read, _BASIC_READS if tier == "basic" else 2 * read, now)
         self._write_terms = (write, burst * write)
         self._writes: dict[int, _Bucket] = {0: _Bucket(*self._write_terms, now)}
         rate = 1 if tier in _SLOW_BALANCE else 5

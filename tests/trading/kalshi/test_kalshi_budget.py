@@ -28,13 +28,13 @@ def spent(budget: Budget, cost: int = 10, shard: int | None = 0, *, reducing: bo
 
 @pytest.mark.parametrize("tier", TIERS)
 def test_a_tier_sets_both_rates(tier: str) -> None:
-    """Basic writes hold one second, every other bucket two (kalshi.md 10); exits can spend all of it."""
+    """Basic writes hold one second, its reads three, every other bucket two (kalshi.md 10); exits can spend all of it."""
     clock = ManualClock()
     budget = Budget(clock, tier=tier)
     read, write = TIERS[tier]
 
     assert spent(budget, reducing=True) == (1 if tier == "basic" else 2) * write // 10
-    assert budget.statistics().read == 2 * read
+    assert budget.statistics().read == (3 if tier == "basic" else 2) * read
 
 
 def test_tokens_come_back_at_the_rate() -> None:
@@ -133,7 +133,7 @@ async def test_reads_wait_for_their_tokens_and_look_ups_do_not() -> None:
     desk = Desk()
     desk.http.on("GET", "/series/S", {"series": {}})
     desk.http.on("GET", "/portfolio/orders", {"orders": [], "cursor": ""})
-    for _ in range(36):
+    for _ in range(56):
         await desk.client.catalogue.one_series("S")
     assert desk.slept == []
     await desk.client.catalogue.one_series("S")
@@ -144,7 +144,7 @@ async def test_reads_wait_for_their_tokens_and_look_ups_do_not() -> None:
         await desk.client.find(desk.order())
 
     assert told.value.retry_after == pytest.approx(0.05)
-    assert len(desk.http.calls) == 41
+    assert len(desk.http.calls) == 61
 
 
 async def test_an_arb_without_tokens_is_refused_unsent_and_an_exit_goes() -> None:
