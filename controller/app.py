@@ -6,7 +6,7 @@ in real ports, tests virtual ones; nothing below this file knows which.
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -19,8 +19,11 @@ from controller.execution.hybrid import HybridExecutor
 from controller.execution.local import LocalExecutor
 from controller.ledger.memory import MemoryLedger
 from controller.link import Link, make_link
+from controller.model import ArbClosed, Event
 from controller.numbers import arb_settings, risk_settings
 from controller.records import Records
+from controller.recovery import Recovery
+from controller.risk.decision import Approved
 from controller.risk.gate import Gate
 from controller.runtime import Runtime
 from controller.settings import ControllerSettings
@@ -34,6 +37,7 @@ from trading.errors import SettingsError
 from trading.http import Http, PooledHttp
 from trading.ids import Ids, SystemIds
 from trading.journal import Journal, MemoryJournal
+from trading.journal_file import FileJournal
 from trading.kalshi.feed import KalshiFeed
 from trading.kalshi.poll import PolledFeed
 from trading.link.sockets import LinkListener
@@ -41,6 +45,7 @@ from trading.link.wire import Listener
 from trading.log import get_logger
 from trading.market import KALSHI, POLYMARKET, Venue
 from trading.offload import Offload, ThreadOffload
+from trading.order import LegRequest
 from trading.paper import PaperClient
 from trading.polymarket.feed import PolymarketFeed
 from trading.polymarket.gamma import Gamma
@@ -125,6 +130,8 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     records: Records
     adoption: Adoption
     runtime: Runtime
+    recovery: Recovery | None
+    """None: the journal dies with the process, and nothing of it can be recovered."""
 
     async def close(self) -> None:
         for client in self.connections.clients.values():
@@ -179,7 +186,13 @@ def build(
     executor = HybridExecutor(
         local, link.remote, settings.platforms, settings.prefer_remote, dry_run_local=world == "paper" and settings.dry_run
     )
-    gate = Gate(state, numbers, executor.refuses, ports.ids, world, epoch=epoch)
+
+    def routes(legs: Sequence[LegRequest]) -> str | None:
+        if world == "live" and (recovery is None or not recovery.done):
+            return "what an earlier start left behind is not recovered yet"
+        return executor.refuses(legs)
+
+    gate = Gate(state, numbers, routes, ports.ids, world, epoch=epoch)
     strategies = (CrossVenue(numbers), EventBasket(numbers), Synthetic(settings.test_arb_type))
     engine = Engine(state, strategies, gate)
     ledger = MemoryLedger()
@@ -199,19 +212,46 @@ def build(
         sleep=ports.sleep,
         freeze=ports.freeze,
     )
+
+    def report(event: Event) -> None:
+        runtime.on_report(event)
+        if recovery is not None and isinstance(event, ArbClosed):
+            recovery.close(event)
+
+    def plan(approved: Approved) -> None:
+        if recovery is not None:
+            recovery.plan(approved)
+
     runner = ArbRunner(
         executor,
         gate,
         state,
         ports.clock,
-        runtime.on_report,
+        report,
         arb_settings(settings),
         ports.sleep,
         alarm=runtime.on_alarm,
         down=state.down,
         newest=lambda leg_id: stored[1] if (stored := ports.journal.stored(leg_id)) else None,
+        plan=plan,
     )
     feeds = _feeds(settings, ports, connections, runtime)
+    recovery: Recovery | None = None
+    if isinstance(ports.journal, FileJournal):
+        recovery = Recovery(
+            ports.journal,
+            state=state,
+            gate=gate,
+            executor=executor,
+            remote=link.remote,
+            runner=runner,
+            ledger=ledger,
+            clients=clients,
+            feeds=feeds,
+            clock=ports.clock,
+            world=world,
+            deliver=runtime.on_event,
+        )
     gamma = Gamma(ports.http(POLYMARKET), settings.polymarket_gamma_url)
     adoption = Adoption(
         settings=settings,
@@ -240,6 +280,7 @@ def build(
         records=records,
         adoption=adoption,
         runtime=runtime,
+        recovery=recovery,
     )
 
 
@@ -255,13 +296,11 @@ def _check_live(settings: ControllerSettings, world: str, journal: Journal) -> N
         return
     if settings.require_live_confirm and settings.live_confirm != "I_UNDERSTAND":
         raise SettingsError("REQUIRE_LIVE_CONFIRM=1: set LIVE_CONFIRM=I_UNDERSTAND to trade live (B-057)")
-    missing = ["positions and open legs of an earlier run are not recovered at the start"]
     if not journal.durable:
-        missing.insert(0, "the journal is kept in memory and must be durable")
-    raise SettingsError(
-        f"DRY_RUN=0 cannot trade on real venues in this build: {'; '.join(missing)}; "
-        "run with DRY_RUN=1, or point every host at loopback"
-    )
+        raise SettingsError(
+            "DRY_RUN=0 cannot trade on real venues here: the journal is kept in memory and must be durable; start with"
+            " `controller run` and a STATE_DIR this user may write"
+        )
 
 
 def _clients(

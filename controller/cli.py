@@ -251,7 +251,10 @@ async def _trade_with(
         for one in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(one, system.runtime.stop)
         waiting = loop.create_task(_test_arb(system)) if settings.test_arb else None
-        await system.runtime.run()
+        if system.recovery is None:
+            await system.runtime.run()
+        else:
+            await system.recovery.run_with(system.runtime)
         if waiting is not None:
             waiting.cancel()
         result = system.runtime.summary()

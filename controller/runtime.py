@@ -194,7 +194,11 @@ class Runtime:
         self.on_event(result)
         again = self._runner.offer(result)
         if again is not None:
-            self._start(self._runner.reopen(again), again)
+            self.reopen(again)
+
+    def reopen(self, arb_id: ArbId) -> None:
+        """Run an arb again that its runner asked to open again."""
+        self._start(self._runner.reopen(arb_id), arb_id)
 
     def _book(self, result: LegResult) -> None:
         stored = self._journal.stored(result.leg_id)
@@ -239,17 +243,9 @@ class Runtime:
                 if venue == POLYMARKET and not self._settings.polymarket_api_key:
                     await self._connections.polymarket.derive_credentials()
                 await self._clients[venue].account(AccountQuery(what="balances"))
-                held = (await self._clients[venue].account(AccountQuery(what="positions"))).positions
             except AuthFailed as exc:
                 step = "check the key, its file and this clock with `controller doctor`"
                 raise AuthFailed(venue, exc.code, f"{exc.detail}; {step}") from exc
-            if count := sum(bool(position.size) for position in held):
-                log.warning(
-                    "positions_found",
-                    venue=venue,
-                    markets=count,
-                    note="made before this start: left alone, and counted in no limit",
-                )
 
     # --- loops --------------------------------------------------------------------------------------------------------
 

@@ -331,9 +331,13 @@ class State:
 
     def apply_exit(self, approved: Approved) -> None:
         """Remember further legs of an arb, open or closed."""
-        for leg, amount in zip(approved.legs, approved.reserved, strict=True):
+        self.apply_orders(approved.legs, approved.reserved)
+
+    def apply_orders(self, legs: Sequence[LegRequest], reserved: Sequence[Money]) -> None:
+        """Know these orders, of this start or an earlier one, and hold their cash."""
+        for leg, amount in zip(legs, reserved, strict=True):
             self._requests[leg.leg_id] = leg
-            self.cash.reserve(approved.arb_id, leg_number(leg.leg_id), self._shard(leg), amount)
+            self.cash.reserve(arb_of(leg.leg_id), leg_number(leg.leg_id), self._shard(leg), amount)
 
     def known_leg(self, leg_id: LegId) -> bool:
         return leg_id in self._requests or leg_id in self._confirmed

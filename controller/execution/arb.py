@@ -21,7 +21,7 @@ from controller.model import ArbClosed, Event
 from controller.risk.decision import Approved, Refused
 from trading.clock import SECOND, Clock
 from trading.errors import Misuse
-from trading.ids import ArbId, LegId, arb_of, leg_number
+from trading.ids import ArbId, LegId, arb_of, attempt_of, leg_number
 from trading.log import get_logger
 from trading.market import Action, Venue
 from trading.order import LegRequest, LegResult, Purpose, Want
@@ -54,6 +54,7 @@ class ArbRunner:
         alarm: Callable[[ArbAlarm], None] = lambda _: None,
         down: Callable[[], frozenset[Venue]] = frozenset,
         newest: Callable[[LegId], LegResult | None] = lambda _: None,
+        plan: Callable[[Approved], None] = lambda _: None,
     ) -> None:
         self._executor = executor
         self._gate = gate
@@ -65,6 +66,7 @@ class ArbRunner:
         self._alarm = alarm
         self._down = down
         self._newest = newest
+        self._plan = plan
         self._arbs = Arbs()
         self._stopped = False
 
@@ -102,6 +104,20 @@ class ArbRunner:
             return arb.approved.arb_id
         self._close(arb)
         return None
+
+    def restore(self, approved: Approved, orders: Sequence[TradedOrder], told: ArbClosed | None) -> bool:
+        """Take up an arb of an earlier start, closed; True when it must be given to reopen().
+
+        One with an open order waits for offer(): nothing is sent before it is known what that order did (B-093).
+        """
+        arb = Arb(approved)
+        arb.orders.extend(orders)
+        for order in orders:
+            arb.attempts[order.side] = max(arb.attempts[order.side], attempt_of(order.leg.leg_id))
+        arb.state, arb.told, arb.running, arb.doubted = ArbState.CLOSED, told, False, True
+        self._arbs.add(arb)
+        arb.running = not arb.open() and (told is None or self._alone(arb))
+        return arb.running
 
     def running(self, arb_id: ArbId) -> bool:
         """Whether this arb asks about its legs by itself now."""
@@ -207,6 +223,7 @@ class ArbRunner:
                 self._note(arb, len(arb.orders) - 1, refused)
             arb.go(ArbState.CLOSED)
             return
+        self._plan(approved)  # both legs are promised with the first one, or nothing is sent (B-431)
         if approved.plan.mode in ("concurrent", "batch"):
             await self._all(arb)
         else:

@@ -340,12 +340,15 @@ async def test_alarm_is_logged_counted_and_shown_until_its_arb_is_over(desk: Des
     assert (desk.runtime.summary()["alarms_open"], desk.runtime.summary()["alarms"]) == (0, {"exposed": 1})
 
 
-@pytest.mark.parametrize("durable", [False, True])
-def test_a_durable_journal_alone_does_not_unlock_live(tmp_path: Path, durable: bool) -> None:
-    """Without recovery of positions and open legs a restart would trade beside what it forgot: live is refused, and says so."""
+def test_live_needs_a_durable_journal_and_the_word_where_it_is_asked_for(tmp_path: Path) -> None:
+    """A journal in memory never trades live; with REQUIRE_LIVE_CONFIRM the word is needed, too (B-057)."""
     settings = load(ControllerSettings, flags={}, environ={}, directory=tmp_path)
+    strict = load(ControllerSettings, flags={"require_live_confirm": True}, environ={}, directory=tmp_path)
+    memory, disk = SimpleNamespace(durable=False), SimpleNamespace(durable=True)
 
-    with pytest.raises(SettingsError, match="not recovered at the start") as refused:
-        _check_live(settings, "live", SimpleNamespace(durable=durable))  # type: ignore[arg-type]  # only durable is read
-    assert ("kept in memory" in str(refused.value)) is not durable
-    _check_live(settings, "sim", SimpleNamespace(durable=False))  # type: ignore[arg-type]  # as above
+    with pytest.raises(SettingsError, match="kept in memory"):
+        _check_live(settings, "live", memory)  # type: ignore[arg-type]  # only durable is read
+    with pytest.raises(SettingsError, match="I_UNDERSTAND"):
+        _check_live(strict, "live", disk)  # type: ignore[arg-type]  # as above
+    _check_live(settings, "live", disk)  # type: ignore[arg-type]  # as above
+    _check_live(settings, "sim", memory)  # type: ignore[arg-type]  # as above
