@@ -16,7 +16,9 @@ from typing import Annotated, Any
 import typer
 
 from controller.app import App, build, production_ports
-from controller.durable import open_journal
+from controller.commands_control import register
+from controller.durable import open_journal, state_path
+from controller.halt import HaltFile, HaltWatch
 from controller.model import Command
 from controller.progress import ProgressReport
 from controller.settings import ControllerSettings
@@ -251,10 +253,18 @@ async def _trade_with(
         for one in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(one, system.runtime.stop)
         waiting = loop.create_task(_test_arb(system)) if settings.test_arb else None
-        if system.recovery is None:
-            await system.runtime.run()
-        else:
+        assert system.recovery is not None  # the journal is a file
+        switch = HaltFile(state_path(settings))
+        loop.add_signal_handler(signal.SIGUSR1, switch.set, "signal SIGUSR1")
+        watch = HaltWatch(
+            switch, deliver=system.runtime.on_event, traders=system.link.traders, journal=journal, clock=ports.clock
+        )
+        await watch.look()  # a halt of an earlier start holds before the first book is read
+        watching = loop.create_task(watch.run())
+        try:
             await system.recovery.run_with(system.runtime)
+        finally:
+            watching.cancel()
         if waiting is not None:
             waiting.cancel()
         result = system.runtime.summary()
@@ -298,6 +308,9 @@ def _banner(system: App) -> None:
         log.warning("no_platforms", note="CONTROLLER_PLATFORMS is empty: this process places no order itself")
     if system.connections.signer is None:
         log.warning("kalshi_watch_only", note="no Kalshi key: its books are polled and shown, never traded")
+
+
+register(app, lambda state_dir: _prepared({"state_dir": state_dir}, None))
 
 
 def main() -> None:

@@ -1,0 +1,119 @@
+"""The controller's kill switch: a file in its state directory that outlives restarts and works while a venue is down (B-204).
+
+    HALT            no new arb or early exit; what completes or unwinds an arb under way goes on within its limits
+    HALT "freeze"   nothing at all is sent
+
+HaltWatch makes a running controller follow the file within a quarter of a second, passes a halt on to every trader, and sets the
+file itself when the journal fails: without a journal nothing is traded, and a person has to look first.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from controller.execution.traders import Traders
+from controller.model import Command
+from controller.recovery import RESUMED
+from trading.clock import Clock
+from trading.errors import TandemError
+from trading.journal_file import FileJournal
+from trading.link.messages import Halt, Resume
+from trading.log import get_logger
+from trading.secrets import write_private
+
+__all__ = ["HaltFile", "HaltWatch"]
+
+_LOOK_S = 0.25
+
+log = get_logger(__name__)
+
+
+class HaltFile:
+    """The file of one state directory."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.path = state_dir / "HALT"
+
+    def state(self) -> tuple[str | None, bool]:
+        """(reason, freeze); reason None = trading is allowed. A file that cannot be read freezes."""
+        try:
+            text = self.path.read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return None, False
+        except OSError as exc:
+            return f"{self.path} cannot be read ({exc.strerror})", True
+        word, _, reason = text.strip().partition(" ")
+        return reason or "no reason given", word == "freeze"
+
+    def set(self, reason: str, *, freeze: bool = False) -> None:
+        """Halt, durably. A freeze is never softened by a later plain halt. Raises OSError."""
+        freeze = freeze or self.state()[1]
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(self.path, f"{'freeze' if freeze else 'halt'} {' '.join(reason.split())[:300]}\n".encode())
+
+    def clear(self) -> bool:
+        """Allow trading again; False when it was not halted."""
+        try:
+            self.path.unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+
+class HaltWatch:
+    """Follows the file. deliver takes the operator's words to the engine; an operator's resume is kept in the journal."""
+
+    def __init__(
+        self,
+        file: HaltFile,
+        *,
+        deliver: Callable[[Command], None],
+        traders: Traders | None,
+        journal: FileJournal,
+        clock: Clock,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._file = file
+        self._deliver = deliver
+        self._traders = traders
+        self._journal = journal
+        self._clock = clock
+        self._sleep = sleep
+        self._seen: tuple[str | None, bool] = (None, False)
+        self._failed = False
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await self.look()
+            await self._sleep(_LOOK_S)
+
+    async def look(self) -> None:
+        """Compare once and act on a change."""
+        if self._journal.failed and not self._failed:
+            self._failed = True
+            log.error("journal_failed", error=self._journal.failed)
+            self._deliver(Command("halt", self._journal.failed))
+            try:
+                self._file.set(f"the journal failed: {self._journal.failed}")
+            except OSError as exc:  # the same disk: this process stays halted all the same
+                log.error("halt_not_kept", error=str(exc))
+        now = self._file.state()
+        if now == self._seen or (self._failed and now[0] is None):
+            return
+        before, self._seen = self._seen, now
+        reason, freeze = now
+        if reason is not None:
+            log.warning("halted", reason=reason, freeze=freeze, next_step="end it with `controller resume`")
+            self._deliver(Command("freeze" if freeze else "halt", reason))
+            if self._traders is not None:
+                self._traders.tell(Halt(reason=reason[:200]))
+        elif before[0] is not None:
+            log.warning("resumed")
+            self._deliver(Command("resume"))
+            if self._traders is not None:
+                self._traders.tell(Resume())
+            try:
+                await self._journal.keep(RESUMED, self._clock.wall_ns())
+            except TandemError as exc:
+                log.error("resume_not_kept", error=str(exc))
