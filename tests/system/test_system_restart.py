@@ -55,6 +55,7 @@ async def controller(venues: Venues, directory: Path, *, dies: bool = False) -> 
             else:
                 system.runtime.stop()
                 await asyncio.wait_for(running, 20)
+                await system.recovery.flush()
             await system.close()
 
 
@@ -115,4 +116,22 @@ async def test_a_second_leg_whose_answer_was_lost_is_found_and_nothing_is_sent_a
         closed = await desk.until_closed()
 
     assert (closed[-1].outcome, closed[-1].unhedged) == ("matched", 0)
+    assert (len(venues.polymarket.orders), len(venues.kalshi.orders)) == (1, 1)
+
+
+async def test_the_days_result_and_what_is_held_outlive_a_restart(venues: Venues, tmp_path: Path) -> None:
+    """B-200: after a clean end the next start counts the same profit and the same positions, and opens nothing again."""
+    game = venues.games[0]
+    async with controller(venues, tmp_path) as desk:
+        venues.open_arb(game)
+        await desk.until_closed()
+        venues.to_rest(game)
+        await desk.until(lambda: not desk.system.ledger.unconfirmed(), "confirmed")
+        pnl, held = desk.system.engine.gate.breaker.pnl, desk.system.state.positions.all()
+
+    async with controller(venues, tmp_path) as desk:
+        assert held
+        assert desk.system.engine.gate.breaker.pnl == pnl
+        assert desk.system.state.positions.all() == held
+        assert desk.closed == []
     assert (len(venues.polymarket.orders), len(venues.kalshi.orders)) == (1, 1)
