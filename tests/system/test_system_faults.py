@@ -158,10 +158,10 @@ async def test_a_restart_stops_new_orders_at_once_and_is_quarantined(venues: Ven
 
 async def test_post_only_mode_clears_by_itself_at_the_time_the_venue_stated(venues: Venues, tmp_path: Path) -> None:
     """B-426: one refused order, quiet until the stated end, then the arb is executed without anybody's help."""
-    venues.polymarket.core.set_mode("post_only", SECOND)
     async with trading(venues, tmp_path, cb_max_consecutive_errors=1, miss_backoff_ms=50) as desk:
+        venues.polymarket.core.set_mode("post_only", 3 * SECOND)  # from now on: a slow start must not use it up
         venues.open_arb(venues.games[0])
-        await desk.until(lambda: desk.refusals["venue_mode"], "the mode is known", within=1)
+        await desk.until(lambda: desk.refusals["venue_mode"], "the mode is known", within=3)
         await desk.until(lambda: any(closed.matched for closed in desk.closed), "the arb is executed afterwards")
         await desk.until(lambda: not desk.system.runtime.running, "the arb ended")
         await desk.settle()
