@@ -148,7 +148,7 @@ async def test_a_restart_stops_new_orders_at_once_and_is_quarantined(venues: Ven
     async with trading(venues, tmp_path, cb_max_consecutive_errors=1, miss_backoff_ms=50) as desk:
         venues.polymarket.core.restart()
         venues.open_arb(venues.games[0])
-        await desk.until(lambda: desk.system.state.mode(POLYMARKET) == "restarting", "the restart is known", within=1)
+        await desk.until(lambda: desk.system.state.mode(POLYMARKET) == "restarting", "the restart is known", within=3)
         venues.open_arb(venues.games[1])
         await desk.until(lambda: desk.refusals["venue_mode"] == 2, "both events are refused")
 
