@@ -243,9 +243,12 @@ class Runtime:
                 if venue == POLYMARKET and not self._settings.polymarket_api_key:
                     await self._connections.polymarket.derive_credentials()
                 await self._clients[venue].account(AccountQuery(what="balances"))
+                held = (await self._clients[venue].account(AccountQuery(what="positions"))).positions
             except AuthFailed as exc:
                 step = "check the key, its file and this clock with `controller doctor`"
                 raise AuthFailed(venue, exc.code, f"{exc.detail}; {step}") from exc
+            if count := sum(bool(position.size) for position in held):
+                log.warning("positions_found", venue=venue, markets=count, note="those not in the journal count in no limit")
 
     # --- loops --------------------------------------------------------------------------------------------------------
 
