@@ -112,13 +112,11 @@ class Catalogue:
         query = filters(
             ("category", category), ("tags", tags), ("min_updated_ts", min_updated_ts), ("include_volume", include_volume)
         )
-        body = await self._rest.read("/series", query, timeout_s=_TIMEOUT_S)
-        rows = self._rest.decode(body, SeriesPage, "/series").series or []
+        rows = (await self._rest.fetch("/series", SeriesPage, query, timeout_s=_TIMEOUT_S)).series or []
         return {str(row.get("ticker", "")): row for row in rows if row.get("ticker")}
 
     async def one_series(self, ticker: str) -> Row:
-        path = f"/series/{segment(ticker)}"
-        return self._rest.decode(await self._rest.read(path), OneSeries, path).series
+        return (await self._rest.fetch(f"/series/{segment(ticker)}", OneSeries)).series
 
     # events
 
@@ -154,13 +152,11 @@ class Catalogue:
 
     async def event(self, ticker: str) -> Row:
         """One event without its markets."""
-        path = f"/events/{segment(ticker)}"
-        return self._rest.decode(await self._rest.read(path, [("exclude_markets", "true")]), OneEvent, path).event
+        return (await self._rest.fetch(f"/events/{segment(ticker)}", OneEvent, [("exclude_markets", "true")])).event
 
     async def event_metadata(self, ticker: str) -> Row:
         """What stands beside an event: its competition and scope among others."""
-        path = f"/events/{segment(ticker)}/metadata"
-        return self._rest.decode(await self._rest.read(path), Row, path)
+        return await self._rest.fetch(f"/events/{segment(ticker)}/metadata", Row)
 
     # markets
 
@@ -192,8 +188,7 @@ class Catalogue:
             yield [market for market in page.markets if _wanted_market(market)]
 
     async def market(self, ticker: str) -> Row:
-        path = f"/markets/{segment(ticker)}"
-        return self._rest.decode(await self._rest.read(path), OneMarket, path).market
+        return (await self._rest.fetch(f"/markets/{segment(ticker)}", OneMarket)).market
 
     # games
 
@@ -225,8 +220,7 @@ class Catalogue:
         return rows
 
     async def milestone(self, milestone_id: str) -> Row:
-        path = f"/milestones/{segment(milestone_id)}"
-        return self._rest.decode(await self._rest.read(path), OneMilestone, path).milestone
+        return (await self._rest.fetch(f"/milestones/{segment(milestone_id)}", OneMilestone)).milestone
 
     async def structured_targets(self, *, ids: Sequence[str] = (), kind: str = "", competition: str = "") -> list[Row]:
         """Teams and players behind custom_strike ids. Ids are asked in hundreds, so that no URL grows too long."""
@@ -242,9 +236,8 @@ class Catalogue:
 
     async def series_fee_changes(self, *, series_ticker: str = "", show_historical: bool | None = None) -> list[Row]:
         """Announced changes of series' fees: series_ticker, fee_type, fee_multiplier, scheduled_ts (RFC 3339)."""
-        path = "/series/fee_changes"
         query = filters(("series_ticker", series_ticker), ("show_historical", show_historical))
-        return self._rest.decode(await self._rest.read(path, query), SeriesFees, path).series_fee_change_arr
+        return (await self._rest.fetch("/series/fee_changes", SeriesFees, query)).series_fee_change_arr
 
     async def event_fee_changes(self, *, event_ticker: str = "") -> list[Row]:
         """Announced overrides of events' fees; both override fields null = the override ends."""

@@ -256,7 +256,7 @@ class KalshiClient:
     async def book(self, market: MarketId) -> Book:
         """A sample of the book. Its proof stays 0: only the stream proves a book (B-122)."""
         path = f"/markets/{segment(market)}/orderbook"
-        levels = self._rest.decode(await self._rest.read(path), OneBook, path).orderbook_fp
+        levels = (await self._rest.fetch(path, OneBook)).orderbook_fp
         book = Book(market)
         try:
             bids, asks = levels_from(levels.yes_dollars, levels.no_dollars, yes_view=False)

@@ -132,32 +132,27 @@ class Exchange:
         return session_hours((await self._schedule()).schedule.standard_hours)
 
     async def _schedule(self) -> _ScheduleAnswer:
-        path = "/exchange/schedule"
-        return self._rest.decode(await self._rest.read(path), _ScheduleAnswer, path)
+        return await self._rest.fetch("/exchange/schedule", _ScheduleAnswer)
 
     async def user_data_time(self) -> WallNs:
         """How fresh balance, orders, fills and positions are: what was written after this moment may not be listed yet."""
         path = "/exchange/user_data_timestamp"
-        body = await self._rest.read(path, retry=False)
-        at = parse_time(self._rest.decode(body, _Freshness, path).as_of_time)
+        at = parse_time((await self._rest.fetch(path, _Freshness, retry=False)).as_of_time)
         if at is None:
             raise BadAnswer(KALSHI, "bad_time", f"GET {path}: as_of_time is no time")
         return at
 
     async def limits(self) -> LimitsRow:
         """The account's tier and buckets."""
-        path = "/account/limits"
-        return self._rest.decode(await self._rest.read(path, private=True), LimitsRow, path)
+        return await self._rest.fetch("/account/limits", LimitsRow, private=True)
 
     async def costs(self) -> CostsRow:
         """Tokens of the endpoints that do not cost the default."""
-        path = "/account/endpoint_costs"
-        return self._rest.decode(await self._rest.read(path), CostsRow, path)
+        return await self._rest.fetch("/account/endpoint_costs", CostsRow)
 
     async def rights(self) -> KeyRights:
         """The account's keys with their scopes, and until when its location is attested."""
-        path = "/api_keys"
-        answer = self._rest.decode(await self._rest.read(path, private=True), _KeysAnswer, path)
+        answer = await self._rest.fetch("/api_keys", _KeysAnswer, private=True)
         until = answer.api_key_region_expiration_ts
         return KeyRights(keys=answer.api_keys, attested_until=None if until is None else WallNs(until * SECOND))
 

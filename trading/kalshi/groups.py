@@ -65,14 +65,14 @@ class OrderGroups:
 
     async def listed(self, *, subaccount: int | None = None) -> tuple[Group, ...]:
         query = filters(("subaccount", subaccount))
-        page = self._rest.decode(await self._rest.read(_PATH, query, private=True), _Page, _PATH)
+        page = await self._rest.fetch(_PATH, _Page, query, private=True)
         return tuple(row.to_group(row.id) for row in page.order_groups or ())
 
     async def get(self, group_id: str, *, subaccount: int | None = None) -> Group:
         """One group with the ids of its orders. Raises Rejected when there is none."""
         path = f"{_PATH}/{segment(group_id)}"
-        body = await self._rest.read(path, filters(("subaccount", subaccount)), private=True)
-        return self._rest.decode(body, _Row, path).to_group(group_id)
+        row = await self._rest.fetch(path, _Row, filters(("subaccount", subaccount)), private=True)
+        return row.to_group(group_id)
 
     async def reset(self, group_id: str, *, shard: int, subaccount: int = 0) -> None:
         """Count from zero again and take new orders: only after somebody looked why it triggered."""

@@ -221,7 +221,7 @@ def result_of_order(order: Prepared, row: OrderRow, fills: Sequence[FillRow]) ->
     elif missing < 0:  # the fill list is newer than the order row
         filled = size
     if missing == 0 and exact:
-        detail = _disagreement(exact, want, stated_cost, stated_fee)
+        detail = _disagreement(exact, stated_cost, stated_fee)
     state: LegState
     phase = order_phase(row.status)
     state = state_of(want, filled) if phase == "over" else phase
@@ -243,7 +243,7 @@ def result_of_order(order: Prepared, row: OrderRow, fills: Sequence[FillRow]) ->
     )
 
 
-def _disagreement(fills: tuple[Fill, ...], want: Want, stated_cost: Money | None, stated_fee: Money | None) -> str:
+def _disagreement(fills: tuple[Fill, ...], stated_cost: Money | None, stated_fee: Money | None) -> str:
     """One line when the order's totals differ from its fills. The leg of the stated cost is not documented: either will do."""
     size, cost, fee = total(fills)
     paid = abs(cost)

@@ -45,7 +45,7 @@ async def pages(
     cursor = ""
     while True:
         asked = [*query, ("cursor", cursor)] if cursor else query
-        page = rest.decode(await rest.read(path, asked, private=private, retry=retry, timeout_s=timeout_s), kind, path)
+        page = await rest.fetch(path, kind, asked, private=private, retry=retry, timeout_s=timeout_s)
         yield page
         cursor = page.cursor or ""
         if not cursor:

@@ -92,8 +92,8 @@ class PolledFeed:
     async def _poll_some(self, tickers: Sequence[MarketId]) -> None:
         self._polls += 1
         try:
-            body = await self._rest.read(_PATH, [("tickers", ticker) for ticker in tickers])
-            rows = {row.ticker: row.orderbook_fp for row in self._rest.decode(body, BooksPage, _PATH).orderbooks}
+            page = await self._rest.fetch(_PATH, BooksPage, [("tickers", ticker) for ticker in tickers])
+            rows = {row.ticker: row.orderbook_fp for row in page.orderbooks}
         except VenueError as exc:
             self._failed += 1
             self._answering = False

@@ -90,7 +90,7 @@ class Portfolio:
     async def order(self, order_id: str, *, retry: bool = True) -> OrderRow:
         """One order. Raises Rejected when there is none."""
         path = f"{ORDERS_PATH}/{segment(order_id)}"
-        return self._rest.decode(await self._rest.read(path, private=True, retry=retry), OneOrder, path).order
+        return (await self._rest.fetch(path, OneOrder, private=True, retry=retry)).order
 
     async def fills(
         self,
@@ -161,7 +161,6 @@ class Portfolio:
 
     async def queue(self, markets: Sequence[MarketId], *, subaccount: int = 0) -> dict[str, Size]:
         """Contracts that have to match before each of our resting orders in these markets, by order id."""
-        path = "/portfolio/orders/queue_positions"
         query = filters(("market_tickers", tuple(markets)), ("subaccount", subaccount))
-        page = self._rest.decode(await self._rest.read(path, query, private=True), QueuePage, path)
+        page = await self._rest.fetch("/portfolio/orders/queue_positions", QueuePage, query, private=True)
         return {row.order_id: parse_count(row.queue_position_fp) for row in page.queue_positions or ()}

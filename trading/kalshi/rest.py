@@ -144,6 +144,19 @@ class KalshiRest:
         )
         return await retrying(self._read_once, path, query, private, timeout_s)
 
+    async def fetch(
+        self,
+        path: str,
+        kind: type[T],
+        query: Query = (),
+        *,
+        private: bool = False,
+        retry: bool = True,
+        timeout_s: float = _READ_TIMEOUT_S,
+    ) -> T:
+        """read() a body as kind, with the errors of both."""
+        return self.decode(await self.read(path, query, private=private, retry=retry, timeout_s=timeout_s), kind, path)
+
     async def _read_once(self, path: str, query: Query, private: bool, timeout_s: float, *, urgent: bool = False) -> bytes:
         await self._wait_for_read(path, urgent)
         response = await self.try_read(path, query, private=private, timeout_s=timeout_s)

@@ -129,7 +129,7 @@ class Transfers:
     async def one(self, transfer_id: str) -> Transfer:
         """Raises Rejected when there is none (yet: lists lag writes)."""
         path = f"{_LIST}/{segment(transfer_id)}"
-        return self._rest.decode(await self._rest.read(path, private=True), _One, path).transfer.to_transfer()
+        return (await self._rest.fetch(path, _One, private=True)).transfer.to_transfer()
 
     async def listed(self) -> AsyncIterator[tuple[Transfer, ...]]:
         """Pages of transfers, newest first."""
@@ -151,7 +151,7 @@ class Transfers:
         return ()
 
     async def allocation(self) -> Allocation:
-        row = self._rest.decode(await self._rest.read(_ALLOCATION, private=True), _AllocationRow, _ALLOCATION)
+        row = await self._rest.fetch(_ALLOCATION, _AllocationRow, private=True)
         shares = {share.exchange_index: share.percent for share in row.allocations}
         return Allocation(percents=shares, reservation=row.resting_margin_reservation)
 
