@@ -126,15 +126,14 @@ class Catalogue:
         status: EventStatus | str = "",
         series_ticker: str | None = None,
         tickers: Sequence[str] = (),
-        nested: bool = True,
         with_milestones: bool | None = None,
         min_close_ts: int | None = None,
         min_updated_ts: int | None = None,
     ) -> AsyncIterator[list[Row]]:
-        """Pages of events, with their markets when nested, without combos. Settled events bring no markets: list those."""
+        """Pages of events with their markets, without combos. Settled events bring no markets: list those."""
         query = filters(
             ("status", status),
-            ("with_nested_markets", nested or None),
+            ("with_nested_markets", True),
             ("limit", 200),
             ("series_ticker", series_ticker),
             ("tickers", tuple(tickers)),

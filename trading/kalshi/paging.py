@@ -38,14 +38,13 @@ async def pages(
     *,
     private: bool = False,
     retry: bool = True,
-    timeout_s: float = _TIMEOUT_S,
 ) -> AsyncIterator[Any]:
     """Every page of a cursor-paged read, decoded as kind (which has a cursor field)."""
     seen: set[str] = set()
     cursor = ""
     while True:
         asked = [*query, ("cursor", cursor)] if cursor else query
-        page = await rest.fetch(path, kind, asked, private=private, retry=retry, timeout_s=timeout_s)
+        page = await rest.fetch(path, kind, asked, private=private, retry=retry, timeout_s=_TIMEOUT_S)
         yield page
         cursor = page.cursor or ""
         if not cursor:

@@ -115,11 +115,10 @@ class _Window:
 
 
 class Windows:
-    """Layer 1. share is the part of each limit that is used."""
+    """Layer 1."""
 
-    def __init__(self, clock: Clock, *, share: float = _SHARE) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._share = share
         self._windows: dict[str, tuple[_Window, ...]] = {}
         self._chosen: dict[tuple[str, ...], tuple[_Window, ...]] = {}
 
@@ -141,7 +140,7 @@ class Windows:
     def _of(self, name: str) -> tuple[_Window, ...]:
         known = self._windows.get(name)
         if known is None:
-            known = tuple(_Window(span, max(1, int(most * self._share))) for span, most in LIMITS.get(name, ()))
+            known = tuple(_Window(span, max(1, int(most * _SHARE))) for span, most in LIMITS.get(name, ()))
             self._windows[name] = known
         return known
 

@@ -20,6 +20,7 @@ __all__ = [
     "authorize_session",
     "merge",
     "multi_send",
+    "padded",
     "proxied",
     "redeem",
     "revoke_session",
@@ -61,8 +62,8 @@ def _selector(signature: str) -> bytes:
     return keccak(signature.encode())[:4]
 
 
-def _padded(data: bytes) -> bytes:
-    """bytes: the length, then the data filled up to whole words."""
+def padded(data: bytes) -> bytes:
+    """The argument type bytes: the length, then the data filled up to whole words."""
     return word(len(data)) + data + bytes(-len(data) % 32)
 
 
@@ -152,12 +153,12 @@ def revoke_session(wallet: str, signer: str) -> Call:
 def multi_send(calls: Sequence[Call]) -> bytes:
     """Data of a Safe's multiSend: operation 0, target, value 0, length and data of each call, packed."""
     packed = b"".join(b"\x00" + address_word(c.target)[12:] + word(0) + word(len(c.data)) + c.data for c in calls)
-    return _MULTI_SEND + word(32) + _padded(packed)
+    return _MULTI_SEND + word(32) + padded(packed)
 
 
 def proxied(calls: Sequence[Call]) -> bytes:
     """Data of the proxy factory's call: an array of (type 1 = call, target, value 0, data)."""
-    parts = [word(1) + address_word(c.target) + word(0) + word(4 * 32) + _padded(c.data) for c in calls]
+    parts = [word(1) + address_word(c.target) + word(0) + word(4 * 32) + padded(c.data) for c in calls]
     offsets, at = b"", 32 * len(parts)
     for part in parts:
         offsets += word(at)

@@ -1,4 +1,4 @@
-"""API keys of a wallet: derived or created with an L1 proof, listed and dropped with the key itself (polymarket.md 4.1).
+"""API keys of a wallet: derived or created with an L1 proof, listed with the key itself (polymarket.md 4.1).
 
 For a deposit wallet the key belongs to the owner's address, or to a session key's own; orders placed under one key are seen and
 cancelled by that key alone.
@@ -12,7 +12,7 @@ from trading.polymarket.sign import Account, ApiCredentials
 from trading.polymarket.wire import bad
 from trading.secrets import Secret
 
-__all__ = ["api_keys", "closed_only", "create_builder_key", "delete_api_key", "derive_or_create"]
+__all__ = ["api_keys", "closed_only", "create_builder_key", "derive_or_create"]
 
 _TIMEOUT_S = 10.0
 
@@ -38,11 +38,6 @@ async def api_keys(rest: PolymarketRest) -> tuple[str, ...]:
     if not isinstance(keys, list):
         raise bad("bad_keys", "the answer lists no apiKeys")
     return tuple(str(key) for key in keys)
-
-
-async def delete_api_key(rest: PolymarketRest) -> None:
-    """Drop the key that signs this request. Raises UnknownOutcome when it may or may not be gone; asking again harms nothing."""
-    await rest.write_json("DELETE", "/auth/api-key", b"", timeout_s=_TIMEOUT_S)
 
 
 async def create_builder_key(rest: PolymarketRest) -> ApiCredentials:

@@ -20,7 +20,7 @@ from trading.order import Fill, LegResult, total
 from trading.polymarket.orders import DUST, Said, leg_result, leg_state, terms_of, word
 from trading.polymarket.statuses import cancel_code, fill_status, order_phase
 from trading.polymarket.wire import bad, parse_stamp
-from trading.units import ONE, Money, Price, Size, WallNs, cost_of, parse_price, parse_size, to_dollars
+from trading.units import ONE, Money, Price, Size, cost_of, parse_price, parse_size, to_dollars
 from trading.venue import Prepared
 
 __all__ = ["OrderState", "fills_of", "found", "makers_of"]
@@ -73,9 +73,7 @@ def makers_of(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
 
 
-def fills_of(
-    row: Mapping[str, Any], *, order_id: str, token: str, buy: bool, terms: FeeTerms, at_default: WallNs = WallNs(0)
-) -> list[Fill]:
+def fills_of(row: Mapping[str, Any], *, order_id: str, token: str, buy: bool, terms: FeeTerms) -> list[Fill]:
     """Our fills in one trade row: one per price that was met (polymarket.md 7.1, 9); [] when the trade is not ours.
 
     As taker we pay the makers' prices level by level and the fee of each; as maker our entry alone counts. Raises BadAnswer.
@@ -91,7 +89,7 @@ def fills_of(
         trade = str(row["id"]) if met else ""
     except (KeyError, TypeError, ValueError, InvalidOperation) as exc:
         raise bad("bad_trade", f"trade {row.get('id')!r}: {exc!r}") from exc
-    at = parse_stamp(row.get("match_time")) or parse_stamp(row.get("timestamp")) or at_default
+    at = parse_stamp(row.get("match_time")) or parse_stamp(row.get("timestamp"))
     fills = []
     for price, size in met.items():
         cost = cost_of(price, size, up=buy)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from trading.errors import Misuse
-from trading.polymarket.calls import Call, address_word, multi_send, proxied, word
+from trading.polymarket.calls import Call, address_word, multi_send, padded, proxied, word
 from trading.polymarket.contracts import DEPOSIT_FACTORY, PROXY_FACTORY, RELAY_HUB, SAFE_MULTISEND
 from trading.polymarket.sign import Account, keccak
 
@@ -46,8 +46,7 @@ def _personal(account: Account, digest: bytes) -> bytes:
 
 def session_wrapped(signer: str, signature: bytes) -> bytes:
     """A session key's signature as a deposit wallet reads it: signer id, 32 zero bytes, the signature, the mark (4.3)."""
-    padded = word(len(signature)) + signature + bytes(-len(signature) % 32)
-    return address_word(signer) + bytes(32) + word(3 * 32) + padded + _SESSION_MARK
+    return address_word(signer) + bytes(32) + word(3 * 32) + padded(signature) + _SESSION_MARK
 
 
 def batch_signature(account: Account, calls: Sequence[Call], *, nonce: int, deadline: int) -> str:

@@ -27,6 +27,7 @@ __all__ = ["FUNDED_SHARDS", "Credentials", "Urls", "address_of", "make_credentia
 
 FUNDED_SHARDS = (0, 3)
 DEPOSIT_WALLET = 3
+_CASH = Money(5_000 * DOLLAR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +83,11 @@ def _save(key: RSAPrivateKey | Ed25519PrivateKey, path: Path) -> bytes:
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
-def make_credentials(
-    state: Path,
-    *,
-    signature_type: int = DEPOSIT_WALLET,
-    kalshi_cash: Money = Money(5_000 * DOLLAR),
-    polymarket_cash: Money = Money(5_000 * DOLLAR),
-) -> Credentials:
+def make_credentials(state: Path, *, signature_type: int = DEPOSIT_WALLET) -> Credentials:
     """Make fresh keys and accounts; key files go to the state directory with mode 0600.
 
-    kalshi_cash lies on each funded shard. signature_type is Polymarket's 0..3 (polymarket.md 4.3); type 0 funds itself. Raises
-    ValueError for another type.
+    Each funded shard of Kalshi and the Polymarket wallet hold the same cash. signature_type is Polymarket's 0..3 (polymarket.md
+    4.3); type 0 funds itself. Raises ValueError for another type.
     """
     if signature_type not in (0, 1, 2, 3):
         raise ValueError(f"signature type {signature_type} is not 0, 1, 2 or 3")
@@ -105,7 +100,7 @@ def make_credentials(
     owner_key = coincurve.PrivateKey(secrets.token_bytes(32))
     owner = address_of(owner_key.public_key.format(compressed=False))
     return Credentials(
-        kalshi=KalshiAccount(user_id=str(uuid.uuid4()), keys=keys, balances=dict.fromkeys(FUNDED_SHARDS, kalshi_cash)),
+        kalshi=KalshiAccount(user_id=str(uuid.uuid4()), keys=keys, balances=dict.fromkeys(FUNDED_SHARDS, _CASH)),
         polymarket=PolymarketAccount(
             owner=owner,
             funder=wallet_of(owner, signature_type),
@@ -113,7 +108,7 @@ def make_credentials(
             api_key=str(uuid.uuid4()),
             api_secret=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             api_passphrase=secrets.token_hex(32),
-            balance=polymarket_cash,
+            balance=_CASH,
             allowance=Money(MAX_UINT256),
             relayer_key=str(uuid.uuid4()),
         ),

@@ -128,10 +128,9 @@ def scripted_markets(links: Sequence[Link]) -> frozenset[str]:
 
 
 class Script:
-    """The play. terms(core name, market) gives a market's fees; throw(venue, fault) is faults.py. Call begin() once at the
-    start.
+    """The play of scenes.DEMO. terms(core name, market) gives a market's fees; throw(venue, fault) is faults.py.
 
-    Raises ValueError when the universe lacks a role that the table needs.
+    Call begin() once at the start. Raises ValueError when the universe lacks a role that the table needs.
     """
 
     def __init__(
@@ -144,9 +143,6 @@ class Script:
         terms: Callable[[str, str], FeeTerms],
         throw: ThrowFault,
         speed: float = 1.0,
-        table: Sequence[Arb | Throw] = DEMO,
-        setups: Sequence[GameSetup] = DEMO_GAMES,
-        seconds: float = DEMO_SECONDS,
     ) -> None:
         self._clock = clock
         self._kalshi = kalshi
@@ -154,8 +150,6 @@ class Script:
         self._terms = terms
         self._throw = throw
         self._speed = speed
-        self._table = table
-        self._seconds = seconds
         self._stages: dict[str, _Stage] = {}
         self._by_market: dict[str, _Stage] = {}
         self._due: list[tuple[int, int, Callable[[], None]]] = []
@@ -165,7 +159,7 @@ class Script:
         self._far: list[tuple[_Ladder, int]] = []
         self.reports: list[SceneReport] = []
         self.done = False
-        for setup in setups:
+        for setup in DEMO_GAMES:
             self._stage(setup, links)
 
     @property
@@ -187,13 +181,13 @@ class Script:
         if self._started is not None:
             return
         self._started = self._clock.mono_ns()
-        for entry in self._table:
+        for entry in DEMO:
             if isinstance(entry, Throw):
                 self._after(entry.at, partial(self._throw, entry.venue, entry.fault))
             else:
                 self._after(entry.at, partial(self._open, entry))
                 self._after(entry.at + entry.for_s, partial(self._close, entry))
-        self._after(self._seconds, self._finish)
+        self._after(DEMO_SECONDS, self._finish)
 
     def advance(self) -> None:
         while self._due and self._due[0][0] <= self._clock.mono_ns():
@@ -207,7 +201,7 @@ class Script:
         return {
             "script_started": self.started,
             "script_done": self.done,
-            "script_seconds": round(min(at, self._seconds), 3),
+            "script_seconds": round(min(at, DEMO_SECONDS), 3),
             "scenes": list(self.reports),
         }
 
