@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench soak cold contract check setup setup-test setup-bench clean
+.PHONY: demo test bench soak cold sim contract check setup setup-test setup-bench clean
 
 # The whole system offline: both simulated venues, a scripted minute, a ledger that equals both venues.
 demo: setup
@@ -23,6 +23,12 @@ soak: setup-test
 # Five minutes of idling with trades between: orders that left on a cold socket.
 cold: setup-test
 	@$(BIN)/python -m tests.bench.cold_run $(ARGS)
+
+# The whole system in virtual time, seed after seed, with faults: make sim SEEDS=300 FIRST=1.
+SEEDS ?= 300
+FIRST ?= 1
+sim: setup-test
+	@PYTHONHASHSEED=0 $(BIN)/python -m tests.sim --seeds $(SEEDS) --first $(FIRST) $(ARGS)
 
 # Strangers' clients, each in an environment of its own, on the simulators.
 contract: setup
