@@ -95,6 +95,7 @@ class KalshiSim:
         self.public = PublicData(clock, self._table, self.rules)
         self.live = LiveDesk(clock, self._table)
         self.statements = Statements(self._table)
+        doors = self._desk.admission
         self.transfers = Transfers(
             clock,
             rng,
@@ -102,10 +103,10 @@ class KalshiSim:
             self.members,
             self._timers,
             self._table.shards,
-            self._desk.paused_exchange,
+            doors.paused_exchange,
             self._desk.check_margin,
         )
-        paused, stopped = (self._desk.paused_trading, self._desk.paused_exchange), lambda: self.transfers.stopped
+        paused, stopped = (doors.paused_trading, doors.paused_exchange), lambda: self.transfers.stopped
         self.calendar = Calendar(clock, self._table, self._timers, self.rules, *paused, stopped)
         self.limits = RateLimits(clock, self.rules, self._table.shards)
         self.rest = RestApi(self._gate, self.limits, self._routes(clock, rng))
@@ -239,8 +240,8 @@ class KalshiSim:
     @property
     def mode(self) -> str:
         """exchange_paused and trading_paused when a shard is; else normal."""
-        desk = self._desk
-        return "exchange_paused" if desk.paused_exchange else "trading_paused" if desk.paused_trading else "normal"
+        doors = self._desk.admission
+        return "exchange_paused" if doors.paused_exchange else "trading_paused" if doors.paused_trading else "normal"
 
     def pause_trading(self, paused: bool, shard: int | None = None) -> None:
         """Place and amend refused, cancel allowed (kalshi.md 4); one shard or all."""

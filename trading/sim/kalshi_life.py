@@ -234,11 +234,11 @@ class Lifecycle:
 
     def pause_trading(self, paused: bool, shard: int | None = None) -> None:
         """Trading pause of one shard or all: place and amend refused, cancel allowed, orders stay unless they asked."""
-        self._pause(self._desk.paused_trading, paused, shard)
+        self._pause(self._desk.admission.paused_trading, paused, shard)
 
     def pause_exchange(self, paused: bool, shard: int | None = None) -> None:
         """Exchange pause: no state changes at all, cancels included."""
-        self._pause(self._desk.paused_exchange, paused, shard)
+        self._pause(self._desk.admission.paused_exchange, paused, shard)
 
     def _pause(self, switch: set[int], paused: bool, shard: int | None) -> None:
         shards = set(self._table.shards) if shard is None else {shard}

@@ -16,6 +16,7 @@ from trading.clock import MS, SECOND, Clock
 from trading.fees import KalshiOrderFees
 from trading.sim.core import Arrival
 from trading.sim.exchange import Fill, Order, Side
+from trading.sim.kalshi_admission import Admission, check_cash, fillable
 from trading.sim.kalshi_customers import Customers
 from trading.sim.kalshi_data import ApiError, KalshiRules, write_average
 from trading.sim.kalshi_groups import OrderGroups
@@ -38,7 +39,6 @@ from trading.units import Money, Price, Size, WallNs, format_size
 __all__ = ["DeskEvents", "OrderDesk"]
 
 _MOST_CANCELLED = 10_000  # orders of one cancel-all (kalshi.md 7.3)
-_ATTESTED = frozenset({"Sports", "Elections", "Entertainment"})  # categories that need a location attestation (kalshi.md 2)
 
 
 class DeskEvents(Protocol):
@@ -52,7 +52,7 @@ class DeskEvents(Protocol):
 
 
 class OrderDesk:
-    """Owns the accounts' orders. paused_trading and paused_exchange hold the shards in either pause."""
+    """Owns the accounts' orders; admission says what may be done with them."""
 
     def __init__(
         self,
@@ -67,15 +67,13 @@ class OrderDesk:
         self._clock = clock
         self._rng = rng
         self._table = table
-        self._members = members
         self._accounts = members.accounts
         self._timers = timers
         self._rules = rules
         self._events = events
         self._numbers = 0
         self.arrival: Arrival | None = None
-        self.paused_trading: set[int] = set()
-        self.paused_exchange: set[int] = set()
+        self.admission = Admission(clock, table, members, rules)
         self.customers = Customers(clock, table, lambda market, order, fills: self._book_trades(market, order, None, fills))
         self.groups = OrderGroups(clock, rng, lambda account, record: self._take_off(account, record, None), events.on_group)
 
@@ -85,10 +83,10 @@ class OrderDesk:
         """Place one order and answer as POST /portfolio/events/orders does. Raises ApiError."""
         now = self._clock.wall_ns()
         ticket = read_ticket(body, now)
-        market = self._market(ticket.ticker, ticket.index)
+        market = self.admission.market(ticket.ticker, ticket.index)
         if ticket.index is None and market.shard not in account.cash:
             raise ApiError(404, "user_not_found", details=f"no profile on exchange index {market.shard}")
-        self._check_open(market, account)
+        self.admission.check_open(market, account)
         if not market.on_grid(ticket.price):
             raise ApiError(400, "invalid_price", details=f"price {body.get('price')} is off the grid of {market.ticker}")
         if ticket.client_order_id and ticket.client_order_id in account.used_ids:
@@ -96,12 +94,12 @@ class OrderDesk:
         if ticket.group:
             self.groups.admit(account, ticket.group, market.shard)
         record = self._new_record(account, ticket, market, now)
-        self._check_cash(account, record, ticket.count)
+        check_cash(account, record, ticket.count)
         if ticket.client_order_id:
             account.used_ids.add(ticket.client_order_id)
         if self.arrival is not None:
             self.arrival(market.ticker, record.order)
-        if ticket.tif == "fill_or_kill" and not self._fillable(market, record):
+        if ticket.tif == "fill_or_kill" and not fillable(market, record):
             raise ApiError(409, "fill_or_kill_insufficient_resting_volume")  # the client id stays used (kalshi.md 7.2)
         account.orders[record.order.id] = record
         if ticket.post_only and next(market.book.against(ticket.side, ticket.price), None) is not None:
@@ -112,7 +110,7 @@ class OrderDesk:
         self._events.on_order(account, record)
         self._finish(account, record)
         answer: dict[str, Any] = {"order_id": record.order.id, "client_order_id": record.client_order_id}
-        answer.update(self._fill_report(record, record.filled, record.taker_cost, record.taker_fees))
+        answer.update(_fill_report(record, record.filled, record.taker_cost, record.taker_fees))
         answer["ts_ms"] = now // MS
         return answer
 
@@ -124,9 +122,9 @@ class OrderDesk:
             raise ApiError(400, "invalid_parameters", details="ticker: is required")
         price, count = read_price(body.get("price")), read_count(body.get("count"))
         index = read_index(body.get("exchange_index"))
-        market = self._market(ticker, index)
-        record = self._find(account, order_id, market.shard)
-        self._check_open(market, account)
+        market = self.admission.market(ticker, index)
+        record = self.admission.find(account, order_id, market.shard)
+        self.admission.check_open(market, account)
         if record.ticker != ticker or record.order.side != side:
             raise ApiError(400, "invalid_order", details="ticker and side are those of the order")
         if not market.on_grid(price):
@@ -144,7 +142,7 @@ class OrderDesk:
             expires = record.expires
         moved = Order(order_id, record.order.owner, side, price, left, left, now, record.order.data)
         if price != record.order.price or left > record.remaining:
-            self._check_cash(account, replace(record, order=moved), left, without=record)
+            check_cash(account, replace(record, order=moved), left, without=record)
 
         record.client_order_id = new_id
         account.used_ids.add(record.client_order_id)
@@ -168,7 +166,7 @@ class OrderDesk:
         answer: dict[str, Any] = {"order_id": order_id, "client_order_id": record.client_order_id}
         if resized or record.filled != filled:
             got = Size(record.filled - filled)
-            answer.update(self._fill_report(record, got, Money(record.taker_cost - cost), record.taker_fees - fees))
+            answer.update(_fill_report(record, got, Money(record.taker_cost - cost), record.taker_fees - fees))
         answer["ts_ms"] = now // MS
         return answer
 
@@ -177,7 +175,7 @@ class OrderDesk:
         by, to = body.get("reduce_by"), body.get("reduce_to")
         if (by is None) == (to is None):
             raise ApiError(400, "invalid_parameters", details="exactly one of reduce_by and reduce_to")
-        record = self._route(account, order_id, body.get("exchange_index"), body.get("market_ticker"))
+        record = self.admission.route(account, order_id, body.get("exchange_index"), body.get("market_ticker"))
         if by is not None:
             cut = read_count(by, "reduce_by")
         else:
@@ -196,7 +194,7 @@ class OrderDesk:
 
     def cancel(self, account: Account, order_id: str, index: object, ticker: object) -> dict[str, Any]:
         """Cancel one order; without market_ticker and exchange_index the shard is 0 (kalshi.md 7.3)."""
-        record = self._route(account, order_id, index, ticker)
+        record = self.admission.route(account, order_id, index, ticker)
         gone = self._take_off(account, record, None)
         answer = {"order_id": order_id, "client_order_id": record.client_order_id}
         return answer | {"reduced_by": format_size(gone), "ts_ms": self._clock.wall_ns() // MS}
@@ -204,7 +202,7 @@ class OrderDesk:
     def cancel_all(self, accounts: Sequence[Account]) -> None:
         """Up to 10,000 resting orders on every shard that is not in an exchange pause; it lingers for a minute."""
         gone = [(account, record) for account in accounts for record in account.open.values()]
-        gone = [(account, record) for account, record in gone if record.shard not in self.paused_exchange]
+        gone = [(account, record) for account, record in gone if record.shard not in self.admission.paused_exchange]
         for account, record in gone[:_MOST_CANCELLED]:
             self._take_off(account, record, None)
         for account in accounts:
@@ -322,29 +320,10 @@ class OrderDesk:
         self._events.on_fill(account, fill)
         self._events.on_position(account, row)
 
-    def _fillable(self, market: SimMarket, record: OrderRecord) -> bool:
-        """Whether a fill-or-kill would fill completely, self-trade prevention included."""
-        left = record.order.remaining
-        for maker in market.book.against(record.order.side, record.order.price):
-            if maker.owner == record.order.owner:
-                if record.stp == "taker_at_cross":
-                    return False
-                continue
-            left = Size(left - maker.remaining)
-            if left <= 0:
-                return True
-        return False
-
     def _finish(self, account: Account, record: OrderRecord) -> None:
         """What an order that was placed or amended brings about after its own answer is known."""
         self.groups.settle()
         self.check_margin(account, record.shard)
-
-    def _check_cash(self, account: Account, record: OrderRecord, size: Size, *, without: OrderRecord | None = None) -> None:
-        needed = account.reserved(record.shard, extra=((record, size),), without=without)
-        held = account.reserved(record.shard)
-        if needed > max(held, account.cash.get(record.shard, 0)):
-            raise ApiError(400, "insufficient_balance", details=f"exchange index {record.shard}")
 
     def _take_off(self, account: Account, record: OrderRecord, reason: str | None) -> Size:
         gone = self._table.books[record.ticker].cancel(record.order.id)
@@ -356,51 +335,7 @@ class OrderDesk:
         record.status, record.reason, record.updated = status, reason, self._clock.wall_ns()
         account.open.pop(record.order.id, None)
 
-    # ── checks and small parts ───────────────────────────────────────────────────────────────────────────────────────
-
-    def _market(self, ticker: str, index: int | None) -> SimMarket:
-        market = self._table.markets.get(ticker)
-        if market is None or (index is not None and index != market.shard):
-            raise ApiError(404, "market_not_found", details=ticker)
-        return market
-
-    def _check_open(self, market: SimMarket, account: Account) -> None:
-        self._check_exchange(market.shard)
-        if market.shard in self.paused_trading:
-            raise ApiError(self._rules.pause_status, "trading_is_paused")
-        if market.status != "active":
-            raise ApiError(400, "MARKET_INACTIVE", "market is inactive", market.ticker)
-        if self._table.category(market) in _ATTESTED:
-            until = self._members.attested_until[account.member.user_id]
-            if until is None or until * 1_000 * MS <= self._clock.wall_ns():
-                raise ApiError(403, "region_attestation_expired")
-
-    def _check_exchange(self, shard: int) -> None:
-        if shard in self.paused_exchange:
-            raise ApiError(self._rules.pause_status, "exchange_is_paused")
-
-    def _route(self, account: Account, order_id: str, index: object, ticker: object) -> OrderRecord:
-        """Find the resting order a cancel or decrease means, by its shard."""
-        shard = read_index(index)
-        if shard is None:
-            if isinstance(ticker, str) and ticker:
-                shard = self._market(ticker, None).shard
-            elif index is None:
-                shard = 0
-            else:
-                raise ApiError(400, "invalid_parameters", details="market_ticker: is required to auto-route")
-        return self._find(account, order_id, shard)
-
-    def _find(self, account: Account, order_id: str, shard: int) -> OrderRecord:
-        record = account.orders.get(order_id)
-        if record is None or record.shard != shard:
-            raise ApiError(404, "order_not_found", details=order_id)
-        self._check_exchange(shard)
-        if self._table.markets[record.ticker].status not in ("active", "inactive"):
-            raise ApiError(400, "MARKET_INACTIVE", "market is inactive", record.ticker)
-        if order_id not in account.open:
-            raise ApiError(404, "order_not_found", details=order_id)
-        return record
+    # ── small parts ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _new_record(self, account: Account, ticket: Ticket, market: SimMarket, now: WallNs) -> OrderRecord:
         self._numbers += 1
@@ -441,14 +376,15 @@ class OrderDesk:
 
         self._timers.at_wall(expires, expire)
 
-    def _fill_report(self, record: OrderRecord, filled: Size, cost: Money, fees: int) -> dict[str, str]:
-        """fill_count, remaining_count and, after a fill, both averages; the price is of the YES leg (kalshi.md 7.1)."""
-        report = {"fill_count": format_size(filled), "remaining_count": format_size(record.remaining)}
-        if filled > 0:
-            yes = cost if record.order.side == "bid" else filled - cost
-            report["average_fill_price"] = write_average(yes, filled)
-            report["average_fee_paid"] = write_average(fees, filled)
-        return report
-
     def _uuid(self) -> str:
         return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
+
+
+def _fill_report(record: OrderRecord, filled: Size, cost: Money, fees: int) -> dict[str, str]:
+    """fill_count, remaining_count and, after a fill, both averages; the price is of the YES leg (kalshi.md 7.1)."""
+    report = {"fill_count": format_size(filled), "remaining_count": format_size(record.remaining)}
+    if filled > 0:
+        yes = cost if record.order.side == "bid" else filled - cost
+        report["average_fill_price"] = write_average(yes, filled)
+        report["average_fee_paid"] = write_average(fees, filled)
+    return report
