@@ -17,6 +17,8 @@ from virtual import Deadlock, VirtualLoop, run
 from wires import HTTP_FAULTS
 
 from trading.clock import SECOND
+from trading.journal_file import KeptRow
+from trading.order import LegResult
 from trading.units import CONTRACT
 
 STEPS = 16
@@ -284,7 +286,7 @@ class _Play:
             steps=self.steps,
             executions=len(plant.closed),
             crashes=plant.crashes,
-            unknowns=sum(result.state == "unknown" for closed in plant.closed for result in closed.results),
+            unknowns=_unknowns(plant),
             faults=dict(sorted(plant.faults.items())),
             lost=len(lost),
             duplicated=len(twice),
@@ -295,3 +297,12 @@ class _Play:
             digest=hashlib.sha256(repr(plant.trace).encode()).hexdigest()[:16],
             problems=tuple(self.problems),
         )
+
+
+def _unknowns(plant: Plant) -> int:
+    """Legs that were in doubt at some time, by either disk."""
+    rows = [row for disk in (plant.controller_disk, plant.trader_disk) for row in disk.rows if isinstance(row, KeptRow)]
+    return len({row.leg_id for row in rows if _RESULT.decode(row.result).state == "unknown"})
+
+
+_RESULT = msgspec.msgpack.Decoder(LegResult)
