@@ -50,7 +50,7 @@ __all__ = ["ORDER_VERSION", "Geoblock", "PolymarketClient"]
 _log = get_logger(__name__)
 
 _SALT_BITS = 53
-_FIND_TIMEOUT_PAGES = 10
+_MOST_PAGES = 10
 _LOOKBACK_S = 120
 """Trades are asked for from this long before the order's own stamp: clocks differ."""
 _LEAST_WAIT_S = 0.05
@@ -271,14 +271,14 @@ class PolymarketClient:
     async def _trades(self, query: Query) -> list[Mapping[str, Any]]:
         rows: list[Mapping[str, Any]] = []
         cursor = ""
-        for _ in range(_FIND_TIMEOUT_PAGES):
+        for _ in range(_MOST_PAGES):
             paged = (*query, ("next_cursor", cursor)) if cursor else query
             page, following = listed(await self._rest.read("/data/trades", paged, signed=True, patient=False))
             rows += page
             if not following or following == cursor:
                 return rows
             cursor = following
-        raise bad("too_many_pages", f"more than {_FIND_TIMEOUT_PAGES} pages of trades; narrow the question")
+        raise bad("too_many_pages", f"more than {_MOST_PAGES} pages of trades; narrow the question")
 
     async def cancel(self, order: Prepared) -> LegResult:
         """DELETE /order, then what is known of it. "unknown" while the venue will neither cancel nor explain it (7.1)."""
