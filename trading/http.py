@@ -102,7 +102,7 @@ class PooledHttp:
         except (KeyError, ValueError) as exc:
             raise Misuse(f"{url} is no http or https URL") from exc
         if not host or "@" in parts.netloc or parts.fragment:
-            raise Misuse(f"{url} names no host, or more than host, path and query")
+            raise Misuse(f"the URL of {host!r} names no host, or a user or fragment beside host, path and query")
         key = f"{parts.scheme}://{parts.netloc}"
         origin = self._origins.get(key)
         if origin is None:
