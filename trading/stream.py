@@ -13,11 +13,13 @@ import websockets
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from trading.clock import Clock
+from trading.clock import MS, Clock
 from trading.errors import AuthFailed, Disconnected
 
-__all__ = ["Dialer", "Recorder", "RecordingDialer", "WebsocketsDialer", "Wire"]
+__all__ = ["TURN_NS", "Dialer", "Recorder", "RecordingDialer", "WebsocketsDialer", "Wire"]
 
+TURN_NS = 3 * MS
+"""A reader that found frames waiting for this long lets the rest of the process have its turn."""
 _OPEN_TIMEOUT_S = 10.0
 _MAX_FRAME = 32 * 1024 * 1024
 

@@ -111,17 +111,6 @@ def _market(name: str) -> Market:
     )
 
 
-def _set_aside(data: bytes) -> bool:
-    """Whether an event_type is a list or an object, or a stamp longer than any float: the tests below have these to themselves."""
-    try:
-        frame = json.loads(data)
-    except (ValueError, RecursionError):
-        return False
-    rows = [row for row in (frame if isinstance(frame, list) else [frame]) if isinstance(row, dict)]
-    return any(isinstance(row.get("event_type"), list | dict) or len(str(row.get("timestamp"))) > 300 for row in rows)
-
-
-@pytest.mark.xfail(raises=TypeError, reason="PolymarketBooks looks an unhashable event_type up in a set")
 @pytest.mark.parametrize("kind", [[], {}, ["book"], {"value": "price_change"}])
 def test_an_event_type_that_is_no_word_is_a_bad_frame(kind: Any) -> None:
     """It is counted and its market rebuilt, like any other frame that cannot be read."""
@@ -133,7 +122,6 @@ def test_an_event_type_that_is_no_word_is_a_bad_frame(kind: Any) -> None:
     assert books.bad_frames == 1
 
 
-@pytest.mark.xfail(raises=OverflowError, reason="PolymarketBooks takes the latency of any stamp as a float")
 @pytest.mark.parametrize("kind", ["change", "book"])
 def test_a_stamp_beyond_any_float_is_no_exception(kind: str) -> None:
     """A stamp of 400 digits says nothing of when."""
@@ -165,7 +153,7 @@ def test_no_mutated_polymarket_frame_raises_or_leaves_a_wrong_top_ready(seed: in
     for round_ in range(_ROUNDS):
         bad = [mutate(_write(venue.any_frame(venue.chance.choice(list(_MARKETS))), chance), chance) for _ in range(_EACH)]
         for frame in bad:
-            feed(b"" if _set_aside(frame) else frame)
+            feed(frame)
         for name in _MARKETS:
             feed(_write(venue.change(name), chance))
         for name in _MARKETS:

@@ -266,7 +266,7 @@ class KalshiBooks:
 
     def _apply_other(self, frame: Any, wall: WallNs) -> None:
         match frame:
-            case Snapshot():
+            case Snapshot() if frame.sid in self._sids or not self._sids:  # 9.4: a stranger's would capture the book
                 sid = self._count(frame.sid, frame.seq, _BOOKS, keep=frame.msg.market_ticker)
                 if sid is not None:
                     self._apply_snapshot(sid, frame.msg)

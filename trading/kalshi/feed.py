@@ -18,7 +18,7 @@ from trading.kalshi.sign import KalshiSigner
 from trading.kalshi.stream_codes import remedy
 from trading.log import get_logger
 from trading.market import KALSHI, Market, MarketId
-from trading.stream import Dialer, Wire
+from trading.stream import TURN_NS, Dialer, Wire
 from trading.venue import FeedStatistics
 
 __all__ = ["KalshiBooks", "KalshiFeed"]
@@ -170,9 +170,14 @@ class KalshiFeed:
     async def _read(self, socket: _Socket, wire: Wire) -> None:
         books, clock = socket.books, self._clock
         heard = False
+        turn = clock.mono_ns()
         while True:
             data = await wire.recv()
-            books.apply(data, clock.mono_ns(), clock.wall_ns())
+            now = clock.mono_ns()
+            books.apply(data, now, clock.wall_ns())
+            if now - turn > TURN_NS:  # recv does not wait while frames are queued: a backlog must not hold the loop
+                await asyncio.sleep(0)
+                turn = clock.mono_ns()
             if books.outbox:
                 await self._flush(socket, wire)
             if not heard and books.ready:

@@ -210,7 +210,10 @@ def levels_from(
             price, size = parse_price(text), _read_count(count)  # a level's size hardly comes twice: nothing to remember
             if not 0 < price < ONE or size < 0:
                 raise ValueError(f"level {text!r} x {count!r} cannot stand in a book")
+            at = complement(price) if flip else price
+            if at in levels:
+                raise ValueError(f"level {text!r} stands twice")
             if size:
-                levels[complement(price) if flip else price] = size
+                levels[at] = size
         sides.append(levels)
     return sides[0], sides[1]

@@ -193,7 +193,7 @@ class PolymarketBooks:
             except (msgspec.ValidationError, RecursionError):
                 name = row.get("market")
                 watched = self._watched.get(name) if isinstance(name, str) else None
-                if watched is not None and row.get("event_type") in _KNOWN:
+                if watched is not None and str(row.get("event_type")) in _KNOWN:
                     self._want(watched, "unreadable frame")
             else:
                 self._apply_event(event, now, wall)
@@ -461,10 +461,16 @@ def _levels(rows: Sequence[_Level]) -> dict[Price, Size]:
     return found
 
 
+_LATEST_MS = 10**14
+"""Beyond any stamp of this millennium: it says nothing of when."""
+
+
 def _milliseconds(value: str | int) -> int:
     """A venue stamp, seconds or milliseconds (from 1e11 on), as milliseconds; 0 when it states none."""
     try:
         number = int(value or 0)
     except ValueError:
+        return 0
+    if number > _LATEST_MS:
         return 0
     return number if number >= 100_000_000_000 else max(0, number) * 1000

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from trading.clock import SECOND, Clock
 from trading.errors import Disconnected
 from trading.ids import Ids
-from trading.stream import Wire
+from trading.stream import TURN_NS, Wire
 from trading.units import MonoNs
 
 __all__ = ["Redial", "Session"]
@@ -51,9 +51,13 @@ class Session:
 
     async def run_receive(self) -> None:
         """Hand on frames until the socket ends. Raises Disconnected."""
-        recv, on_data = self._wire.recv, self._on_data
+        recv, on_data, clock = self._wire.recv, self._on_data, self._clock.mono_ns
+        turn = clock()
         while True:
             data = await recv()
+            if clock() - turn > TURN_NS:  # recv does not wait while frames are queued: a backlog must not hold the loop
+                await asyncio.sleep(0)
+                turn = clock()
             if len(data) == 4 and data == b"PONG":
                 self._pong_at = self._clock.mono_ns()
             else:

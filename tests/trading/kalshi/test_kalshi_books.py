@@ -404,3 +404,24 @@ def test_no_input_makes_apply_raise_or_leaves_a_ready_book_crossed(data: list[by
 
     assert not any(book.ready and book.crossed for book in stream.books.books.values())
     assert all(isinstance(command["id"], int) for command in stream.commands())
+
+
+def test_a_snapshot_of_a_subscription_nobody_made_changes_nothing() -> None:
+    """Its sid is a stranger's: taken over, the book would stand ready while its own deltas pass it by."""
+    stream = Stream(T)
+    stream.start()
+
+    stream.feed(snapshot(T, 1, yes=(("0.1000", "1.00"),), sid=99))
+    stream.feed(delta(T, 2, price="0.4200"))
+
+    assert_book(stream.book(), bid=4_200, ask=4_500)
+
+
+def test_a_snapshot_naming_a_price_twice_is_corrupt() -> None:
+    """Which size is meant is anybody's guess: the book is rebuilt."""
+    stream = Stream(T)
+    stream.start()
+
+    stream.feed(snapshot(T, 2, yes=(("0.4000", "10.00"), ("0.4000", "3.00"))))
+
+    assert not stream.book().ready
