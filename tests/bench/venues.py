@@ -29,6 +29,17 @@ def _bytes(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
+_TERMS = {
+    "/exchange/schedule": b'{"schedule":{"standard_hours":[],"maintenance_windows":[]}}',
+    "/account/limits": b'{"usage_tier":"prestige","read":{"refill_rate":100000,"bucket_capacity":200000},'
+    b'"write":{"refill_rate":100000,"bucket_capacity":200000}}',
+    "/account/endpoint_costs": b'{"default_cost":10,"endpoint_costs":[]}',
+    "/api_keys": b'{"api_keys":[{"api_key_id":"bench","name":"bench","scopes":["read","write"]}],'
+    b'"api_key_region_expiration_ts":4102444800}',
+}
+"""An account whose budget the benchmark cannot use up: it trades more in a second than anybody in an hour."""
+
+
 class KalshiDesk:
     """One member at Kalshi."""
 
@@ -92,6 +103,8 @@ class KalshiDesk:
             return 201, _bytes(self._fill(json.loads(body)))
         if path.endswith("/exchange/status"):
             return 200, _bytes({"exchange_active": True, "trading_active": True})
+        if (terms := _TERMS.get(path.rpartition("/trade-api/v2")[2])) is not None:
+            return 200, terms
         if path.endswith("/portfolio/balance"):
             shard = {"exchange_index": 0, "balance": _RICH}
             return 200, _bytes({"balance_dollars": _RICH, "balance_breakdown": [shard]})
