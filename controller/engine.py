@@ -1,6 +1,6 @@
 """One event in, decisions out: synchronous and pure, so that the same events give the same decisions again (design.md 3).
 
-A book's change touches only the baskets of that market; a Tick looks at all of them once. What the gate refuses is reported
+A book's change touches only the baskets of that market; a Tick looks at the next few hundred. What the gate refuses is reported
 once per episode: until the opportunity went away, the same basket with the same code is only counted.
 """
 

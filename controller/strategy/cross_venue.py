@@ -36,6 +36,10 @@ class _Watch:
         self.limit = limit
 
 
+_SWEEP = 400
+"""Baskets looked at per Tick; a larger state is swept over several."""
+
+
 class CrossVenue:
     """Watches every two-leg basket over two venues."""
 
@@ -44,6 +48,7 @@ class CrossVenue:
     def __init__(self, settings: RiskSettings) -> None:
         self._settings = settings
         self._structure = -1
+        self._swept = 0
         self._watches: dict[MarketId, tuple[_Watch, ...]] = {}
 
     def on_event(self, event: Event, state: StateView, now: MonoNs) -> Sequence[Intent | CancelLeg]:
@@ -68,12 +73,19 @@ class CrossVenue:
     def _sweep(self, event: Event, state: StateView) -> tuple[_Watch, ...]:
         """What an event other than a book's asks to look at, whatever the books last did (B-166)."""
         if isinstance(event, Tick):
-            return self._build(list(state.baskets.values()), state)
+            return self._build(self._next_part(state), state)
         if isinstance(event, PairChanged):
             return self._build(state.baskets_of(event.pair.first), state)
         if isinstance(event, MarketChanged):
             return self._build(state.baskets_of(event.market.id), state)
         return ()
+
+    def _next_part(self, state: StateView) -> list[Basket]:
+        """The baskets whose turn it is: a sweep of thousands in one call would hold the loop for tens of milliseconds."""
+        baskets = list(state.baskets.values())
+        at = self._swept if self._swept < len(baskets) else 0
+        self._swept = at + _SWEEP
+        return baskets[at : self._swept]
 
     def _build(self, baskets: Sequence[Basket], state: StateView) -> tuple[_Watch, ...]:
         built = (self._watch(basket, state) for basket in baskets)
