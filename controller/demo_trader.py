@@ -49,6 +49,9 @@ def _peer(name: str, role: str, platform: str, key: Ed25519PrivateKey) -> str:
     return "[[peer]]\n" + "".join(f'{field} = "{value}"\n' for field, value in rows.items())
 
 
+_ROOMS = Path(__file__).resolve().parents[1]
+
+
 class DemoTrader:
     """Starts, kills and ends the process. environ holds the venue hosts and the Polymarket keys."""
 
@@ -73,6 +76,9 @@ class DemoTrader:
             "DRY_RUN": "0",
             "TRADER_MAX_LEGS_PER_SEC": "100",
         }
+        # its working directory is another one: from a checkout that is not installed it would find no program
+        paths = (str(_ROOMS), self._environ.get("PYTHONPATH", ""))
+        self._environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:

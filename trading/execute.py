@@ -244,10 +244,19 @@ async def _promise_and_sign(
 async def _together(one: Coroutine[Any, Any, T], two: Coroutine[Any, Any, U]) -> tuple[T | BaseException, U | BaseException]:
     """asyncio.gather with return_exceptions, for work that seldom waits: two tasks cost as much as both signatures do.
 
-    Both begin at once, one after the other; only when both of them really wait do they become tasks. While one waits alone
-    (the disk of a promise), this task waits for it.
+    When the first waits (the disk of a promise), the loop gets one turn before the second begins: the promise of an arb's other
+    leg joins the same commit, which then runs while both orders are signed. Only when both really wait do they become tasks.
     """
-    first, second = _Begun(one), _Begun(two)
+    first = _Begun(one)
+    if not first.ended:
+        try:
+            await asyncio.sleep(0)
+        except BaseException as exc:
+            two.close()
+            first.interrupt(exc)
+            await first
+            raise
+    second = _Begun(two)
     if first.ended or second.ended:
         return await first, await second
     kept, signed = await asyncio.gather(first, second, return_exceptions=True)
@@ -265,6 +274,10 @@ class _Begun(Generic[T]):
         self._work = work
         self.ended = False
         self._step(None)
+
+    def interrupt(self, fault: BaseException) -> None:
+        """Raise fault where it waits."""
+        self._step(fault)
 
     def _step(self, fault: BaseException | None) -> None:
         try:

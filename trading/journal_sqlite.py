@@ -1,8 +1,8 @@
 """The journal's rows in SQLite: write-ahead log, synchronous=FULL read back, one writer thread with group commit.
 
-Whatever is queued while a commit runs goes into the next one, so sixty-four promises cost about as much as one (distributed.md
-6). A file that is damaged, read-only, newer than this program or gone from its directory is refused in one line that says what
-to do; nothing is repaired silently.
+What one turn of the loop brings is one commit, and whatever is queued while it runs goes into the next, so both legs of an arb
+share a commit and sixty-four promises cost about as much as one (distributed.md 6). A file that is damaged, read-only, newer
+than this program or gone from its directory is refused in one line that says what to do; nothing is repaired silently.
 """
 
 import asyncio
@@ -54,7 +54,8 @@ class SqliteStore:
             self._inode = path.stat().st_ino
         except (sqlite3.Error, OSError) as exc:
             raise JournalFailed(self._say(exc)) from exc
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._turn: list[_Job] = []
+        self._jobs: queue.SimpleQueue[list[_Job] | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write, name="journal", daemon=True)
         self._writer.start()
 
@@ -120,19 +121,25 @@ class SqliteStore:
             raise JournalFailed(self._failed)
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-        self._jobs.put((rows, loop, done))
+        if not self._turn:
+            loop.call_soon(self._hand_over)
+        self._turn.append((rows, loop, done))
         await done
 
+    def _hand_over(self) -> None:
+        if self._turn:
+            self._jobs.put(self._turn)
+            self._turn = []
+
     def _write(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            jobs = [job]
+        while (jobs := self._jobs.get()) is not None:
             last = False
             while not self._jobs.empty():
                 more = self._jobs.get()
                 if more is None:
                     last = True
                     break
-                jobs.append(more)
+                jobs += more
             failed = self._transaction([row for rows, _, _ in jobs for row in rows])
             for _, loop, done in jobs:
                 loop.call_soon_threadsafe(_tell, done, failed)
@@ -184,6 +191,7 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Write what is queued, then close the file."""
+        self._hand_over()
         self._jobs.put(None)
         await asyncio.get_running_loop().run_in_executor(None, self._writer.join)
         self._database.close()

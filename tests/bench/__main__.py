@@ -18,6 +18,7 @@ _BENCHES = {
     "P2": "p2_path",
     "P4": "p4_orders",
     "P6": "p6_link",
+    "P9": "p9_journal",
     "legs": "link_legs",
     "memory": "memory",
     "discovery": "discovery",  # last: it leaves the largest heap behind

@@ -23,6 +23,29 @@ async def test_promise_returns_before_the_send():
     assert world.calls == ["prepare", "promise", "sign", "promised", "send", "settle filled"]
 
 
+async def test_both_legs_of_an_arb_are_promised_before_either_is_signed():
+    """Legs that start together are one commit of the journal, and it runs while both are signed (distributed.md 4.6)."""
+    world = World()
+
+    await asyncio.gather(world.execute(world.leg()), world.execute(world.leg()))
+
+    assert world.calls[:6] == ["prepare", "promise", "prepare", "promise", "sign", "sign"]
+
+
+async def test_cancelled_between_promise_and_signature_signs_and_sends_nothing():
+    """A leg cancelled in the turn in which its promise is handed over ends there."""
+    world = World()
+    task = asyncio.create_task(world.execute(world.leg()))
+    await asyncio.sleep(0)
+    assert world.calls == ["prepare", "promise"]
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert world.calls == ["prepare", "promise"]
+
+
 async def test_journal_that_does_not_wait_costs_no_turn_of_the_loop():
     """With a promise kept at once and an inline signature the order leaves in the turn in which its leg began."""
     world = World()
