@@ -1,17 +1,18 @@
 """Cursor-paged reads: pages stop at an empty cursor, never at a short page (kalshi.md 3).
 
-A cursor that comes twice ends the walk, so that a venue fault cannot loop us for ever.
+A cursor that comes twice means a list that was not read to its end. Whoever counts orders, fills or money by it would count
+short, so it is an error and never a shorter list.
 """
 
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
+from trading.errors import BadAnswer
 from trading.kalshi.rest import KalshiRest, Query
-from trading.log import get_logger
+from trading.market import KALSHI
 
 __all__ = ["filters", "pages"]
 
-_log = get_logger(__name__)
 _TIMEOUT_S = 30.0
 
 
@@ -39,7 +40,7 @@ async def pages(
     private: bool = False,
     retry: bool = True,
 ) -> AsyncIterator[Any]:
-    """Every page of a cursor-paged read, decoded as kind (which has a cursor field)."""
+    """Every page of a cursor-paged read, decoded as kind (which has a cursor field). Raises BadAnswer when a cursor repeats."""
     seen: set[str] = set()
     cursor = ""
     while True:
@@ -50,6 +51,6 @@ async def pages(
         if not cursor:
             return
         if cursor in seen:
-            _log.warning("kalshi_cursor_repeats", path=path, pages=len(seen) + 1)
-            return
+            detail = f"GET {path} repeats cursor {cursor!r}: the list is incomplete; read it again later"
+            raise BadAnswer(KALSHI, "cursor_loop", detail)
         seen.add(cursor)

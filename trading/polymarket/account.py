@@ -37,7 +37,10 @@ def data_rows(answer: object) -> tuple[list[Mapping[str, Any]], str]:
     if not isinstance(answer, Mapping) or not isinstance(answer.get("data"), list | type(None)):
         raise bad("bad_page", "the Data API page has no data")
     paging = answer.get("pagination")
-    cursor = str(paging.get("next_cursor") or "") if isinstance(paging, Mapping) and paging.get("has_more") else ""
+    more = isinstance(paging, Mapping) and bool(paging.get("has_more"))
+    cursor = str(paging.get("next_cursor") or "") if isinstance(paging, Mapping) and more else ""
+    if more and not cursor:
+        raise bad("bad_page", "the Data API says that more rows follow, but not where")
     return [row for row in answer["data"] or () if isinstance(row, Mapping)], cursor
 
 

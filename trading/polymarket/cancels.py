@@ -12,14 +12,18 @@ from typing import Any
 import msgspec
 
 from trading.errors import ModeClosed, Throttled, UnknownOutcome, Unreachable, VenueError
+from trading.log import get_logger
 from trading.market import POLYMARKET, MarketId
 from trading.polymarket.account import listed
 from trading.polymarket.budget import SignerBudget
 from trading.polymarket.mode import ModeMemory
+from trading.polymarket.paging import pages
 from trading.polymarket.rest import PolymarketRest, Sleep, error_for
 from trading.polymarket.wire import bad, decode
 
 __all__ = ["Cancelled", "Cancels"]
+
+_log = get_logger(__name__)
 
 _TIMEOUT_S = 5.0
 _PIECE_MOST = 1_000
@@ -62,8 +66,8 @@ class Cancels:
         return Cancelled(tuple(canceled), kept)
 
     async def market(self, market: MarketId, token: str = "") -> Cancelled:
-        """DELETE /cancel-market-orders: every open order of a market, or of one of its tokens."""
-        mine = await self._open_ids(market, token)
+        """DELETE /cancel-market-orders: every open order of a market, or of one of its tokens, counted or not."""
+        mine = await self._counted(market, token)
         if len(mine) + 1 > self._budget.burst("cancels"):
             return await self.many(mine)
         asked = {"market": market} | ({"asset_id": token} if token else {})
@@ -71,27 +75,29 @@ class Cancels:
 
     async def all(self) -> Cancelled:
         """DELETE /cancel-all. When the open orders cannot be counted it is tried all the same."""
-        try:
-            mine = await self._open_ids()
-        except VenueError:
-            mine = []
+        mine = await self._counted()
         if len(mine) + 1 > self._budget.burst("cancels"):
             return await self.many(mine)
         return await self._delete("/cancel-all", None, 1 + len(mine))
 
-    async def _open_ids(self, market: str = "", token: str = "") -> list[str]:
+    async def _counted(self, market: str = "", token: str = "") -> list[str]:
+        """The open orders a cancel is to cost; [] when they cannot be listed, which must not keep a cancel back."""
+        try:
+            return await self._open_ids(market, token)
+        except VenueError as exc:
+            _log.warning("polymarket_orders_not_counted", error=str(exc))
+            return []
+
+    async def _open_ids(self, market: str, token: str) -> list[str]:
         asked = [("market", market)] if market else []
         asked += [("asset_id", token)] if token else []
-        found: list[str] = []
-        cursor = ""
-        for _ in range(_MOST_PAGES):
+
+        async def read(cursor: str) -> tuple[list[Mapping[str, Any]], str]:
             query = [*asked, ("next_cursor", cursor)] if cursor else asked
-            rows, following = listed(await self._rest.read("/data/orders", query, signed=True, patient=False))
-            found += [str(row["id"]) for row in rows if row.get("id")]
-            if not following or following == cursor:
-                break
-            cursor = following
-        return found
+            return listed(await self._rest.read("/data/orders", query, signed=True, patient=False))
+
+        listing = pages(read, "/data/orders", most=_MOST_PAGES)
+        return [str(row["id"]) async for rows in listing for row in rows if row.get("id")]
 
     async def _delete(self, path: str, asked: Any, cost: int) -> Cancelled:
         for attempt in range(_TRIES):

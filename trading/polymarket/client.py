@@ -29,6 +29,7 @@ from trading.polymarket.holdings import Holdings
 from trading.polymarket.holds import HoldMeter
 from trading.polymarket.mode import ModeMemory
 from trading.polymarket.orders import answered, body_of, leg_result, prepare
+from trading.polymarket.paging import pages
 from trading.polymarket.rest import PolymarketRest, Query, Sleep, read_json, segment
 from trading.polymarket.sign import Account, ApiCredentials, RequestSigner
 from trading.polymarket.trades import OrderState, found
@@ -269,16 +270,11 @@ class PolymarketClient:
         return OrderState.of(row) if isinstance(row, Mapping) and row.get("id") else None
 
     async def _trades(self, query: Query) -> list[Mapping[str, Any]]:
-        rows: list[Mapping[str, Any]] = []
-        cursor = ""
-        for _ in range(_MOST_PAGES):
+        async def read(cursor: str) -> tuple[list[Mapping[str, Any]], str]:
             paged = (*query, ("next_cursor", cursor)) if cursor else query
-            page, following = listed(await self._rest.read("/data/trades", paged, signed=True, patient=False))
-            rows += page
-            if not following or following == cursor:
-                return rows
-            cursor = following
-        raise bad("too_many_pages", f"more than {_MOST_PAGES} pages of trades; narrow the question")
+            return listed(await self._rest.read("/data/trades", paged, signed=True, patient=False))
+
+        return [row async for page in pages(read, "/data/trades", most=_MOST_PAGES) for row in page]
 
     async def cancel(self, order: Prepared) -> LegResult:
         """DELETE /order, then what is known of it. "unknown" while the venue will neither cancel nor explain it (7.1)."""

@@ -1,7 +1,6 @@
 """Gamma, the catalogue of events, markets and teams (polymarket.md 2): discovery reads, rate-limited ones repeated by B-210.
 
-Pages are followed by next_cursor, never by their length, and a cursor that comes back a second time ends the walk with an error
-instead of a loop. Rows are handed on as they are; wire.market_from makes Markets of them.
+Rows are handed on as they are; wire.market_from makes Markets of them.
 """
 
 import asyncio
@@ -13,6 +12,7 @@ from trading.errors import Rejected, Throttled
 from trading.http import Http
 from trading.market import POLYMARKET, Venue
 from trading.polymarket.budget import Windows
+from trading.polymarket.paging import pages
 from trading.polymarket.rest import Sleep, patiently, read_json, segment
 from trading.polymarket.wire import bad
 
@@ -145,21 +145,16 @@ class Gamma:
         return row
 
     async def _walk(self, path: str, key: str, filters: Mapping[str, Any]) -> AsyncIterator[list[dict[str, Any]]]:
-        cursor, seen = "", set[str]()
-        for _ in range(_MOST_PAGES):
+        async def read(cursor: str) -> tuple[list[dict[str, Any]], str]:
             query = {**filters, "limit": _PAGE} | ({"after_cursor": cursor} if cursor else {})
             answer = await self._read(path, query)
             rows = answer.get(key) if isinstance(answer, Mapping) else None
             if not isinstance(rows, list) or not isinstance(answer, Mapping):
                 raise bad("bad_page", f"{path} has no list {key!r}")
-            yield [row for row in rows if isinstance(row, dict)]
-            cursor = str(answer.get("next_cursor") or "")
-            if not cursor:
-                return
-            if cursor in seen:
-                raise bad("cursor_loop", f"{path} repeats cursor {cursor!r}; read it again later")
-            seen.add(cursor)
-        raise bad("too_many_pages", f"{path} has more than {_MOST_PAGES} pages; narrow the filters")
+            return [row for row in rows if isinstance(row, dict)], str(answer.get("next_cursor") or "")
+
+        async for page in pages(read, path, most=_MOST_PAGES):
+            yield page
 
     async def _read(self, path: str, query: Mapping[str, Any]) -> Any:
         pairs: list[tuple[str, str]] = []

@@ -8,6 +8,7 @@ Sizes and money are 6-decimal integers. Reading changes nothing; refresh() only 
 """
 
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,6 +19,7 @@ from trading.http import Http
 from trading.market import POLYMARKET, Market
 from trading.polymarket.account import base_units, data_rows, listed, reserved
 from trading.polymarket.calls import MAX_UINT256
+from trading.polymarket.paging import pages
 from trading.polymarket.rest import PolymarketRest, Query, Sleep, patiently, read_json
 from trading.polymarket.sign import Account
 from trading.polymarket.wire import bad
@@ -87,16 +89,15 @@ class Holdings:
 
     async def free_cash(self) -> tuple[Money, Money]:
         """(cash that may be spent, cash that open buys hold back)."""
-        held, cursor = 0, ""
-        for _ in range(_MOST_PAGES):
+
+        async def read(cursor: str) -> tuple[Money, str]:
             query = (("next_cursor", cursor),) if cursor else ()
             rows, following = listed(await self._rest.read("/data/orders", query, signed=True))
-            held += reserved(rows)
-            if not following or following == cursor:
-                balance = (await self.allowance()).balance
-                return Money(max(0, balance - held)), Money(held)
-            cursor = following
-        raise bad("too_many_pages", f"more than {_MOST_PAGES} pages of open orders; cancel some")
+            return reserved(rows), following
+
+        held = Money(sum([page async for page in pages(read, "/data/orders", most=_MOST_PAGES)]))
+        balance = (await self.allowance()).balance
+        return Money(max(0, balance - held)), held
 
     async def shares(self, market: Market) -> tuple[Size, Size]:
         """Settled tokens of both outcomes."""
@@ -119,18 +120,10 @@ class Holdings:
         return data_rows(await self._data("/v2/positions", query))
 
     async def positions(self, status: str) -> AsyncIterator[Mapping[str, Any]]:
-        """Every row; a cursor that comes back ends the walk with an error."""
-        cursor, seen = "", set[str]()
-        for _ in range(_MOST_PAGES):
-            rows, cursor = await self.position_page(status, cursor)
+        """Every row of every page."""
+        async for rows in pages(partial(self.position_page, status), "/v2/positions", most=_MOST_PAGES):
             for row in rows:
                 yield row
-            if not cursor:
-                return
-            if cursor in seen:
-                raise bad("cursor_loop", f"/v2/positions repeats cursor {cursor!r}; read it again later")
-            seen.add(cursor)
-        raise bad("too_many_pages", f"more than {_MOST_PAGES} pages of positions")
 
     async def approvals(self) -> frozenset[tuple[str, str]]:
         """(token, spender), lower case, of every permission the chain shows without limit. Raises BadAnswer.
