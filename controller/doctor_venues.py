@@ -64,6 +64,8 @@ async def _reachable(system: App, venue: Venue) -> Finding:
         return Finding("fail", f"{venue} reachable", said, _NETWORK)
     if mode.mode != "normal":
         return Finding("warn", f"{venue} reachable", said, "the venue takes no new orders now; wait")
+    if mode.closed_shards:
+        return Finding("warn", f"{venue} reachable", said, "the markets of these shards take no new orders now; wait")
     return Finding("pass", f"{venue} reachable", said)
 
 

@@ -401,7 +401,8 @@ class Runtime:
                 mode = VenueMode(venue=venue, mode="unreachable", detail=str(exc))
             else:
                 self._clear(f"mode {venue}")
-            if self._state.mode(venue) != mode.mode:
+            known = self._state.modes.get(venue) or VenueMode(venue=venue, mode="normal")
+            if (known.mode, known.closed_shards) != (mode.mode, mode.closed_shards):
                 log.info("venue_mode", venue=venue, mode=mode.mode, detail=mode.detail)
             self.on_event(mode)
 

@@ -291,15 +291,17 @@ class State:
             self._restarted[mode.venue] = now
         self.modes[mode.venue] = mode
 
-    def mode(self, venue: Venue) -> str:
-        """A venue that never spoke is normal: its feed and its answers say otherwise soon enough."""
+    def mode(self, venue: Venue, shard: int = -1) -> str:
+        """A venue that never spoke is normal: its feed and its answers say otherwise soon enough. shard: as it is there."""
         known = self.modes.get(venue)
-        return known.mode if known else "normal"
+        if known is None:
+            return "normal"
+        return known.closed_shards.get(shard, known.mode) if known.closed_shards else known.mode
 
-    def down(self) -> frozenset[Venue]:
-        """Venues that take no exit either, by their own word. One failed reading of a status stops new arbs only: an order may
-        well pass where a status page did not answer."""
-        return frozenset(venue for venue, known in self.modes.items() if known.mode in _OWN_WORDS)
+    def down(self, market: Market) -> bool:
+        """Whether a market takes no exit either, by its venue's own word. One failed reading of a status stops new arbs only: an
+        order may well pass where a status page did not answer."""
+        return self.mode(market.venue, market.shard) in _OWN_WORDS
 
     def restarted_at(self, venue: Venue) -> MonoNs | None:
         """When the venue was last known to be restarting."""

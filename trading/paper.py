@@ -364,7 +364,9 @@ class PaperClient:
                 return AccountPage()  # nothing rests
 
     async def mode(self) -> VenueMode:
-        return await self._reads.mode()
+        """The venue's own; what only our key may not do stops no paper order."""
+        mode = await self._reads.mode()
+        return VenueMode(venue=mode.venue, mode="normal", detail=mode.detail) if mode.ours else mode
 
     async def warm(self) -> None:
         await self._reads.warm()

@@ -22,6 +22,7 @@ __all__ = [
     "Balance",
     "Feed",
     "FeedStatistics",
+    "ModeWord",
     "OpenOrder",
     "Position",
     "Prepared",
@@ -111,13 +112,20 @@ class AccountPage(msgspec.Struct, frozen=True, kw_only=True):
     cursor: str = ""
 
 
+ModeWord = Literal["normal", "paused", "post_only", "cancel_only", "disabled", "restarting", "unreachable"]
+
+
 class VenueMode(msgspec.Struct, frozen=True, kw_only=True):
     """What the venue lets us do now (B-426). until is when it may clear, None = unknown."""
 
     venue: Venue
-    mode: Literal["normal", "paused", "post_only", "cancel_only", "disabled", "restarting", "unreachable"]
+    mode: ModeWord
     until: MonoNs | None = None
     detail: str = ""
+    closed_shards: Mapping[int, ModeWord] = {}
+    """Shards that are closed while the venue as a whole is as mode says; the markets of all others trade on."""
+    ours: bool = False
+    """Nothing is wrong with the venue: it is our own key that may not trade, which stops no paper order."""
 
 
 class VenueClient(Protocol):

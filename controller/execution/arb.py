@@ -23,7 +23,7 @@ from trading.clock import SECOND, Clock
 from trading.errors import Misuse
 from trading.ids import ArbId, LegId, arb_of, attempt_of, leg_number
 from trading.log import get_logger
-from trading.market import Action, Venue
+from trading.market import Action, Market
 from trading.order import LegRequest, LegResult, Purpose, Want
 from trading.units import Money, Size
 
@@ -52,7 +52,7 @@ class ArbRunner:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         *,
         alarm: Callable[[ArbAlarm], None] = lambda _: None,
-        down: Callable[[], frozenset[Venue]] = frozenset,
+        down: Callable[[Market], bool] = lambda _: False,
         newest: Callable[[LegId], LegResult | None] = lambda _: None,
         plan: Callable[[Approved], None] = lambda _: None,
     ) -> None:
@@ -402,8 +402,8 @@ class ArbRunner:
             if arb.state is not ArbState.HEDGING:
                 arb.go(ArbState.HEDGING)
             elapsed = self._clock.mono_ns() - began
-            wall, down = self._clock.wall_ns(), self._down()
-            facts = exit_facts(excess, elapsed, self._state, self._settings, wall, down, arb.swept)
+            wall = self._clock.wall_ns()
+            facts = exit_facts(excess, elapsed, self._state, self._settings, wall, self._down, arb.swept)
             if excess.short is not None and excess.short[0].id in arb.taken_back():
                 facts = msgspec.structs.replace(facts, asks=None)
             answer = decide(excess, facts, exits)

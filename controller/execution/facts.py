@@ -3,7 +3,7 @@
 exit_facts only reads: the books of now, how far start and close are, and which venues take no orders.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -11,7 +11,7 @@ from controller.execution.base import Books
 from controller.execution.life import Way
 from controller.execution.unwind import Excess, ExitFacts, ExitSettings
 from trading.clock import MS, SECOND
-from trading.market import POLYMARKET, Action, Venue
+from trading.market import POLYMARKET, Action, Market, Venue
 from trading.units import Money, MonoNs, Price, Size, WallNs
 
 __all__ = ["ArbSettings", "exit_facts"]
@@ -46,7 +46,7 @@ def exit_facts(
     state: Books,
     settings: ArbSettings,
     wall: WallNs,
-    down: frozenset[Venue],
+    down: Callable[[Market], bool],
     swept: Mapping[Way, tuple[Price, MonoNs]],
 ) -> ExitFacts:
     """What decide() must know now; elapsed_ns since the excess was first seen. A book that is not ready counts as none.
@@ -78,6 +78,6 @@ def exit_facts(
         wait_ns=settings.sale_wait_ns.get(excess.market.venue, 0) + (excess.market.hold_ns or 0),
         live=live,
         near_close=any(0 < left <= settings.no_new_before_close_ns for left in closes),
-        down=down,
+        down=frozenset(market.venue for market in markets if down(market)),  # two markets of one venue share a shard
         wall=wall,
     )

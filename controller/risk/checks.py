@@ -134,8 +134,10 @@ class Checks:
 
     def _venues(self, intent: Intent, now: MonoNs) -> _No:
         state = self._state
-        for venue in {state.markets[want.market].venue for want in intent.wants}:
-            mode = state.mode(venue)
+        for want in intent.wants:
+            market = state.markets[want.market]
+            venue = market.venue
+            mode = state.mode(venue, market.shard)
             if mode != "normal":
                 return "venue_mode", f"{venue} is {mode}"
             restarted = state.restarted_at(venue)

@@ -76,6 +76,10 @@ def pause(venues: Venues) -> None:
     venues.kalshi.core.pause_trading(True)
 
 
+def pause_one_shard(venues: Venues) -> None:
+    venues.kalshi.core.pause_trading(True, 2)
+
+
 def blind(venues: Venues) -> None:
     venues.polymarket.core.set_allowance(venues.credentials.polymarket.owner, 0)
 
@@ -106,6 +110,7 @@ def blocked(venues: Venues) -> None:
     [
         (lapse, "kalshi attestation", "fail", "lapsed", "kalshi.com"),
         (pause, "kalshi reachable", "warn", "paused", "wait"),
+        (pause_one_shard, "kalshi reachable", "warn", "shard 2 is paused", "wait"),
         (blind, "polymarket allowances", "fail", "none for", "controller treasury --apply"),
         (cut("/relayer"), "polymarket relayer", "fail", "", "check the network"),
         (blocked, "polymarket geoblock", "fail", "US NY", "do not trade"),

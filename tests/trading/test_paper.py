@@ -18,7 +18,7 @@ from trading.market import KALSHI, POLYMARKET, Action, FeeTerms, Market, MarketI
 from trading.order import LegRequest, Tif, Want
 from trading.paper import PaperClient
 from trading.units import ONE, Money, MonoNs, Price, Size
-from trading.venue import AccountQuery
+from trading.venue import AccountQuery, VenueMode
 
 START = Money(10_000_000_000)
 CENTS = ((Price(0), ONE, Price(100)),)
@@ -400,3 +400,18 @@ def test_money_and_contracts_add_up(orders, polymarket):
         assert taken <= 3 * 75_000_000 and sets >= 0
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize(("ours", "told"), [(True, "normal"), (False, "disabled")])
+async def test_paper_goes_on_where_only_our_own_key_may_not_trade(ours: bool, told: str) -> None:
+    """A lapsed location attestation stops live orders; what the venue itself closes is closed on paper too."""
+
+    class Lapsed:
+        async def mode(self) -> VenueMode:
+            return VenueMode(venue=KALSHI, mode="disabled", detail="attest the location", ours=ours)
+
+    desk = Desk(K_MARKET)
+    desk.client._reads = Lapsed()
+    mode = await desk.client.mode()
+
+    assert (mode.mode, mode.detail, mode.ours) == (told, "attest the location", False)

@@ -75,7 +75,9 @@ class AccountTerms:
         until = rights.attested_until
         soon = until is None or until - self._clock.wall_ns() < _WARN_NS
         if soon and not self._warned:
-            _log.warning("kalshi_attestation_ends", until_ns=until, next="attest the location on kalshi.com")
+            word = "ends" if rights.attested(self._clock.wall_ns()) else "lapsed"
+            note = "without it no live order goes to this venue; paper goes on"
+            _log.warning(f"kalshi_attestation_{word}", until_ns=until, note=note, next="attest the location on kalshi.com")
         self._warned = soon
 
     def statistics(self) -> TermsStatistics:

@@ -213,5 +213,17 @@ def test_venue_is_down_for_exits_by_its_own_word_only(mode: str, down: bool) -> 
 
     desk.process(VenueMode(venue=KALSHI, mode=mode))
 
-    assert (KALSHI in desk.state.down()) is down
+    assert desk.state.down(desk.markets[0]) is down
     assert next_answer(desk, wait_ms=0) == ("approved" if mode == "normal" else "venue_mode")
+
+
+def test_a_closed_shard_closes_its_own_markets_only() -> None:
+    """Kalshi pauses shard by shard (kalshi.md 4): ours stops arbs and exits, another one neither."""
+    desk = Desk()
+    market = desk.markets[0]
+
+    desk.process(VenueMode(venue=KALSHI, mode="normal", closed_shards={market.shard + 1: "paused"}))
+    assert (desk.state.down(market), next_answer(desk, wait_ms=0)) == (False, "approved")
+    desk = Desk()
+    desk.process(VenueMode(venue=KALSHI, mode="normal", closed_shards={market.shard: "paused"}))
+    assert (desk.state.down(market), next_answer(desk, wait_ms=0)) == (True, "venue_mode")

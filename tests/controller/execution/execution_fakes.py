@@ -195,7 +195,7 @@ class Bench:
             ArbSettings(**settings),
             self.sleep,
             alarm=lambda alarm: self.alarms.append(alarm.word),
-            down=lambda: self.down,
+            down=lambda market: market.venue in self.down,
         )
 
     async def sleep(self, seconds: float) -> None:

@@ -54,12 +54,13 @@ def test_a_refusal_outweighs_a_cached_status_for_a_while() -> None:
     modes.use(3)
     modes.apply_refusal("trading_is_paused", "words", 3)
 
-    assert modes.of_status(OPEN).mode == "paused"
+    assert modes.of_status(OPEN).closed_shards == {3: "paused"}
     clock.advance(3 * SECOND)
-    assert modes.of_status(OPEN).mode == "normal"
-    modes.apply_refusal("trading_is_paused", "words", 3)
+    assert modes.of_status(OPEN).closed_shards == {}
+    modes.apply_refusal("exchange_is_paused", "words", 3)
+    assert modes.of_status(OPEN).closed_shards == {3: "disabled"}
     modes.apply_accepted(3)
-    assert modes.of_status(OPEN).mode == "normal"
+    assert modes.of_status(OPEN).closed_shards == {}
 
 
 @pytest.mark.parametrize("code", ["insufficient_balance", "invalid_price", "intra_exchange_transfers_paused", "throttled"])
@@ -71,16 +72,26 @@ def test_other_refusals_are_no_mode(code: str) -> None:
     assert modes.of_status(OPEN).mode == "normal"
 
 
-def test_a_shard_that_is_down_stops_those_who_use_it() -> None:
-    """Our shards count, others are only told."""
+def test_a_closed_shard_closes_no_other() -> None:
+    """Each shard has its own word; only when none is open the venue as a whole is closed."""
     modes = Modes(ManualClock())
     modes.use(3)
-    rows = (ShardStatus(0, True, True), ShardStatus(2, False, False), ShardStatus(3, True, True))
-    status = StatusRow(exchange_active=True, trading_active=True, exchange_index_statuses=rows)
+    rows = (ShardStatus(0, True, True), ShardStatus(2, False, False), ShardStatus(3, True, False))
+    some = modes.of_status(StatusRow(exchange_active=True, trading_active=True, exchange_index_statuses=rows))
+    none = modes.of_status(StatusRow(exchange_active=True, trading_active=False, exchange_index_statuses=rows[1:]))
 
-    assert (modes.of_status(status).mode, modes.of_status(status).detail) == ("normal", "paused shards: 2")
-    modes.use(2)
-    assert modes.of_status(status).mode == "disabled"
+    assert (some.mode, some.closed_shards) == ("normal", {2: "disabled", 3: "paused"})
+    assert some.detail == "shard 2 is disabled, shard 3 is paused"
+    assert (none.mode, none.closed_shards) == ("paused", {})
+
+
+def test_a_shard_that_is_not_listed_is_as_the_top_level_says() -> None:
+    """The list may leave one out: then nothing proves that it is open while the venue's first word is a pause."""
+    modes = Modes(ManualClock())
+    modes.use(7)
+    status = StatusRow(exchange_active=True, trading_active=False, exchange_index_statuses=(ShardStatus(0, True, True),))
+
+    assert modes.of_status(status).closed_shards == {7: "paused"}
 
 
 def test_thursday_maintenance_is_a_restart_not_a_fault() -> None:
@@ -134,13 +145,13 @@ async def test_a_lapsed_attestation_stops_trading_until_it_is_renewed() -> None:
     await room.sleep(60)
     await room.client.warm()
 
-    assert (lapsed.mode, (await room.client.mode()).mode) == ("disabled", "normal")
+    assert (lapsed.mode, lapsed.ours, (await room.client.mode()).mode) == ("disabled", True, "normal")
     assert "attest" in lapsed.detail
     room.sim.attest(1)
     _, refused = await room.place(market)
     assert refused.code == "region_attestation_expired"
     assert str(T) in refused.detail
-    assert (await room.client.mode()).mode == "disabled"
+    assert ((await room.client.mode()).mode, (await room.client.mode()).ours) == ("disabled", True)
 
 
 async def test_terms_are_read_once_an_hour_and_again_after_a_failure() -> None:
