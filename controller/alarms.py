@@ -1,22 +1,30 @@
-"""What a person must know: an arb's alarm as one line of the log, and remainders that add up.
+"""What a person must know: an arb's alarm as one line of the log, a tripped breaker, and remainders that add up.
 
 HEDGE_DUST keeps a remainder too small to trade out of the exit rule, so nothing else would ever speak of many of them in one
 event: from a contract on they are alarmed together (execution.md 2).
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 
 from controller.counts import next_step
 from controller.execution.life import ArbAlarm
 from controller.model import ArbClosed, EventId
+from controller.risk.breaker import Breaker, TripReason
 from controller.state import State
+from trading.clock import Clock
 from trading.ids import ArbId
 from trading.log import get_logger
 from trading.units import CONTRACT, to_dollars
 
-__all__ = ["DustWatch", "log_alarm"]
+__all__ = ["DustWatch", "TripWatch", "log_alarm"]
 
 _WORD = "dust"
+_TRIPPED: Mapping[TripReason, str] = {
+    "daily_loss": "read the day's arbs; `controller halt` and `controller resume` allow new ones before the day ends",
+    "errors": "it ends by itself after CB_COOLDOWN_SECS; look why executions fail",
+    "manual": "end it with `controller resume`",
+}
 
 log = get_logger(__name__)
 
@@ -34,6 +42,33 @@ def log_alarm(alarm: ArbAlarm) -> None:
         detail=alarm.detail,
         next_step=next_step(alarm.word),
     )
+
+
+class TripWatch:
+    """Says once that the breaker tripped by itself, and once that it is over (B-197, B-199)."""
+
+    def __init__(self, breaker: Breaker, clock: Clock) -> None:
+        self._breaker = breaker
+        self._clock = clock
+        self._said: TripReason | None = None
+
+    async def run(self) -> None:
+        """Look every second until cancelled."""
+        while True:
+            self.look()
+            await asyncio.sleep(1)
+
+    def look(self) -> None:
+        """Compare once."""
+        reason = self._breaker.reason(self._clock.mono_ns())
+        if reason == "manual" or reason == self._said:  # the operator knows what he did
+            return
+        self._said = reason
+        if reason is None:
+            log.warning("breaker_closed")
+            return
+        pnl, errors = to_dollars(self._breaker.pnl), self._breaker.errors
+        log.error("breaker_tripped", reason=reason, day_pnl_dollars=pnl, errors=errors, next_step=_TRIPPED[reason])
 
 
 class DustWatch:

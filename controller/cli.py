@@ -15,6 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
+from controller.alarms import TripWatch
+from controller.alerts import alerting
 from controller.app import App, build, production_ports
 from controller.commands_control import register
 from controller.durable import open_journal, state_path
@@ -23,6 +25,7 @@ from controller.model import Command
 from controller.progress import ProgressReport
 from controller.settings import ControllerSettings
 from controller.show import brief, show_discovery
+from trading.clock import SystemClock
 from trading.errors import SettingsError, TandemError
 from trading.journal_file import FileJournal
 from trading.log import get_logger, setup_logging
@@ -217,7 +220,8 @@ async def _discover(settings: ControllerSettings, *, as_json: bool) -> int:
 
 
 async def _trade(settings: ControllerSettings, *, record: Path | None, allow_live_test_arb: bool, as_json: bool) -> int:
-    async with open_journal(settings) as (journal, epoch):
+    alerts = alerting(settings.alert_url.reveal(), settings.alert_command, SystemClock())
+    async with alerts, open_journal(settings) as (journal, epoch):
         return await _trade_with(
             settings, journal, epoch, record=record, allow_live_test_arb=allow_live_test_arb, as_json=as_json
         )
@@ -250,8 +254,8 @@ async def _trade_with(
         if found.failures and not found.pairs:
             raise TandemError(f"no pairs: {'; '.join(brief(found.failures))}")
         loop = asyncio.get_running_loop()
-        for one in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(one, system.runtime.stop)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, system.runtime.stop)
         waiting = loop.create_task(_test_arb(system)) if settings.test_arb else None
         assert system.recovery is not None  # the journal is a file
         switch = HaltFile(state_path(settings))
@@ -260,11 +264,13 @@ async def _trade_with(
             switch, deliver=system.runtime.on_event, traders=system.link.traders, journal=journal, clock=ports.clock
         )
         await watch.look()  # a halt of an earlier start holds before the first book is read
-        watching = loop.create_task(watch.run())
+        trips = TripWatch(system.engine.gate.breaker, ports.clock)
+        watching = [loop.create_task(one) for one in (watch.run(), trips.run())]
         try:
             await system.recovery.run_with(system.runtime)
         finally:
-            watching.cancel()
+            for one in watching:
+                one.cancel()
         if waiting is not None:
             waiting.cancel()
         result = system.runtime.summary()

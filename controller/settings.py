@@ -9,7 +9,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from trading.link.settings import LinkSettings
 from trading.market import KALSHI, POLYMARKET, Venue
-from trading.settings import Names, VenueSettings
+from trading.secrets import Secret
+from trading.settings import Names, SecretText, VenueSettings
 
 __all__ = ["ControllerSettings"]
 
@@ -102,6 +103,8 @@ class ControllerSettings(LinkSettings, VenueSettings):
     paper_starting_balance: float = Field(10_000, gt=0, description="dollars per venue of the paper ledger")
     require_live_confirm: bool = Field(False, description="1 = DRY_RUN=0 also needs LIVE_CONFIRM=I_UNDERSTAND")
     live_confirm: str = Field("", description="I_UNDERSTAND, when REQUIRE_LIVE_CONFIRM=1")
+    alert_url: SecretText = Field(Secret(""), description="address that gets every alert as a POST of one JSON object")
+    alert_command: str = Field("", description="command run for every alert, its line on standard input")
     state_dir: str = Field("state", description="decisions and other records")
 
     @model_validator(mode="after")
