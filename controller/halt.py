@@ -94,6 +94,8 @@ class HaltWatch:
             self._failed = True
             log.error("journal_failed", error=self._journal.failed)
             self._deliver(Command("halt", self._journal.failed))
+            if self._traders is not None:  # not by way of the file: the same disk may refuse that too
+                self._traders.tell(Halt(reason=self._journal.failed[:200]))
             try:
                 self._file.set(f"the journal failed: {self._journal.failed}")
             except OSError as exc:  # the same disk: this process stays halted all the same
@@ -107,7 +109,7 @@ class HaltWatch:
             log.warning("halted", reason=reason, freeze=freeze, next_step="end it with `controller resume`")
             self._deliver(Command("freeze" if freeze else "halt", reason))
             if self._traders is not None:
-                self._traders.tell(Halt(reason=reason[:200]))
+                self._traders.tell(Halt(reason=reason[:200], freeze=freeze))
         elif before[0] is not None:
             log.warning("resumed")
             self._deliver(Command("resume"))

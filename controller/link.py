@@ -1,11 +1,11 @@
 """The controller's end of the link, put together from settings: who may dial in, and which venues are executed remotely.
 
 A door is opened only when a venue's legs may go to a trader and at least one trader of that venue is paired; otherwise nothing
-listens (B-086). Without traders everything else works as before.
+listens (B-086). Where `bootstrap init` made a key, a trader that is paired later gets in without a restart. Without traders
+everything else works as before.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
@@ -21,10 +21,12 @@ from trading.journal import Journal
 from trading.link.identity import Peer, load_identity, load_peers
 from trading.link.tailnet import Tailnet, machine_refusal
 from trading.link.wire import Listener
+from trading.log import get_logger
 from trading.market import KALSHI, POLYMARKET, Market, MarketId, Venue
-from trading.order import LegResult
 
 __all__ = ["Link", "make_link", "remote_venues"]
+
+_log = get_logger("controller.link")
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,26 +54,24 @@ def make_link(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Link:
     """Nothing is opened yet. Raises SettingsError for key files that cannot be used."""
-    peers = load_peers(settings.peers_path)
-    wanted = [peer for peer in peers if peer.role == "trader" and peer.platform in remote_venues(settings)]
-    if not wanted:
+    venues = sorted(remote_venues(settings))
+    pinned = _pins(settings)
+    if not venues or not (pinned() or settings.identity_path.exists()):
         return Link(remote={}, traders=None)
-    executors: dict[Venue, RemoteExecutor] = {}
-    links: dict[str, TraderLink] = {}
-    by_venue: dict[Venue, dict[str, TraderLink]] = {}
-    for peer in wanted:
+    identity = load_identity(settings.identity_path)  # before anything starts
+    by_venue: dict[Venue, dict[str, TraderLink]] = {venue: {} for venue in venues}
+    executors = {
+        venue: RemoteExecutor(venue, by_venue[venue], journal, clock, market_of=market_of, sleep=sleep) for venue in venues
+    }
+
+    def join(peer: Peer) -> TraderLink:
         assert peer.platform is not None
+        link = TraderLink(peer, journal, clock, sleep=sleep, later=executors[peer.platform].later)
+        by_venue[peer.platform][peer.name] = link
+        return link
 
-        def later(result: LegResult, venue: Venue = peer.platform) -> None:
-            executors[venue].later(result)
-
-        one = TraderLink(peer, journal, clock, sleep=sleep, later=later)
-        links[peer.name] = by_venue.setdefault(peer.platform, {})[peer.name] = one
-    for venue, traders in by_venue.items():
-        executors[venue] = RemoteExecutor(venue, traders, journal, clock, market_of=market_of, sleep=sleep)
     door = Traders(
-        load_identity(settings.identity_path),
-        links,
+        identity,
         listener,
         clock,
         ids,
@@ -79,20 +79,33 @@ def make_link(
         dry_run=settings.dry_run,
         times=settings.times(),
         check=_machine_check(settings),
-        pinned=_pins(settings),
+        pinned=pinned,
+        join=join,
         sleep=sleep,
     )
     return Link(remote=executors, traders=door)
 
 
-def _pins(settings: ControllerSettings) -> Callable[[], frozenset[bytes]]:
-    """The key ids in the peers file as it is now. While it cannot be read, the last ones that could."""
-    last = frozenset(peer.kid for peer in load_peers(settings.peers_path))
+def _pins(settings: ControllerSettings) -> Callable[[], Mapping[bytes, Peer]]:
+    """Traders of remote venues in the peers file as it is now, by key id. While it cannot be read, the last ones that could, and
+    the log says so: a pin that was taken out still counts then. Raises SettingsError for a file that is unreadable now."""
+    venues = remote_venues(settings)
+    fault = ""
 
-    def read() -> frozenset[bytes]:
-        nonlocal last
-        with contextlib.suppress(SettingsError):
-            last = frozenset(peer.kid for peer in load_peers(settings.peers_path))
+    def wanted() -> Mapping[bytes, Peer]:
+        peers = load_peers(settings.peers_path)
+        return {peer.kid: peer for peer in peers if peer.role == "trader" and peer.platform in venues}
+
+    last = wanted()
+
+    def read() -> Mapping[bytes, Peer]:
+        nonlocal last, fault
+        try:
+            last, fault = wanted(), ""
+        except SettingsError as exc:
+            if str(exc) != fault:
+                fault = str(exc)
+                _log.error("peers_unreadable", error=fault, next="the pins of before still count: mend the file")
         return last
 
     return read

@@ -62,6 +62,7 @@ class Brake:
         self.halt = halt
         self.controller = ""
         """The controller's reason, "" = none; it cannot lift the file."""
+        self.controller_freeze = False
         self.draining = False
 
     @property
@@ -70,9 +71,9 @@ class Brake:
 
     def stops(self, purpose: Purpose) -> str | None:
         """Why nothing of this purpose may be sent now, None when it may."""
-        if purpose not in _ENDS_ARBS:
-            if self.controller:
-                return f"halted by the controller: {self.controller}"
-            if self.draining:
-                return "this trader is stopping"
+        ends = purpose in _ENDS_ARBS
+        if self.controller and (self.controller_freeze or not ends):
+            return f"halted by the controller: {self.controller}"
+        if self.draining and not ends:
+            return "this trader is stopping"
         return self.halt.stops(purpose)

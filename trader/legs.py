@@ -13,7 +13,7 @@ from trader.guard import Guard, Refusal
 from trader.halt import HALTED, Brake
 from trading.clock import SECOND, Clock
 from trading.errors import Rejected, TandemError, VenueError
-from trading.execute import execute_leg, record, resolve_leg
+from trading.execute import PROOF_NS, execute_leg, record, resolve_leg
 from trading.ids import Ids, LegId
 from trading.journal_file import FileJournal, JournalFailed
 from trading.log import get_logger
@@ -24,7 +24,6 @@ from trading.venue import AccountPage, AccountQuery, Prepared, VenueClient
 
 __all__ = ["Answers", "Legs"]
 
-_RESOLVE_NS = 30 * SECOND
 _MARKET_AGE_NS = 60 * SECOND
 """Terms older than this are read again before a leg trades on them."""
 _RETRY_S = 5.0
@@ -120,7 +119,7 @@ class Legs:
             self._guard.note(leg, result)
             self.changed()
             self._probe("J8")
-            await self._settle(leg, market, client)
+            await self._settle(leg, market.hold_ns or 0, client)
         finally:
             self._busy.discard(leg.leg_id)
 
@@ -149,6 +148,12 @@ class Legs:
             refusal = "journal_unavailable", str(exc)
         except TandemError as exc:  # the market's terms could not be read: nothing is known, nothing is sent
             refusal = "not_ready", f"{leg.want.market}: {exc}"
+        except Exception as exc:
+            if self.journal.stored(leg.leg_id) is not None:
+                raise  # promised: it is asked about, not refused
+            _log.exception("leg_not_prepared", leg=leg.leg_id, market=leg.want.market)
+            self._guard.note(leg, LegResult(leg_id=leg.leg_id, state="refused"))
+            refusal = "not_ready", f"{leg.want.market}: {exc!r}"
         answers.refused(leg.leg_id, refusal)
         return None, None
 
@@ -161,7 +166,7 @@ class Legs:
         self._markets[market_id] = (market, now)
         return market
 
-    async def _settle(self, leg: LegRequest, market: Market, client: VenueClient) -> None:
+    async def _settle(self, leg: LegRequest, hold_ns: int, client: VenueClient) -> None:
         """Ask about an open leg until it is final; never sends (B-093)."""
         while (result := self.result(leg.leg_id)) is None or not result.final:
             try:
@@ -170,12 +175,12 @@ class Legs:
                     venue=client,
                     journal=self.journal,
                     clock=self._clock,
-                    deadline=MonoNs(self._clock.mono_ns() + _RESOLVE_NS),
+                    deadline=MonoNs(self._clock.mono_ns() + PROOF_NS),
                     sleep=self._sleep,
-                    hold_ns=market.hold_ns or 0,
+                    hold_ns=hold_ns,
                 )
-            except TandemError as exc:
-                _log.warning("leg_not_resolved", leg=leg.leg_id, error=str(exc))
+            except Exception as exc:  # one look-up's boundary: whatever it was, the leg is open and asked about again
+                _log.warning("leg_not_resolved", leg=leg.leg_id, error=repr(exc))
                 found = None
             if found is not None:
                 self._guard.note(leg, found)
@@ -201,14 +206,12 @@ class Legs:
             if client is None or self.journal.prepared(leg.leg_id) is None:
                 _log.error("leg_cannot_be_asked_about", leg=leg.leg_id, market=leg.want.market, next="look it up at the venue")
                 return
-            while True:
-                try:
-                    market = await self._market(leg.want.market)
-                    break
-                except VenueError as exc:
-                    _log.warning("market_unreadable", market=leg.want.market, error=str(exc), next="asked again")
-                    await self._sleep(_RETRY_S)
-            await self._settle(leg, market, client)
+            hold_ns = 0
+            try:
+                hold_ns = (await self._market(leg.want.market)).hold_ns or 0
+            except VenueError as exc:  # the market may be gone for good; its order can be looked up all the same
+                _log.warning("market_unreadable", market=leg.want.market, error=str(exc), next="asked without its hold")
+            await self._settle(leg, hold_ns, client)
         finally:
             self._busy.discard(leg.leg_id)
 
@@ -259,6 +262,8 @@ class Legs:
             return False
         if known[1] is not None and known[1].final:
             return True
+        if known[1] is None and leg_id in self._busy:
+            return False  # its send is under way and answers itself; a cancel that overtakes it proves nothing
         try:
             kept = await record(self.journal, await self._clients[known[0].world == "paper"].cancel(order))
         except TandemError as exc:

@@ -25,6 +25,8 @@ from trading.venue import AccountPage, AccountQuery
 __all__ = ["EPOCH", "JOURNAL_ID", "Worker"]
 
 EPOCH, JOURNAL_ID = "epoch", "journal_id"
+_PAGE_ROWS = 100
+"""Rows of fills with the longest names of both venues, which still fit a frame."""
 _log = get_logger("trader.worker")
 
 
@@ -62,6 +64,11 @@ class Worker:
         if self._channel is channel:
             self._channel, self._ready = None, False
 
+    @property
+    def channel(self) -> Channel | None:
+        """The link of now."""
+        return self._channel
+
     def drain(self) -> None:
         """Accept no new legs; those under way end by themselves."""
         self._brake.draining = True
@@ -97,9 +104,11 @@ class Worker:
             self._guard.wish(Size(message.max_leg_contracts), Money(message.max_leg_cost))
         elif isinstance(message, say.Halt):
             self._brake.controller = message.reason or "no reason given"
-            _log.warning("halted_by_controller", reason=message.reason)
+            self._brake.controller_freeze = message.freeze
+            _log.warning("halted_by_controller", reason=message.reason, freeze=message.freeze)
         elif isinstance(message, say.Resume):
             self._brake.controller = ""  # the HALT file, its operator's word, stays
+            self._brake.controller_freeze = False
         elif not isinstance(message, say.ErrorMessage):
             channel.send(say.ErrorMessage(code="unexpected", text=type(message).__name__))
 
@@ -148,7 +157,7 @@ class Worker:
         if isinstance(refusal, tuple):
             self.ack(channel, leg_id, "refused", heard, refusal)
             return
-        self.legs.start(refusal, _Told(self, channel, heard))
+        self.legs.start(refusal, _Told(self, heard))
 
     def _refusal(self, channel: Channel, message: say.ExecuteLeg, now: MonoNs) -> Refusal | LegRequest:
         """Everything that can be judged at once: the refusal, or the leg with its deadline in our clock."""
@@ -179,10 +188,15 @@ class Worker:
 
     # -- answers ------------------------------------------------------------------------------------------------------
 
-    def ack(self, channel: Channel, leg_id: LegId, status: say.AckStatus, heard: MonoNs, refusal: Refusal = ("", "")) -> None:
-        """Say what became of a leg that was heard."""
+    def ack(
+        self, channel: Channel | None, leg_id: LegId, status: say.AckStatus, heard: MonoNs, refusal: Refusal = ("", "")
+    ) -> None:
+        """Say what became of a leg that was heard; without a link it is asked about on the next one."""
         code, detail = refusal
-        channel.send(say.LegAck(leg_id=leg_id, status=status, code=code[:64], detail=detail[:500], recv_mono_us=heard // US))
+        if channel is not None:
+            channel.send(
+                say.LegAck(leg_id=leg_id, status=status, code=code[:64], detail=detail[:500], recv_mono_us=heard // US)
+            )
         if status == "refused":
             _log.warning("leg_refused", leg=leg_id, code=code, detail=detail)
 
@@ -221,6 +235,8 @@ class Worker:
             self.legs.spawn(self._confirm(channel, known[0]))
         else:
             self._retell(channel, leg_id)
+        if known is not None and (known[1] is None or not known[1].final):
+            self.legs.recover()  # whoever asked about it may have failed: an open leg never stays without
 
     async def _acknowledged(self, number: int) -> None:
         try:
@@ -244,14 +260,16 @@ class Worker:
     @staticmethod
     def _page(ask: say.Account, query: AccountQuery, page: AccountPage, start: int, cursor: str) -> say.AccountPageMessage:
         rows = page_rows(query, page)
-        part = tuple(rows[start : start + say.MAX_ROWS])
-        left = start + say.MAX_ROWS < len(rows)
-        following = f"{start + say.MAX_ROWS}:{cursor}" if left else f"0:{page.cursor}" if page.cursor else ""
+        part = tuple(rows[start : start + _PAGE_ROWS])
+        left = start + _PAGE_ROWS < len(rows)
+        following = f"{start + _PAGE_ROWS}:{cursor}" if left else f"0:{page.cursor}" if page.cursor else ""
         return say.AccountPageMessage(request=ask.request, what=ask.what, rows=part, cursor=following)
 
     async def _confirm(self, channel: Channel, leg: LegRequest) -> None:
-        await self.legs.confirm(leg)
-        self._retell(channel, leg.leg_id)
+        try:
+            await self.legs.confirm(leg)
+        finally:
+            self._retell(channel, leg.leg_id)
 
     async def _cancel(self, leg_id: LegId) -> None:
         await self.legs.cancel(leg_id)
@@ -263,15 +281,14 @@ class Worker:
 
 
 class _Told:
-    """Answers of one leg to the link it came by."""
+    """Answers of one leg, on the link of now: the one it came by may have ended meanwhile."""
 
-    def __init__(self, worker: Worker, channel: Channel, heard: MonoNs) -> None:
+    def __init__(self, worker: Worker, heard: MonoNs) -> None:
         self._worker = worker
-        self._channel = channel
         self._heard = heard
 
     def accepted(self, leg_id: LegId) -> None:
-        self._worker.ack(self._channel, leg_id, "accepted", self._heard)
+        self._worker.ack(self._worker.channel, leg_id, "accepted", self._heard)
 
     def refused(self, leg_id: LegId, refusal: Refusal) -> None:
-        self._worker.ack(self._channel, leg_id, "refused", self._heard, refusal)
+        self._worker.ack(self._worker.channel, leg_id, "refused", self._heard, refusal)

@@ -23,7 +23,7 @@ from trading.paper import PaperClient
 from trading.units import MonoNs, cost_of
 from trading.venue import Prepared, SignedOrder, VenueClient
 
-__all__ = ["Until", "execute_leg", "record", "resolve_leg", "supersedes"]
+__all__ = ["PROOF_NS", "Until", "execute_leg", "record", "resolve_leg", "supersedes"]
 
 Until = Literal["final", "settled", "confirmed"]
 T = TypeVar("T")
@@ -40,6 +40,10 @@ DENIAL_GRACE_NS = 5 * SECOND
 """Past the leg's deadline: a request on its way may still arrive that long."""
 LONGEST_FLIGHT_NS = 30 * SECOND
 """A deadline further away than this comes from an earlier boot, whose clock means nothing here."""
+
+PROOF_NS = LONGEST_FLIGHT_NS + DENIAL_GRACE_NS + 25 * SECOND
+"""How long one look-up must be allowed to last, or it could never prove an order's absence after a reboot: the denials count from
+35 s on and are 4 s apart by then, so the third comes at 47 s, without the venue's own delays."""
 
 _QUICK_NS = (0, 50 * MS, 150 * MS, 400 * MS)
 """After the end of the hold (execution.md 2, poly_first)."""

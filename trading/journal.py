@@ -36,6 +36,12 @@ class Journal(Protocol):
     async def keep(self, key: str, value: int) -> None:
         """Remember a small number: epochs, which journal a trader has."""
 
+    def address(self, leg_id: LegId, trader: str, journal_id: int) -> None:
+        """Say which trader, with which journal, a remote leg is about to be promised for; kept with the promise."""
+
+    def addressee(self, leg_id: LegId) -> tuple[str, int]:
+        """Who got a remote leg: (trader, its journal then), ("", 0) when that was never said."""
+
 
 class MemoryJournal:
     """A journal that forgets with the process."""
@@ -46,6 +52,13 @@ class MemoryJournal:
         self._promised: dict[LegId, Prepared | LegRequest] = {}
         self._results: dict[LegId, LegResult] = {}
         self._numbers: dict[str, int] = {}
+        self._addressed: dict[LegId, tuple[str, int]] = {}
+
+    def address(self, leg_id: LegId, trader: str, journal_id: int) -> None:
+        self._addressed[leg_id] = trader, journal_id
+
+    def addressee(self, leg_id: LegId) -> tuple[str, int]:
+        return self._addressed.get(leg_id, ("", 0))
 
     def number_kept(self, key: str) -> int:
         return self._numbers.get(key, 0)

@@ -42,13 +42,16 @@ class JournalFailed(TandemError):
 
 
 class SentRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A promise. order is a msgpack Prepared, or a LegRequest for a leg that another process executes."""
+    """A promise. order is a msgpack Prepared, or a LegRequest for a leg that another process executes: then trader names it and
+    trader_journal the journal it had, so that a restart asks the right one and believes no other's absence of knowledge."""
 
     leg_id: bytes
     client_order_id: str
     remote: bool
     order: bytes
     at: WallNs
+    trader: str = ""
+    trader_journal: int = 0
 
 
 class KeptRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +124,7 @@ class FileJournal:
         self._results: dict[LegId, LegResult] = {}
         self._numbers: dict[LegId, int] = {}
         self._meta: dict[str, int] = {}
+        self._addressed: dict[LegId, tuple[str, int]] = {}
         self._planned: dict[ArbId, bytes] = {}
         self._arbs: dict[ArbId, ArbRow] = {}
         self._tail = 0
@@ -133,6 +137,8 @@ class FileJournal:
             order = _DECODE_LEG(row.order) if row.remote else _DECODE_PREPARED(row.order)
             self._orders[LegId(row.leg_id)] = order
             self._since[LegId(row.leg_id)] = row.at
+            if row.trader:
+                self._addressed[LegId(row.leg_id)] = row.trader, row.trader_journal
         elif isinstance(row, KeptRow):
             self._results[LegId(row.leg_id)] = _DECODE_RESULT(row.result)
             if row.deliver:
@@ -169,6 +175,13 @@ class FileJournal:
         """Every arb of which an order was promised, oldest first."""
         return dict(self._arbs)
 
+    def address(self, leg_id: LegId, trader: str, journal_id: int) -> None:
+        """Which trader a remote leg is about to be promised for, and the journal that one has: durable with the promise."""
+        self._addressed[leg_id] = trader, journal_id
+
+    def addressee(self, leg_id: LegId) -> tuple[str, int]:
+        return self._addressed.get(leg_id, ("", 0))
+
     async def promise(self, orders: Sequence[Prepared | LegRequest]) -> None:
         """Make these durable in one step, with the plans of their arbs. Raises Misuse on an id promised before, JournalFailed when
         nothing may be sent."""
@@ -182,7 +195,17 @@ class FileJournal:
                 raise Misuse(f"leg {leg.leg_id.hex()} was promised before; a leg id names one order")
             name = order.client_order_id if isinstance(order, Prepared) else client_order_id(leg.leg_id)
             remote = isinstance(order, LegRequest)
-            rows.append(SentRow(leg_id=leg.leg_id, client_order_id=name, remote=remote, order=_encode(order), at=now))
+            trader, trader_journal = self.addressee(leg.leg_id)
+            row = SentRow(
+                leg_id=leg.leg_id,
+                client_order_id=name,
+                remote=remote,
+                order=_encode(order),
+                at=now,
+                trader=trader,
+                trader_journal=trader_journal,
+            )
+            rows.append(row)
         ids = [order.leg_id if isinstance(order, LegRequest) else order.leg.leg_id for order in orders]
         if len(set(ids)) < len(ids):
             raise Misuse("a leg id stands twice in one promise; a leg id names one order")
@@ -191,8 +214,8 @@ class FileJournal:
             self._since[leg_id] = now
             body = self._planned.pop(arb_of(leg_id), None)
             if body is not None:
-                row = self._arbs[arb_of(leg_id)] = ArbRow(arb_id=arb_of(leg_id), body=body, at=now)
-                rows.append(row)
+                arb = self._arbs[arb_of(leg_id)] = ArbRow(arb_id=arb_of(leg_id), body=body, at=now)
+                rows.append(arb)
         await self._commit(rows)
 
     async def settle(self, result: LegResult) -> LegResult:
@@ -295,6 +318,7 @@ class FileJournal:
             for leg_id in old:
                 del self._orders[leg_id], self._since[leg_id], self._results[leg_id]
                 self._numbers.pop(leg_id, None)
+                self._addressed.pop(leg_id, None)
             kept = {arb_of(leg_id) for leg_id in self._orders}
             for arb_id in [arb_id for arb_id in self._arbs if arb_id not in kept]:
                 del self._arbs[arb_id]

@@ -20,7 +20,7 @@ from trading.units import WallNs
 
 __all__ = ["SCHEMA", "SqliteStore"]
 
-SCHEMA = 2
+SCHEMA = 3
 _SLOW_NS = 50_000_000
 """Commits slower than this are counted and shown (distributed.md 6)."""
 _TABLES = """
@@ -35,6 +35,13 @@ CREATE TABLE arb (arb_id BLOB PRIMARY KEY, body BLOB NOT NULL, told BLOB NOT NUL
                   told_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
 """Since schema 2: a journal of schema 1 is taken over with its legs, of which nobody knows the arbs."""
+_TRADERS = """
+ALTER TABLE leg ADD COLUMN trader TEXT NOT NULL DEFAULT '';
+ALTER TABLE leg ADD COLUMN trader_journal INTEGER NOT NULL DEFAULT 0;
+"""
+"""Since schema 3: which trader got a remote leg. Of older legs that is not known."""
+_STEPS = (_TABLES, _ARBS, _TRADERS)
+"""What brings a file from each schema to the next, beginning with an empty one."""
 
 _Job = tuple[Sequence[Row], asyncio.AbstractEventLoop, "asyncio.Future[None]"]
 
@@ -87,10 +94,9 @@ class SqliteStore:
                     f"journal {self.path} was written by a newer program (schema {version}, this one knows {SCHEMA});"
                     " start that program, or move the state directory away and reconcile before trading"
                 )
-            if version == 0:
-                database.executescript(f"BEGIN IMMEDIATE;{_TABLES}{_ARBS}PRAGMA user_version={SCHEMA};COMMIT;")
-            elif version == 1:
-                database.executescript(f"BEGIN IMMEDIATE;{_ARBS}PRAGMA user_version={SCHEMA};COMMIT;")
+            if version < SCHEMA:
+                steps = "".join(_STEPS[version:])
+                database.executescript(f"BEGIN IMMEDIATE;{steps}PRAGMA user_version={SCHEMA};COMMIT;")
             else:  # prove that it can be written before anything depends on it
                 database.execute("BEGIN IMMEDIATE")
                 database.execute("INSERT INTO meta VALUES ('opened', 1) ON CONFLICT (key) DO UPDATE SET value = value + 1")
@@ -104,8 +110,16 @@ class SqliteStore:
         """Every row. Raises JournalFailed on a page that cannot be read."""
         try:
             with closing(self._database.cursor()) as rows:
-                for leg_id, name, remote, body, at in rows.execute("SELECT * FROM leg ORDER BY at, leg_id"):
-                    yield SentRow(leg_id=leg_id, client_order_id=name, remote=bool(remote), order=body, at=WallNs(at))
+                for leg_id, name, remote, body, at, trader, number in rows.execute("SELECT * FROM leg ORDER BY at, leg_id"):
+                    yield SentRow(
+                        leg_id=leg_id,
+                        client_order_id=name,
+                        remote=bool(remote),
+                        order=body,
+                        at=WallNs(at),
+                        trader=trader,
+                        trader_journal=number,
+                    )
                 for leg_id, body, final, deliver, at in rows.execute("SELECT * FROM result"):
                     yield KeptRow(leg_id=leg_id, result=body, final=bool(final), deliver=deliver, at=WallNs(at))
                 for arb_id, body, told, at, told_at in rows.execute("SELECT * FROM arb ORDER BY at, arb_id"):
@@ -170,7 +184,10 @@ class SqliteStore:
     def _insert(self, row: Row) -> None:
         run = self._database.execute
         if isinstance(row, SentRow):
-            run("INSERT INTO leg VALUES (?, ?, ?, ?, ?)", (row.leg_id, row.client_order_id, row.remote, row.order, row.at))
+            run(
+                "INSERT INTO leg VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (row.leg_id, row.client_order_id, row.remote, row.order, row.at, row.trader, row.trader_journal),
+            )
         elif isinstance(row, KeptRow):
             run(
                 "INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?)",

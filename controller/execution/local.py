@@ -7,9 +7,9 @@ journal's results current from the venue's private stream. It runs paper, simula
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-from trading.clock import SECOND, Clock
+from trading.clock import Clock
 from trading.errors import VenueError
-from trading.execute import execute_leg, record, resolve_leg
+from trading.execute import PROOF_NS, execute_leg, record, resolve_leg
 from trading.ids import Ids, LegId
 from trading.journal import Journal
 from trading.log import get_logger
@@ -20,8 +20,8 @@ from trading.venue import AccountPage, AccountQuery, VenueClient
 
 __all__ = ["LocalExecutor"]
 
-RESOLVE_NS = 30 * SECOND
-"""How long resolve() keeps asking about an open leg: deadline, grace and three denials fit into it (distributed.md 4.6)."""
+RESOLVE_NS = PROOF_NS
+"""How long resolve() keeps asking about an open leg."""
 
 _EXITS = ("complete", "unwind", "exit")
 """Terms that could not be read stop new arbs, never the way out: the venue itself decides about an exit."""

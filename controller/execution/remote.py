@@ -12,9 +12,10 @@ import msgspec
 from controller.execution.trader_link import TraderLink
 from trading.clock import SECOND, Clock
 from trading.errors import Misuse, VenueError
-from trading.execute import record
+from trading.execute import PROOF_NS, record
 from trading.ids import LegId
 from trading.journal import Journal
+from trading.journal_file import JournalFailed
 from trading.log import get_logger
 from trading.market import Market, MarketId, Venue
 from trading.order import LegRequest, LegResult
@@ -22,8 +23,8 @@ from trading.venue import AccountPage, AccountQuery
 
 __all__ = ["RemoteExecutor"]
 
-RESOLVE_NS = 40 * SECOND
-"""A little longer than a trader itself keeps asking its venue (distributed.md 4.6)."""
+RESOLVE_NS = PROOF_NS + 5 * SECOND
+"""A little longer than a trader asks its venue in one go."""
 _POLL_S = 1.0
 _BETTER = 0.8
 _log = get_logger("controller.execution.remote")
@@ -99,8 +100,14 @@ class RemoteExecutor:
             return LegResult(leg_id=leg.leg_id, state="refused", code="no_route", detail=self._why_none(leg))
         self._present = self._went[leg.leg_id] = trader
         if known is None:
+            self._journal.address(leg.leg_id, trader.name, trader.journal_id)
             try:
                 await self._journal.promise([leg])
+            except asyncio.CancelledError:  # the promise may stand, and nothing was sent: no one has to be asked about it
+                if self._journal.stored(leg.leg_id) is not None:
+                    unsent = LegResult(leg_id=leg.leg_id, state="refused", code="cancelled", detail="cancelled before the send")
+                    await asyncio.shield(record(self._journal, unsent))
+                raise
             except Misuse:
                 return LegResult(leg_id=leg.leg_id, state="unknown", code="in_flight", detail="sent before")
             except Exception as exc:  # nothing was sent: whatever kept the promise from the disk, the leg may not go
@@ -114,7 +121,11 @@ class RemoteExecutor:
             doubt = LegResult(leg_id=leg.leg_id, state="unknown", code="cancelled", detail="cancelled while sending")
             await asyncio.shield(record(self._journal, doubt))
             raise
-        kept = await record(self._journal, answer)
+        try:
+            kept = await asyncio.shield(record(self._journal, answer))
+        except JournalFailed as exc:  # the answer is true all the same; after a restart its trader is asked again
+            _log.error("result_not_kept", leg=leg.leg_id, error=str(exc))
+            kept = self._current(leg.leg_id)
         return msgspec.structs.replace(kept, stages=kept.stages or answer.stages)
 
     async def resolve(self, leg_id: LegId) -> LegResult:
@@ -150,13 +161,24 @@ class RemoteExecutor:
         return -(-int(present) // 2_000)
 
     def restore(self, leg: LegRequest) -> None:
-        """After a restart: the only trader of the venue has this leg; with several nobody can tell, and it stays unknown."""
-        if len(self._traders) == 1:
+        """After a restart: the trader that the journal names has this leg, and nobody else is asked. One of a time when journals
+        named nobody belongs to the only trader of the venue; otherwise it stays unknown."""
+        name, journal_id = self._journal.addressee(leg.leg_id)
+        trader = self._traders.get(name)
+        if not name and len(self._traders) == 1:
             (trader,) = self._traders.values()
-            self._went[leg.leg_id] = trader
-            trader.adopt(leg)
-        else:
-            _log.error("leg_of_an_unknown_trader", leg=leg.leg_id, market=leg.want.market, next="reconcile its venue")
+        if trader is None:
+            _log.error(
+                "leg_of_an_unknown_trader",
+                leg=leg.leg_id,
+                market=leg.want.market,
+                trader=name,
+                next="pair that trader again, or compare the venue's own record and close by hand",
+            )
+            return
+        self._went[leg.leg_id] = trader
+        if not self._current(leg.leg_id).final:
+            trader.adopt(leg, journal_id)
 
     async def cancel(self, leg_id: LegId) -> LegResult:
         """Ask the trader to end an order; what came of it is told later."""

@@ -15,6 +15,7 @@ from trading.errors import Misuse, TandemError, VenueError
 from trading.execute import record
 from trading.ids import LegId
 from trading.journal import Journal
+from trading.journal_file import JournalFailed
 from trading.link import messages as say
 from trading.link.channel import Channel
 from trading.link.convert import execute_message, page_of, result_of
@@ -36,16 +37,19 @@ _ANSWER_NS = 10 * SECOND
 _REQUEST_S = 15.0
 _SLOW_US = 250_000
 """A round trip above this, or a relayed path, makes a trader degraded (distributed.md 4.8)."""
+_VENUE_STAGE = {"sent": "venue_sent", "answered": "venue_answered"}
 _log = get_logger("controller.trader")
+Stages = tuple[tuple[str, MonoNs], ...]
 
 
 class _Flight:
     """A leg that was sent and has no final word yet."""
 
-    def __init__(self, leg: LegRequest, session: bytes, journal_id: int) -> None:
+    def __init__(self, leg: LegRequest, session: bytes, journal_id: int, sent: MonoNs | None = None) -> None:
         self.leg = leg
         self.session = session
         self.journal_id = journal_id
+        self.sent = sent
         self.acknowledged = False
         self.answer: asyncio.Future[LegResult] = asyncio.get_running_loop().create_future()
 
@@ -74,6 +78,8 @@ class TraderLink:
         self._sleep = sleep
         self._later = later
         self._channel: Channel | None = None
+        self._unkept: Channel | None = None
+        """The session of a result that could not be kept: the next one begins with what was not acknowledged."""
         self._ready: say.InitAck | None = None
         self._syncing: set[LegId] = set()
         self._flights: dict[LegId, _Flight] = {}
@@ -82,7 +88,7 @@ class TraderLink:
         self._cancels: dict[int, asyncio.Future[int]] = {}
         self._requests = 0
         self._rtt_us = 0.0
-        self._inbox: asyncio.Queue[say.LegResultMessage | say.LegUpdate] = asyncio.Queue()
+        self._inbox: asyncio.Queue[tuple[Channel | None, int, LegResult]] = asyncio.Queue()
 
     # -- health -------------------------------------------------------------------------------------------------------
 
@@ -101,7 +107,7 @@ class TraderLink:
             return "connecting"
         if status.state == "halted" or status.state == "draining":
             return status.state
-        if self._syncing or self._journal.number_kept(self._journal_key) != ready.journal_id:
+        if self._syncing or self.journal_id != ready.journal_id:
             return "syncing"
         return "degraded" if self.rtt_us > _SLOW_US else "ready"
 
@@ -135,6 +141,11 @@ class TraderLink:
         return None
 
     @property
+    def journal_id(self) -> int:
+        """Which journal the trader has, as kept here; 0 before its first session."""
+        return self._journal.number_kept(self._journal_key)
+
+    @property
     def open_legs(self) -> int:
         return len(self._flights)
 
@@ -145,12 +156,16 @@ class TraderLink:
 
     # -- sessions -----------------------------------------------------------------------------------------------------
 
-    def opened(self, channel: Channel, init: say.Init) -> None:
-        """A new authenticated session. It replaces an older one at once; legs in flight go on and report here (B-229)."""
+    def opened(self, channel: Channel, init: say.Init, word: say.Halt | say.Resume) -> None:
+        """A new authenticated session. It replaces an older one at once; legs in flight go on and report here (B-229).
+
+        word says whether the controller is halted now: it goes before init, so the trader knows it before its first leg.
+        """
         old, self._channel = self._channel, channel
         self._ready = None
         if old is not None and old is not channel:
             old.close("replaced")
+        channel.send(word)
         channel.send(init)
 
     def closed(self, channel: Channel) -> None:
@@ -185,7 +200,7 @@ class TraderLink:
         if status is not None and delay is not None:
             self._rtt_us = self._rtt_us * 0.8 + delay / US * 0.2 if self._rtt_us else delay / US
         if isinstance(message, (say.LegResultMessage, say.LegUpdate)):
-            self._inbox.put_nowait(message)
+            self._inbox.put_nowait((channel, message.result_no, result_of(message.result)))
         elif isinstance(message, say.LegAck):
             self._acked(message)
         elif isinstance(message, say.InitAck):
@@ -205,7 +220,7 @@ class TraderLink:
         if ack.error:
             _log.error("trader_not_ready", trader=self.name, venue=self.venue, error=ack.error)
             return
-        known = self._journal.number_kept(self._journal_key)
+        known = self.journal_id
         if known != ack.journal_id:
             if known:
                 _log.error(
@@ -231,26 +246,37 @@ class TraderLink:
         if flight is None:
             return
         flight.acknowledged = ack.status != "refused"
-        if ack.status == "refused" and not flight.answer.done():
-            self.last_refusal = ack.code
-            flight.answer.set_result(
-                LegResult(leg_id=flight.leg.leg_id, state="refused", code=ack.code, detail=f"trader {self.name}: {ack.detail}")
-            )
+        if ack.status != "refused":
+            return
+        self.last_refusal = ack.code
+        refused = LegResult(
+            leg_id=flight.leg.leg_id, state="refused", code=ack.code, detail=f"trader {self.name}: {ack.detail}"
+        )
+        if flight.answer.done():
+            self._inbox.put_nowait((None, 0, refused))  # nobody waits any more, and it is the truth all the same
+        else:
+            flight.answer.set_result(refused)
 
     async def run(self) -> None:
         """Keep what the trader tells, one result after the other, then acknowledge it. Until cancelled."""
         while True:
-            message = await self._inbox.get()
+            channel, number, told = await self._inbox.get()
             try:
-                await self._keep(message)
-            except TandemError as exc:  # a journal that failed: the trader keeps its result and tells it again
-                _log.error("result_not_kept", trader=self.name, leg=message.result.leg_id, error=str(exc))
+                await self._keep(told)
+            except Exception as exc:  # the task's boundary: the other legs' results are kept all the same
+                _log.error("result_not_kept", trader=self.name, leg=told.leg_id, error=repr(exc), next="it is told again")
+                self._unkept = channel
+            if number and channel is not None and channel is not self._unkept:
+                channel.send(say.ResultAck(result_no=number))  # covers all before it, so after a failure none goes out
 
-    async def _keep(self, message: say.LegResultMessage | say.LegUpdate) -> None:
-        told = msgspec.structs.replace(result_of(message.result), stages=())  # its stamps are in the trader's clock
+    def _owns(self, leg_id: LegId) -> bool:
+        """Whether the leg went to this trader: no other one's word about it counts."""
+        return self._journal.addressee(leg_id)[0] in ("", self.name)
+
+    async def _keep(self, told: LegResult) -> None:
         known = self._journal.stored(told.leg_id)
-        if known is None or known[0].venue != self.venue:
-            _log.error("result_of_a_foreign_leg", trader=self.name, leg=told.leg_id, next="reconcile; the leg is not ours")
+        if known is None or known[0].venue != self.venue or not self._owns(told.leg_id):
+            _log.error("result_of_a_foreign_leg", trader=self.name, leg=told.leg_id, next="reconcile; the leg is not its own")
         elif told.code in ("never_seen", "in_flight") and told.state == "unknown":
             await self._not_there(told, known[0])
         else:
@@ -259,11 +285,16 @@ class TraderLink:
         asked = self._asked.pop(told.leg_id, None)
         if asked is not None and not asked.done():
             asked.set_result(None)
-        if message.result_no and self._channel is not None:
-            self._channel.send(say.ResultAck(result_no=message.result_no))
 
     async def _true(self, told: LegResult, before: LegResult | None) -> None:
-        kept = await record(self._journal, told)
+        flight = self._flights.get(told.leg_id)
+        stages = _stages(told.stages, flight.sent if flight is not None else None, self._clock.mono_ns())
+        failure: JournalFailed | None = None
+        try:
+            kept = await record(self._journal, msgspec.structs.replace(told, stages=stages))
+        except JournalFailed as exc:  # a journal counts in memory what its disk refuses: who waits is answered, then it is said
+            failure, known = exc, self._journal.stored(told.leg_id)
+            kept = (known[1] if known is not None else None) or told
         flight = self._flights.get(told.leg_id)
         waiting = flight is not None and not flight.answer.done()
         if flight is not None and waiting:
@@ -272,6 +303,8 @@ class TraderLink:
             self._flights.pop(told.leg_id, None)
         if not waiting and kept is not before:
             self._later(kept)
+        if failure is not None:
+            raise failure
 
     async def _not_there(self, told: LegResult, leg: LegRequest) -> None:
         """The trader has no result. That it never saw the leg proves absence only if its journal is the one we sent to, and the
@@ -302,7 +335,7 @@ class TraderLink:
             message = execute_message(leg, sent)
         except Misuse as exc:
             return LegResult(leg_id=leg.leg_id, state="refused", code="deadline", detail=str(exc))
-        flight = self._flights[leg.leg_id] = _Flight(leg, opened.session, ready.journal_id)
+        flight = self._flights[leg.leg_id] = _Flight(leg, opened.session, ready.journal_id, sent)
         if not channel.send(message):
             del self._flights[leg.leg_id]
             return LegResult(leg_id=leg.leg_id, state="refused", code="no_route", detail=f"the link to {self.name} is closed")
@@ -316,12 +349,13 @@ class TraderLink:
             timer.cancel()
         if answer.state in FINAL:
             self._flights.pop(leg.leg_id, None)
-        return _stamped(answer, sent, self._clock.mono_ns())
+        return msgspec.structs.replace(answer, stages=answer.stages or _stages((), sent, self._clock.mono_ns()))
 
-    def adopt(self, leg: LegRequest) -> None:
-        """After a restart of ours: this leg went to this trader, nobody waits for it. It is asked about at the next session."""
+    def adopt(self, leg: LegRequest, journal_id: int) -> None:
+        """After a restart of ours: this leg went to this trader while it had that journal (0 = the one it was last seen with), and
+        nobody waits for it. It is asked about at the next session."""
         if leg.leg_id not in self._flights:
-            flight = self._flights[leg.leg_id] = _Flight(leg, b"", self._journal.number_kept(self._journal_key))
+            flight = self._flights[leg.leg_id] = _Flight(leg, b"", journal_id or self.journal_id)
             self._answer(flight, "in_flight", "sent before a restart")
 
     async def ask(self, leg_id: LegId) -> None:
@@ -340,14 +374,20 @@ class TraderLink:
         """How many orders are final afterwards. Raises VenueError when the trader cannot be asked."""
         number = self._number()
         waiting = self._cancels[number] = asyncio.get_running_loop().create_future()
-        return await self._reply(waiting, say.CancelAll(request=number, reason=reason[:500]))
+        try:
+            return await self._reply(waiting, say.CancelAll(request=number, reason=reason[:500]))
+        finally:
+            self._cancels.pop(number, None)
 
     async def account(self, what: AccountQuery) -> AccountPage:
         """A page of the trader's account. Raises VenueError when it cannot be asked or its venue fails."""
         number = self._number()
         waiting = self._pages[number] = asyncio.get_running_loop().create_future()
         message = say.Account(request=number, what=what.what, market=what.market or "", cursor=what.cursor)
-        page = await self._reply(waiting, message)
+        try:
+            page = await self._reply(waiting, message)
+        finally:
+            self._pages.pop(number, None)
         if page.error:
             raise VenueError(self.venue, "account", f"trader {self.name}: {page.error}")
         return page_of(page)
@@ -380,6 +420,11 @@ class TraderLink:
             self._channel.close(reason)
 
 
-def _stamped(result: LegResult, sent: MonoNs, answered: MonoNs) -> LegResult:
-    """Latency is measured by our clock: from the frame to the answer."""
-    return msgspec.structs.replace(result, stages=(("sent", sent), ("answered", answered)))
+def _stages(theirs: Stages, sent: MonoNs | None, answered: MonoNs) -> Stages:
+    """Latency is by our clock, from the frame to the answer. The trader's stages come as times since its first one, so only what
+    lies between two of them is exact (a hold, B-445); they are placed in the middle of our interval, the way there and back
+    taken as equal. Its own "sent" and "answered" are the venue's round trip."""
+    took = max((at for _, at in theirs), default=0)
+    first = answered - took if sent is None else max(sent, sent + (answered - sent - took) // 2)
+    renamed = tuple((_VENUE_STAGE.get(name, name), MonoNs(first + at)) for name, at in theirs)
+    return renamed if sent is None else (("sent", sent), *renamed, ("answered", answered))

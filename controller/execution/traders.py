@@ -1,7 +1,8 @@
 """The controller's door for its traders: listen, authenticate, hand each session to its trader (B-220..B-229).
 
-Only pinned keys get in, from the pinned machine where a tailnet is in use. Five failed handshakes a minute from one address
-close the door to it for that minute. Nothing a peer does raises beyond its own connection.
+Only pinned keys get in, from the pinned machine where a tailnet is in use. The pins are read again every heartbeat: who is taken
+out is out, who was paired meanwhile gets in, and the first one opens the door. Five failed handshakes a minute from one address
+close it to that one for that minute. Nothing a peer does raises beyond its own connection.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from controller.execution.trader_link import Health, TraderLink
 from trading.clock import SECOND, Clock
+from trading.errors import SettingsError
 from trading.ids import Ids
 from trading.link.channel import Channel
 from trading.link.identity import Identity, Peer
@@ -31,13 +33,12 @@ MachineCheck = Callable[[Peer, str], Awaitable[str | None]]
 
 
 class Traders:
-    """All pinned traders, whose links are there by name from the beginning. start() opens the door, close() shuts it; pinned
-    tells the key ids that still are."""
+    """All pinned traders. start() opens the door, close() shuts it; pinned tells who is pinned now, by key id, and join makes the
+    link of somebody new."""
 
     def __init__(
         self,
         identity: Identity,
-        links: Mapping[str, TraderLink],
         listener: Listener,
         clock: Clock,
         ids: Ids,
@@ -46,12 +47,16 @@ class Traders:
         dry_run: bool,
         times: LinkTimes,
         check: MachineCheck,
-        pinned: Callable[[], frozenset[bytes]],
+        pinned: Callable[[], Mapping[bytes, Peer]],
+        join: Callable[[Peer], TraderLink],
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._identity = identity
-        self._links = links
-        self._peers = {link.peer.kid: link.peer for link in links.values()}
+        self._links: dict[str, TraderLink] = {}
+        self._peers: dict[bytes, Peer] = {}
+        self._where = "", 0
+        self._odd: set[bytes] = set()
+        self._shut = ""
         self._listener = listener
         self._clock = clock
         self._ids = ids
@@ -60,13 +65,18 @@ class Traders:
         self._times = times
         self._check = check
         self._pinned = pinned
+        self._join = join
         self._sleep = sleep
         self._serving: Serving | None = None
-        self._keepers: list[asyncio.Task[None]] = []
+        self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._watching: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._failures: dict[str, deque[MonoNs]] = {}
+        self._word: Halt | Resume = Resume()
         self.refused: dict[str, int] = {}
         """Refused connections by reason code."""
+        for peer in pinned().values():
+            self._pin(peer)
 
     @property
     def port(self) -> int:
@@ -82,33 +92,73 @@ class Traders:
         return sum(link.open_legs for link in self._links.values())
 
     async def start(self, host: str, port: int) -> None:
-        """Open the door. Raises SettingsError when the address cannot be used."""
-        self._keepers = [asyncio.create_task(link.run()) for link in self._links.values()]
-        self._keepers.append(asyncio.create_task(self._revoke()))
-        self._serving = await self._listener.listen(host, port, self._accept)
-        _log.info("link_listens", host=host, port=self.port, traders=sorted(self._links))
+        """Open the door, now or with the first pin (B-086). Raises SettingsError when the address cannot be used."""
+        self._where = host, port
+        for link in self._links.values():
+            self._keepers[link.name] = asyncio.create_task(link.run())
+        if self._peers:
+            await self._listen()
+        self._watching = asyncio.create_task(self._watch())
 
-    async def _revoke(self) -> None:
-        """A pin that is taken out of the peers file shuts its trader out within a heartbeat (distributed.md 8)."""
+    async def _listen(self) -> None:
+        self._serving = await self._listener.listen(*self._where, self._accept)
+        _log.info("link_listens", host=self._where[0], port=self.port, traders=sorted(self._links))
+
+    async def _watch(self) -> None:
+        """A pin that is taken out of the peers file shuts its trader out within a heartbeat (distributed.md 8); a new one lets its
+        trader in as soon."""
         while True:
             await self._sleep(self._times.beat_ns / SECOND)
-            gone = self._peers.keys() - self._pinned()
-            for kid in gone:
+            now = self._pinned()
+            for kid in self._peers.keys() - now.keys():
                 peer = self._peers.pop(kid)
-                _log.warning("trader_revoked", trader=peer.name, next="pin it again and restart to let it back in")
+                _log.warning("trader_revoked", trader=peer.name, next="pair it again to let it back in")
                 self._links[peer.name].close("revoked")
+            for kid in now.keys() - self._peers.keys():
+                link = self._pin(now[kid])
+                if link is not None:
+                    _log.info("trader_pinned", trader=link.name, venue=link.venue)
+                    if link.name not in self._keepers:
+                        self._keepers[link.name] = asyncio.create_task(link.run())
+            if self._peers and self._serving is None:
+                try:
+                    await self._listen()
+                except SettingsError as exc:
+                    if str(exc) != self._shut:
+                        self._shut = str(exc)
+                        _log.error("link_cannot_listen", error=self._shut, next="tried again every heartbeat")
+
+    def _pin(self, peer: Peer) -> TraderLink | None:
+        """Let somebody in. A name that was here before keeps its link, because its legs are kept under that name; the journal it
+        brings tells whether it remembers them."""
+        link = self._links.get(peer.name)
+        if link is not None and link.venue != peer.platform:
+            if peer.kid not in self._odd:
+                self._odd.add(peer.kid)
+                _log.error("trader_name_taken", trader=peer.name, venue=link.venue, next="pair it under another name")
+            return None
+        if link is None:
+            link = self._links[peer.name] = self._join(peer)
+        link.peer = self._peers[peer.kid] = peer
+        return link
 
     async def close(self, reason: str = "controller_stopping") -> None:
         for link in self._links.values():
             link.close(reason)
+        if self._watching is not None:
+            self._watching.cancel()
         if self._serving is not None:
             await self._serving.close()
-        for task in (*self._keepers, *self._tasks):
+        tasks = (*self._keepers.values(), *self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._keepers, *self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def tell(self, message: Halt | Resume | Limits) -> int:
-        """Say something to every connected trader; returns how many heard it."""
+        """Say something to every connected trader; returns how many heard it. A trader that connects later hears the newest halt or
+        resume before anything else."""
+        if not isinstance(message, Limits):
+            self._word = message
         return sum(link.tell(message) for link in self._links.values())
 
     async def _accept(self, wire: LinkWire) -> None:
@@ -130,6 +180,9 @@ class Traders:
         def opened(channel: Channel) -> None:
             nonlocal link
             assert channel.opened is not None
+            if channel.opened.peer.kid not in self._peers:  # taken out during the handshake
+                channel.close("revoked")
+                return
             link = self._links[channel.opened.peer.name]
             task = asyncio.create_task(self._admit(link, channel, wire.peer))
             self._tasks.add(task)
@@ -152,6 +205,8 @@ class Traders:
         """The process is the pinned one; is its machine too?"""
         refusal = await self._check(link.peer, address)
         opened = channel.opened
+        if channel.ended:
+            return  # it went while we asked; its follower may be here already
         if refusal is not None or opened is None:
             link.last_refusal = "wrong_machine"
             self._count("wrong_machine", address)
@@ -165,7 +220,7 @@ class Traders:
             epoch=opened.epoch,
             limits=Limits(),
         )
-        link.opened(channel, init)
+        link.opened(channel, init, self._word)
 
     def _count(self, reason: str, address: str) -> None:
         self.refused[reason] = self.refused.get(reason, 0) + 1

@@ -67,11 +67,21 @@ class SilentVenue(FakeVenue):
 class TraderProcess:
     """A trader that can crash and come back on the same disk."""
 
-    def __init__(self, room: "Room", tmp, *, boot: bytes = b"trd1", identity: Identity = TRADER, journal_id: int = 42) -> None:
+    def __init__(
+        self,
+        room: "Room",
+        tmp,
+        *,
+        boot: bytes = b"trd1",
+        identity: Identity = TRADER,
+        journal_id: int = 42,
+        disk: Disk | None = None,
+        clock_start: int = 7 * SECOND,
+    ) -> None:
         self._room = room
         self._journal_id = journal_id
-        self.clock = VirtualClock(room.loop, boot, start=7 * SECOND)
-        self.store = room.trader_disk.store()
+        self.clock = VirtualClock(room.loop, boot, start=clock_start)
+        self.store = (disk or room.trader_disk).store()
         self.journal = FileJournal(self.store, self.clock, deliver=True)
         self.halt = Halt(tmp)
         guard = Guard(LIMITS, self.clock.wall_ns)
@@ -146,7 +156,7 @@ class Room:
         self.ids = SeededIds(self.clock, 1)
         self.later: list[LegResult] = []
         self.machine = ""
-        self.pins = frozenset({TRADER.kid})
+        self.pins = {TRADER.kid: Peer(name="frankfurt", role="trader", public=TRADER.public, platform=KALSHI)}
         self.epoch = 5
         self.trader: TraderProcess | None = None
         self._controller()
@@ -155,13 +165,10 @@ class Room:
         """A controller process on its disk."""
         self.store = self.controller_disk.store()
         self.journal = FileJournal(self.store, self.clock)
-        peer = Peer(name="frankfurt", role="trader", public=TRADER.public, platform=KALSHI)
-        self.link = TraderLink(peer, self.journal, self.clock, later=lambda result: self.remote.later(result))
-        links = {"frankfurt": self.link}
-        self.remote = RemoteExecutor(KALSHI, links, self.journal, self.clock, market_of=lambda _: MARKET)
+        self.links: dict[str, TraderLink] = {}
+        self.remote = RemoteExecutor(KALSHI, self.links, self.journal, self.clock, market_of=lambda _: MARKET)
         self.traders = Traders(
             CONTROLLER,
-            links,
             self.network,
             self.clock,
             IDS,
@@ -170,7 +177,16 @@ class Room:
             times=TIMES,
             check=self.check,
             pinned=lambda: self.pins,
+            join=self._join,
         )
+
+    def _join(self, peer: Peer) -> TraderLink:
+        link = self.links[peer.name] = TraderLink(peer, self.journal, self.clock, later=self.remote.later)
+        return link
+
+    @property
+    def link(self) -> TraderLink:
+        return self.links["frankfurt"]
 
     async def restart_controller(self) -> None:
         """kill -9 and a new start: only what the disk keeps is known, with the next epoch."""

@@ -84,6 +84,20 @@ async def test_promises_and_results_outlive_the_process(path: Path) -> None:
     await again.close()
 
 
+async def test_a_remote_leg_keeps_the_name_of_its_trader(path: Path) -> None:
+    """4.6: only the trader that got a leg, with the journal it had then, can say that it never arrived; a restart asks that one."""
+    leg, local = a_leg(), a_leg()
+    journal = FileJournal(SqliteStore(path), _CLOCK)
+    journal.address(leg.leg_id, "frankfurt", 42)
+    await journal.promise([leg, prepared(local)])
+    await journal.close()
+
+    again = FileJournal(SqliteStore(path), _CLOCK)
+
+    assert (again.addressee(leg.leg_id), again.addressee(local.leg_id)) == (("frankfurt", 42), ("", 0))
+    await again.close()
+
+
 async def test_an_id_is_promised_once_also_across_processes(path: Path) -> None:
     """One leg id names one order for as long as it is kept, whoever asks."""
     leg = a_leg()
@@ -321,7 +335,10 @@ async def test_a_journal_of_the_schema_before_is_taken_over(path: Path) -> None:
     await journal.promise([leg])
     await journal.close()
     with sqlite3.connect(path) as old:
-        old.executescript("DROP TABLE arb; PRAGMA user_version=1;")
+        old.executescript(
+            "DROP TABLE arb; ALTER TABLE leg DROP COLUMN trader; ALTER TABLE leg DROP COLUMN trader_journal;"
+            "PRAGMA user_version=1;"
+        )
     old.close()
 
     again = FileJournal(SqliteStore(path), _CLOCK)
@@ -329,5 +346,6 @@ async def test_a_journal_of_the_schema_before_is_taken_over(path: Path) -> None:
     await again.promise([new])
 
     assert again.open_legs() == [leg, new]
+    assert again.addressee(leg.leg_id) == ("", 0)
     assert list(again.arbs()) == [arb_of(new.leg_id)]
     await again.close()

@@ -54,6 +54,10 @@ class Channel:
         self._on_open: Callable[[Channel], None] = lambda _: None
 
     @property
+    def ended(self) -> bool:
+        return bool(self._reason)
+
+    @property
     def quiet(self) -> bool:
         """Whether no new leg may go to this peer now (B-225)."""
         return self._session.quiet(self._clock.mono_ns())

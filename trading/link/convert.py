@@ -85,9 +85,15 @@ def result_fields(result: LegResult) -> ResultFields:
         venue_order_id=result.venue_order_id,
         code=result.code[:64],
         detail=result.detail[:500],
-        stages=tuple((name[:64], at // US) for name, at in result.stages[:16]),
+        stages=_durations(result.stages),
         version=result.result_no,
     )
+
+
+def _durations(stages: Sequence[tuple[str, MonoNs]]) -> tuple[tuple[str, int], ...]:
+    """Microseconds since the earliest stage: stamps of one clock mean nothing on another."""
+    first = min((at for _, at in stages), default=MonoNs(0))
+    return tuple((name[:64], (at - first) // US) for name, at in stages[:16])
 
 
 def _fill_fields(fill: Fill) -> FillFields:
@@ -132,7 +138,7 @@ def _joined(one: Fill, more: Fill) -> Fill:
 
 
 def result_of(fields: ResultFields) -> LegResult:
-    """The result at the controller; its stages stay in the trader's clock."""
+    """The result at the controller; its stages count from the earliest one of the trader, not from any clock."""
     fills = tuple(
         Fill(
             id=fill.id,

@@ -151,7 +151,7 @@ class FillFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class ResultFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A LegResult. version is its result_no at the trader; stages are (name, our monotonic us)."""
+    """A LegResult. version is its result_no at the trader; stages are (name, us since the earliest of them)."""
 
     leg_id: Leg
     state: Literal["refused", "none", "filled", "partial", "rejected", "resting", "held", "unknown"]
@@ -215,13 +215,16 @@ class Cancelled(_Message, frozen=True, kw_only=True, tag="cancelled"):
 
 
 class Halt(_Message, frozen=True, kw_only=True, tag="halt"):
-    """Accept no new legs until an operator resumes at the trader. Needs no fresh epoch."""
+    """Accept no new legs until resume; freeze stops those too that complete or unwind an arb. Said again at the beginning of each
+    session, before init. Needs no fresh epoch."""
 
     reason: Text
+    freeze: bool = False
 
 
 class Resume(_Message, frozen=True, kw_only=True, tag="resume"):
-    """Asks the trader to go on; it does so only where its own operator did not halt it."""
+    """Asks the trader to go on; it does so only where its own operator did not halt it. A controller that is not halted begins
+    each session with it."""
 
 
 class Account(_Message, frozen=True, kw_only=True, tag="account"):
