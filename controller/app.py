@@ -17,6 +17,7 @@ from controller.engine import Engine
 from controller.execution.arb import ArbRunner
 from controller.execution.hybrid import HybridExecutor
 from controller.execution.local import LocalExecutor
+from controller.execution.tokens import LegTokens
 from controller.ledger.memory import MemoryLedger
 from controller.link import Link, make_link
 from controller.model import ArbClosed, Event
@@ -51,7 +52,7 @@ from trading.polymarket.feed import PolymarketFeed
 from trading.polymarket.gamma import Gamma
 from trading.stream import Dialer, Recorder, RecordingDialer, WebsocketsDialer
 from trading.units import DOLLAR, Money
-from trading.venue import Feed, VenueClient
+from trading.venue import Feed, OrderTokens, VenueClient
 
 __all__ = ["App", "Ports", "build", "production_ports"]
 
@@ -192,7 +193,11 @@ def build(
             return "what an earlier start left behind is not recovered yet"
         return executor.refuses(legs)
 
-    gate = Gate(state, numbers, routes, ports.ids, world, epoch=epoch)
+    budgets: dict[Venue, OrderTokens] = {}
+    if world != "paper":
+        budgets = {KALSHI: connections.kalshi.budget, POLYMARKET: connections.polymarket.budget}
+    tokens = LegTokens(budgets, executor.goes_away, state.markets.get)
+    gate = Gate(state, numbers, routes, ports.ids, world, epoch=epoch, tokens=tokens)
     strategies = (CrossVenue(numbers), EventBasket(numbers), Synthetic(settings.test_arb_type))
     engine = Engine(state, strategies, gate)
     ledger = MemoryLedger()

@@ -24,6 +24,7 @@ __all__ = [
     "FeedStatistics",
     "ModeWord",
     "OpenOrder",
+    "OrderTokens",
     "Position",
     "Prepared",
     "Settlement",
@@ -126,6 +127,17 @@ class VenueMode(msgspec.Struct, frozen=True, kw_only=True):
     """Shards that are closed while the venue as a whole is as mode says; the markets of all others trade on."""
     ours: bool = False
     """Nothing is wrong with the venue: it is our own key that may not trade, which stops no paper order."""
+
+
+class OrderTokens(Protocol):
+    """The order tokens of one account, where they can be kept for an arb before its first leg goes (B-431)."""
+
+    def reserve(self, owner: bytes, orders: int, shard: int = 0) -> float:
+        """Keep the tokens of that many orders for owner; seconds until there will be enough, and nothing kept, when there are
+        not."""
+
+    def release(self, owner: bytes) -> None:
+        """Give back what owner did not spend."""
 
 
 class VenueClient(Protocol):

@@ -87,6 +87,11 @@ class HybridExecutor:
             first = first or f"{leg.venue} ({executor.name}): {no}"
         return None, first
 
+    def goes_away(self, leg: LegRequest) -> bool:
+        """Whether a trader takes this leg: its rate limits are its own."""
+        remote = self._remote.get(leg.venue)
+        return remote is not None and self.route(leg) is remote
+
     def refuses(self, legs: Sequence[LegRequest]) -> str | None:
         """Why these legs cannot all go now, naming venue and reason; asked before any is sent (B-088)."""
         groups: dict[int, tuple[LegExecutor, list[LegRequest]]] = {}

@@ -1,12 +1,13 @@
 """The gate: every order passes here, and only here an Approved is made (design.md 3, step 3).
 
 approve() asks the checks of one table in order and stops at the first no, which is a value with a code of REFUSALS. Then it
-sizes, plans, prices the second leg's worst case, asks for a route of every leg, and only then claims the event and holds the
-cash: no reservation of leg 2, no leg 1 (B-431). exit() lets reductions of exposure through: limits and breaker never refuse
-those.
+sizes, plans, prices the second leg's worst case, asks for a route and rate tokens of every leg, and only then claims the event
+and holds the cash: no reservation of leg 2, no leg 1 (B-431). exit() lets reductions of exposure through: limits and breaker
+never refuse those.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -26,7 +27,7 @@ from trading.market import Action, Market, Venue, snap, step_at
 from trading.order import LegRequest, LegResult, Purpose, Want, World
 from trading.units import CONTRACT, ONE, Money, MonoNs, Price, Size, cost_of
 
-__all__ = ["Gate", "Routes"]
+__all__ = ["Gate", "Routes", "Tokens"]
 
 Routes = Callable[[Sequence[LegRequest]], str | None]
 """Why these legs cannot go now, None when they can: HybridExecutor.refuses."""
@@ -57,6 +58,26 @@ class _Seal:
         self.legs = legs
 
 
+class Tokens(Protocol):
+    """The rate budgets of the accounts that execute here (B-431)."""
+
+    def reserve(self, arb_id: ArbId, legs: Sequence[LegRequest]) -> str:
+        """Keep what these legs and a way out may need, and return ""; else say what is short, keeping nothing."""
+
+    def release(self, arb_id: ArbId) -> None:
+        """Give back what the arb did not spend."""
+
+
+class _NoTokens:
+    """Nobody counts."""
+
+    def reserve(self, arb_id: ArbId, legs: Sequence[LegRequest]) -> str:
+        return ""
+
+    def release(self, arb_id: ArbId) -> None:
+        pass
+
+
 class Gate:
     """Turns intents into Approved or Refused. One per engine; state is the engine's."""
 
@@ -70,11 +91,13 @@ class Gate:
         *,
         breaker: Breaker | None = None,
         epoch: int = 1,
+        tokens: Tokens | None = None,
     ) -> None:
         self.breaker = breaker or Breaker(settings)
         self._state = state
         self._settings = settings
         self._routes = routes
+        self._tokens = tokens or _NoTokens()
         self._ids = ids
         self._world = world
         self._epoch = epoch
@@ -178,7 +201,11 @@ class Gate:
         blocked = self._routes(legs)
         if blocked is not None:
             return Refused(intent=intent, code="no_route", detail=blocked)
+        short = self._tokens.reserve(arb, legs)
+        if short:
+            return Refused(intent=intent, code="rate_tokens", detail=short)
         if not self._state.claims.try_claim(intent.event, arb):
+            self._tokens.release(arb)
             return Refused(intent=intent, code="claimed", detail="")
         sealed = tuple(legs)
         approved = Approved(
@@ -277,6 +304,7 @@ class Gate:
 
     def release(self, arb_id: ArbId) -> None:
         """Undo an approval whose legs were never sent: claim and cash are free at once (B-189)."""
+        self._tokens.release(arb_id)
         approved = self._state.release(arb_id)
         if approved is not None:
             self._state.claims.release(approved.claim, arb_id)
@@ -290,6 +318,7 @@ class Gate:
         approved = self._state.apply_closed(event, now)
         claims = self._state.claims
         claims.release(event.event, event.arb_id)
+        self._tokens.release(event.arb_id)
         one_sided, before = _one_sided(event), event.corrects
         self.breaker.record_pnl(
             Money(event.profit - (before.profit if before else 0)),

@@ -55,6 +55,7 @@ REFUSALS: dict[str, str] = {
     "cash": "free cash of a venue's shard does not pay every leg",
     "below_minimum": "what is left is smaller than a venue's smallest order",
     "no_route": "a leg has no executor that can take it now",
+    "rate_tokens": "a venue's rate limit does not hold the orders of both legs and of a way out",
     "not_genuine": "the exit names no decision of this gate",
     "foreign": "the exit is for a market its arb does not hold",
     "oversize": "the exit is far larger than its arb",

@@ -151,6 +151,8 @@ class Budget:
         self._writes: dict[int, _Bucket] = {0: _Bucket(*self._write_terms, now)}
         rate = 1 if tier in _SLOW_BALANCE else 5
         self._balance = _Bucket(rate, rate, now)
+        self._reserved: dict[tuple[bytes, int], int] = {}
+        """Write tokens kept for an owner on a shard; they are still in the bucket."""
 
     # what the venue states
 
@@ -198,15 +200,23 @@ class Budget:
         kept = 0 if urgent else _KEPT_READS * self._default_cost
         return self._read.pay(cost, kept, self._clock.mono_ns())
 
-    def take_write(self, cost: int, shard: int | None = 0, *, reducing: bool = False) -> float:
+    def take_write(self, cost: int, shard: int | None = 0, *, reducing: bool = False, owner: bytes = b"") -> float:
         """Spend write tokens of a shard (None: routed by the venue, which bills the general bucket and every shard's).
 
         Seconds to wait, and nothing spent, when they are not there. reducing: an exit or a cancel, which may spend the last.
+        owner spends what was reserved for it first.
         """
         now = self._clock.mono_ns()
         kept = 0 if reducing else _KEPT_WRITES * self._default_cost
         if shard is not None:
-            return (self._writes.get(shard) or self._bucket(shard)).pay(cost, kept, now)
+            bucket = self._writes.get(shard) or self._bucket(shard)
+            if not self._reserved:
+                return bucket.pay(cost, kept, now)
+            mine = self._reserved.get((owner, shard), 0)
+            wait = bucket.pay(cost, 0 if mine >= cost or reducing else kept + self._kept_for_others(owner, shard), now)
+            if mine and not wait:
+                self._reserved[owner, shard] = max(0, mine - cost)
+            return wait
         wait = max(bucket.wait_s(cost, kept, now) for bucket in self._writes.values())
         if wait == 0:
             for bucket in self._writes.values():
@@ -228,10 +238,27 @@ class Budget:
         if self._balance.capacity == 1:
             self._balance.empty(self._clock.mono_ns())
 
-    def fits(self, cost: int, shard: int = 0, *, reducing: bool = False) -> bool:
-        """Whether a write would go now; spends nothing (B-431: tokens are looked at before leg 1 goes)."""
-        kept = 0 if reducing else _KEPT_WRITES * self._default_cost
-        return self._bucket(shard).wait_s(cost, kept, self._clock.mono_ns()) == 0
+    def reserve(self, owner: bytes, orders: int, shard: int = 0) -> float:
+        """Keep the tokens of that many creates for owner until it spends or releases them (B-431).
+
+        Seconds until they will be there, and nothing kept, when they are not: what exits keep and what others reserved does not
+        count. More than the bucket holds is never there, and told as the wait a larger bucket would need.
+        """
+        bucket, cost = self._bucket(shard), orders * self._costs[_CREATE]
+        needed = cost + _KEPT_WRITES * self._default_cost + self._kept_for_others(owner, shard)
+        missing = needed - bucket.left(self._clock.mono_ns())
+        if missing > 0:
+            return missing / bucket.rate
+        self._reserved[owner, shard] = cost
+        return 0.0
+
+    def release(self, owner: bytes) -> None:
+        """Give back what owner did not spend."""
+        for key in [key for key in self._reserved if key[0] == owner]:
+            del self._reserved[key]
+
+    def _kept_for_others(self, owner: bytes, shard: int) -> int:
+        return sum(tokens for (name, of), tokens in self._reserved.items() if of == shard and name != owner)
 
     def burst(self, shard: int = 0) -> int:
         """The largest cost that can ever fit at once: what a batch has to stay below."""

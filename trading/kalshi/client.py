@@ -16,7 +16,7 @@ from trading.book import Book
 from trading.clock import MS, SECOND, Clock
 from trading.errors import BadAnswer, UnknownOutcome, Unreachable, VenueError
 from trading.http import Http
-from trading.ids import Ids, SystemIds
+from trading.ids import Ids, SystemIds, arb_of
 from trading.kalshi import orders
 from trading.kalshi.account import read_account
 from trading.kalshi.catalogue import Catalogue
@@ -159,7 +159,7 @@ class KalshiClient:
         """Pay for a create; seconds to wait when it is an arb and the tokens are not there."""
         cost = self.budget.cost("POST", ORDERS)
         reducing = order.leg.purpose in REDUCING
-        wait = self.budget.take_write(cost, shard, reducing=reducing)
+        wait = self.budget.take_write(cost, shard, reducing=reducing, owner=arb_of(order.leg.leg_id))
         if wait and reducing:  # our count may be wrong, and a 429 costs nothing
             self.budget.spend_write(cost, shard)
             return 0.0

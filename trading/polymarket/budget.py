@@ -203,6 +203,8 @@ class SignerBudget:
         self._reserved = reserved
         self._tier = tier
         self._warned = False
+        self._kept_for: dict[bytes, int] = {}
+        """Orders kept for an owner; their tokens are still in the bucket."""
         now = clock.mono_ns()
         terms = TIERS.get(tier, TIERS["standard"])
         self._buckets: dict[Kind, _Bucket] = {"orders": _Bucket(*terms[0], now), "cancels": _Bucket(*terms[1], now)}
@@ -211,14 +213,35 @@ class SignerBudget:
         """The largest cost that can ever succeed (polymarket.md 10)."""
         return self._buckets[kind].burst
 
-    def take(self, kind: Kind, cost: int = 1, *, reducing: bool = False) -> float:
-        """Spend cost; seconds to wait, and nothing spent, when it does not fit."""
+    def take(self, kind: Kind, cost: int = 1, *, reducing: bool = False, owner: bytes = b"") -> float:
+        """Spend cost; seconds to wait, and nothing spent, when it does not fit. owner spends what was reserved for it first."""
         now, bucket = self._clock.mono_ns(), self._buckets[kind]
-        keep = self._reserved if kind == "orders" and not reducing else 0
+        mine = self._kept_for.get(owner, 0) if kind == "orders" else 0
+        keep = 0
+        if kind == "orders" and not reducing and mine < cost:
+            keep = self._reserved + sum(self._kept_for.values()) - mine
         wait = bucket.wait_s(cost, keep, now)
         if wait == 0:
             bucket.take(cost)
+            if mine:
+                self._kept_for[owner] = max(0, mine - cost)
         return wait
+
+    def reserve(self, owner: bytes, orders: int, shard: int = 0) -> float:
+        """Keep that many orders for owner until it spends or releases them (B-431); there are no shards here.
+
+        Seconds until they will be there, and nothing kept, when they are not: what exits keep and what others reserved does not
+        count. More than the burst is never there, and told as the wait a larger one would need.
+        """
+        others = sum(kept for name, kept in self._kept_for.items() if name != owner)
+        wait = self._buckets["orders"].wait_s(orders, self._reserved + others, self._clock.mono_ns())
+        if wait == 0:
+            self._kept_for[owner] = orders
+        return wait
+
+    def release(self, owner: bytes) -> None:
+        """Give back what owner did not spend."""
+        self._kept_for.pop(owner, None)
 
     def apply_answer(self, kind: Kind, status: int, headers: Mapping[str, str], body: object = None) -> None:
         """Follow the headers of an order's or cancel's answer."""

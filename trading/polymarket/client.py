@@ -14,7 +14,7 @@ from trading.book import Book
 from trading.clock import MS, SECOND, Clock
 from trading.errors import AuthFailed, Misuse, ModeClosed, Rejected, Throttled, UnknownOutcome, Unreachable, VenueError
 from trading.http import Http
-from trading.ids import Ids
+from trading.ids import Ids, arb_of
 from trading.log import get_logger
 from trading.market import POLYMARKET, Market, MarketId, Venue
 from trading.order import LegRequest, LegResult
@@ -192,7 +192,8 @@ class PolymarketClient:
     def _spend(self, orders: Sequence[Prepared]) -> None:
         """Take tokens for orders that leave together; what reduces exposure may use the last ones (B-437)."""
         reducing = all(order.leg.purpose in _REDUCING for order in orders)
-        wait = self.budget.take("orders", len(orders), reducing=reducing)
+        owner = arb_of(orders[0].leg.leg_id)  # the orders of one batch are one arb's
+        wait = self.budget.take("orders", len(orders), reducing=reducing, owner=owner)
         if wait:
             market = orders[0].leg.want.market
             raise Throttled(POLYMARKET, "throttled", f"{market}: our own limit of orders, {wait:.3f} s", retry_after=wait)

@@ -20,7 +20,7 @@ from controller.strategy.cross_venue import CrossVenue
 from controller.strategy.event_basket import EventBasket
 from trading.book import Book, BookChanged, Proof
 from trading.clock import MS, SECOND, ManualClock
-from trading.ids import SeededIds, arb_of
+from trading.ids import ArbId, SeededIds, arb_of
 from trading.market import KALSHI, POLYMARKET, FeeTerms, Market, MarketId, Outcome
 from trading.order import Fill, LegRequest, LegResult, World
 from trading.units import CONTRACT, DOLLAR, ONE, Money, Price, Size, WallNs
@@ -79,6 +79,22 @@ def change(value: T, **fields: object) -> T:
     return msgspec.structs.replace(value, **fields)
 
 
+class Tokens:
+    """Rate tokens that are there until short says otherwise; held names the arbs that have some."""
+
+    def __init__(self) -> None:
+        self.short = ""
+        self.held: list[ArbId] = []
+
+    def reserve(self, arb_id: ArbId, legs: Sequence[LegRequest]) -> str:
+        if not self.short:
+            self.held.append(arb_id)
+        return self.short
+
+    def release(self, arb_id: ArbId) -> None:
+        self.held = [held for held in self.held if held != arb_id]
+
+
 class Desk:
     """Engine, gate and state around one approved pair, fed and funded, an hour before the game."""
 
@@ -99,7 +115,8 @@ class Desk:
         self.blocked: str | None = None
         self.asked: list[LegRequest] = []
         self.state = State(self.settings)
-        self.gate = Gate(self.state, self.settings, self._routes, SeededIds(self.clock, 1), world)
+        self.tokens = Tokens()
+        self.gate = Gate(self.state, self.settings, self._routes, SeededIds(self.clock, 1), world, tokens=self.tokens)
         self.engine = Engine(self.state, (CrossVenue(self.settings), EventBasket(self.settings)), self.gate)
         self.proofs = {KALSHI: Proof(self.now), POLYMARKET: Proof(self.now)}
         self.books = {market.id: Book(market.id, self.proofs[market.venue]) for market in (kalshi, poly)}

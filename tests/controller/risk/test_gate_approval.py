@@ -1,7 +1,7 @@
 """What the gate approves is claimed, reserved, named and sized; an approval never sent leaves no trace (design.md 3)."""
 
 from desk import EVENT, KALSHI_MARKET, POLY_MARKET, Desk, K, change
-from gate_situations import code_of, no_route, opened
+from gate_situations import code_of, no_route, opened, rate_tokens
 
 from controller.model import EventId
 from controller.risk.decision import Approved
@@ -49,6 +49,20 @@ def test_every_leg_is_asked_for_a_route_before_anything_is_claimed() -> None:
     assert len(desk.asked) == 2
     assert not desk.state.claimed(EVENT)
     assert desk.state.cash.reserved((KALSHI, 3)) == desk.state.cash.reserved((POLYMARKET, 0)) == 0
+
+
+def test_rate_tokens_are_kept_until_the_arb_is_over_or_never_sent() -> None:
+    """B-431: without tokens nothing is claimed or held; with them they are kept, once, until the gate lets go."""
+    desk = Desk()
+    code_of(rate_tokens(desk))
+    assert not desk.state.claimed(EVENT)
+    assert desk.state.cash.reserved((KALSHI, 3)) == desk.state.cash.reserved((POLYMARKET, 0)) == 0
+
+    desk.tokens.short = ""
+    _, approved = opened(desk)
+    assert desk.tokens.held == [approved.arb_id]
+    desk.gate.release(approved.arb_id)
+    assert desk.tokens.held == []
 
 
 def test_slow_link_to_the_second_leg_halves_the_size() -> None:

@@ -19,6 +19,7 @@ def test_closing_frees_claim_and_cash(outcome: str) -> None:
     assert not desk.state.claimed(EVENT)
     assert desk.state.cash.reserved((KALSHI, 3)) == desk.state.cash.reserved((POLYMARKET, 0)) == 0
     assert desk.state.arbs == {}
+    assert desk.tokens.held == []
 
 
 def test_unknown_leg_keeps_its_cash_until_it_is_known() -> None:

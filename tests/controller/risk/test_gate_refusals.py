@@ -30,6 +30,7 @@ from gate_situations import (
     not_ready,
     one_venue,
     quarantined,
+    rate_tokens,
     restarted,
     retired,
     settled,
@@ -110,6 +111,7 @@ CASES: list[tuple[str, Callable[[], Desk], Callable[[Desk], Refused | Approved]]
     ("trade_limit", lambda: Desk(RiskSettings(max_trade_size=Money(1_500_000))), simply),
     ("below_minimum", lambda: Desk(RiskSettings(depth_fraction_ppm=50_000)), simply),
     ("no_route", Desk, no_route),
+    ("rate_tokens", Desk, rate_tokens),
 ]
 
 

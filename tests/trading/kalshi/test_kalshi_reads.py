@@ -239,31 +239,35 @@ def shard(index: int, exchange: bool = True, trading: bool = True) -> dict[str, 
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "mode"),
+    ("status", "body", "mode", "closed"),
     [
-        (200, {"exchange_active": True, "trading_active": True}, "normal"),
-        (200, {"exchange_active": True, "trading_active": False}, "paused"),
-        (503, {"exchange_active": False, "trading_active": False}, "disabled"),
-        (503, b"<html>", "unreachable"),
+        (200, {"exchange_active": True, "trading_active": True}, "normal", {}),
+        (200, {"exchange_active": True, "trading_active": False}, "paused", {}),
+        (503, {"exchange_active": False, "trading_active": False}, "disabled", {}),
+        (503, b"<html>", "unreachable", {}),
         (
             200,
             {"exchange_active": True, "trading_active": True, "exchange_index_statuses": [shard(0), shard(3, True, False)]},
-            "paused",
+            "normal",
+            {3: "paused"},
         ),
         (
             200,
             {"exchange_active": True, "trading_active": True, "exchange_index_statuses": [shard(1, True, False), shard(3)]},
             "normal",
+            {1: "paused"},
         ),
     ],
 )
-async def test_mode_is_that_of_the_shards_we_use(status: int, body: Any, mode: str) -> None:
-    """Pauses of our shards count, those of others are only told (B-426)."""
+async def test_mode_names_the_shards_that_are_closed(status: int, body: Any, mode: str, closed: dict[int, str]) -> None:
+    """A pause of one shard is no pause of the venue (B-426)."""
     desk = Desk()
     desk.order()  # shard 3
     desk.http.on("GET", "/exchange/status", reply(status, body))
 
-    assert (await desk.client.mode()).mode == mode
+    told = await desk.client.mode()
+
+    assert (told.mode, told.closed_shards) == (mode, closed)
 
 
 async def test_mode_gives_the_expected_resumption() -> None:
