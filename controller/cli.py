@@ -19,12 +19,15 @@ from controller.alarms import TripWatch
 from controller.alerts import alerting
 from controller.app import App, build, production_ports
 from controller.commands_control import register
+from controller.commands_status import register as register_status
+from controller.control import control_path, serving
 from controller.durable import open_journal, state_path
 from controller.halt import HaltFile, HaltWatch
 from controller.model import Command
 from controller.progress import ProgressReport
 from controller.settings import ControllerSettings
 from controller.show import brief, show_discovery
+from controller.status import status_of
 from trading.clock import SystemClock
 from trading.errors import SettingsError, TandemError
 from trading.journal_file import FileJournal
@@ -264,10 +267,15 @@ async def _trade_with(
             switch, deliver=system.runtime.on_event, traders=system.link.traders, journal=journal, clock=ports.clock
         )
         await watch.look()  # a halt of an earlier start holds before the first book is read
+
+        async def status(_: Mapping[str, object]) -> object:
+            return status_of(system, switch, journal, epoch)
+
         trips = TripWatch(system.engine.gate.breaker, ports.clock)
         watching = [loop.create_task(one) for one in (watch.run(), trips.run())]
         try:
-            await system.recovery.run_with(system.runtime)
+            async with serving(control_path(state_path(settings)), {"status": status}):
+                await system.recovery.run_with(system.runtime)
         finally:
             for one in watching:
                 one.cancel()
@@ -317,6 +325,7 @@ def _banner(system: App) -> None:
 
 
 register(app, lambda state_dir: _prepared({"state_dir": state_dir}, None))
+register_status(app, lambda state_dir: _prepared({"state_dir": state_dir}, None))
 
 
 def main() -> None:

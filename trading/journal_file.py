@@ -262,6 +262,10 @@ class FileJournal:
                 found.append(order.leg if isinstance(order, Prepared) else order)
         return found
 
+    def promised_at(self, leg_id: LegId) -> WallNs:
+        """When a kept leg was promised. Raises KeyError for any other."""
+        return self._since[leg_id]
+
     def legs(self) -> Mapping[LegId, tuple[LegRequest, LegResult | None]]:
         """Every leg that is still kept, in the order of its promise: what a restart knows."""
         return {

@@ -237,6 +237,26 @@ async def test_an_interrupt_ends_a_running_arb_first_and_then_the_process(venues
     assert "Traceback" not in err
 
 
+async def test_status_shows_a_halt_of_the_running_controller_and_of_the_next_start(venues: Venues, tmp_path: Path) -> None:
+    """B-204: whoever halts sees it, while the controller runs and after it ended; exit 1 says that none runs."""
+    env = environment(tmp_path, venues.env(tmp_path), DRY_RUN="0", CONTROLLER_PLATFORMS="kalshi,polymarket")
+    async with started("run", env=env, cwd=tmp_path) as process:
+        await until(lambda: streaming(venues), "both venues are streamed")
+        code, out, err = await controller("status", "--json", env=env, cwd=tmp_path)
+        assert code == 0, err
+        before = json.loads(out)
+        await controller("halt", "lunch", env=env, cwd=tmp_path)
+        code, shown, err = await controller("status", env=env, cwd=tmp_path)
+        process.send_signal(signal.SIGINT)
+        await asyncio.wait_for(ended(process), 15)
+    code_after, out, _ = await controller("status", "--json", env=env, cwd=tmp_path)
+
+    assert (before["trading"], before["halt"], before["pid"], before["open_legs"]) == ("on", None, process.pid, [])
+    assert {row["executed"] for row in before["venues"].values()} == {"here"}
+    assert (code, "halted: lunch" in shown) == (0, True), err
+    assert (code_after, json.loads(out)["halt"]) == (1, {"reason": "lunch", "freeze": False})
+
+
 async def test_a_test_arb_is_injected_once_in_paper(venues: Venues, tmp_path: Path) -> None:
     """B-072 through the command line: TEST_ARB=1 in paper gives one decision marked is_test; SIGTERM ends it cleanly."""
     env = environment(tmp_path, venues.env(tmp_path), TEST_ARB="1")

@@ -1,0 +1,109 @@
+"""What a running controller says about itself: may it trade, with whom is it connected, what is open, what is at stake (B-204).
+
+A plain mapping for JSON: dollars and contracts as exact decimals, ages in seconds. It reads; nothing here changes anything.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+
+from controller.app import App
+from controller.halt import HaltFile
+from trading.clock import SECOND
+from trading.journal_file import FileJournal
+from trading.units import to_dollars
+
+__all__ = ["lines_of", "status_of"]
+
+_SHOWN = 50
+"""Open legs listed one by one; more are counted."""
+
+
+def status_of(system: App, halt: HaltFile, journal: FileJournal, epoch: int) -> dict[str, object]:
+    """The controller as it is now."""
+    state, clock, breaker = system.state, system.ports.clock, system.engine.gate.breaker
+    reason, freeze = halt.state()
+    trip = breaker.reason(clock.mono_ns())
+    legs = []
+    for leg in journal.open_legs():
+        known = journal.stored(leg.leg_id)
+        result = known[1] if known is not None else None
+        legs.append(
+            {
+                "leg": leg.leg_id.hex(),
+                "venue": leg.venue,
+                "market": leg.want.market,
+                "purpose": leg.purpose,
+                "state": result.state if result is not None else "promised",
+                "age_s": round((clock.wall_ns() - journal.promised_at(leg.leg_id)) / SECOND, 1),
+            }
+        )
+    traders = system.link.traders
+    return {
+        "schema": 1,
+        "pid": os.getpid(),
+        "epoch": epoch,
+        "world": system.settings.world(),
+        "trading": _verdict(reason, freeze, trip, journal.failed),
+        "halt": None if reason is None else {"reason": reason, "freeze": freeze},
+        "breaker": {
+            "trip": trip,
+            "day_pnl_dollars": to_dollars(breaker.pnl),
+            "day_unwind_loss_dollars": to_dollars(breaker.unwind_loss),
+            "errors_in_a_row": breaker.errors,
+        },
+        "journal": journal.failed or "ok",
+        "venues": {
+            venue: {
+                "mode": state.mode(venue),
+                "books": (stats := feed.statistics()).markets,
+                "books_ready": stats.ready,
+                "executed": "here" if venue in system.settings.platforms else "by its trader",
+            }
+            for venue, feed in system.feeds.items()
+        },
+        "traders": {
+            name: {"venue": venue, "health": health}
+            for name, (venue, health) in (traders.health() if traders is not None else {}).items()
+        },
+        "open_legs": legs[:_SHOWN],
+        "open_legs_count": len(legs),
+        "naked_dollars": to_dollars(state.positions.naked_total()),
+        "summary": system.runtime.summary(),
+    }
+
+
+def _verdict(reason: str | None, freeze: bool, trip: str | None, failed: str) -> str:
+    if failed:
+        return "stopped: the journal failed; end it, mend the disk, start it again"
+    if reason is not None:
+        return f"{'frozen' if freeze else 'halted'}: {reason}; `controller resume` ends it"
+    if trip is not None:
+        return f"breaker: {trip}"
+    return "on"
+
+
+def lines_of(status: Mapping[str, object]) -> Sequence[str]:
+    """The status for people."""
+    summary = _of(status["summary"])
+    lines = [f"trading    {status['trading']}   ({status['world']}, pid {status['pid']}, start {status['epoch']})"]
+    breaker = _of(status["breaker"])
+    lines.append(f"today      ${breaker['day_pnl_dollars']}, exits cost ${breaker['day_unwind_loss_dollars']}")
+    for venue, row in _of(status["venues"]).items():
+        lines.append(
+            f"{venue:<10} {row['mode']}, {row['books_ready']} of {row['books']} books ready, legs executed {row['executed']}"
+        )
+    for name, row in _of(status["traders"]).items():
+        lines.append(f"trader     {name} ({row['venue']}): {row['health']}")
+    lines.append(
+        f"since start {summary['executions']} executions, {summary['matched_contracts']} contracts matched,"
+        f" profit ${summary['net_pnl_dollars']}, alarms open {summary['alarms_open']}"
+    )
+    lines.append(f"at stake   ${status['naked_dollars']} unhedged, {status['open_legs_count']} legs open")
+    for leg in status["open_legs"] if isinstance(status["open_legs"], list) else []:
+        lines.append(f"  {leg['venue']} {leg['market']} {leg['purpose']} {leg['state']} for {leg['age_s']} s ({leg['leg']})")
+    return lines
+
+
+def _of(value: object) -> Mapping[str, dict[str, object]]:
+    assert isinstance(value, dict)
+    return value
