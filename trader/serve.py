@@ -26,7 +26,7 @@ from trading.errors import SettingsError, VenueError
 from trading.journal_file import FileJournal
 from trading.journal_sqlite import SqliteStore
 from trading.link.identity import Peer, load_identity, load_peers, one_peer
-from trading.link.sockets import LinkDialer, dial_url
+from trading.link.sockets import LinkDialer, dial_url, proxy_address
 from trading.link.tailnet import Tailnet, machine_refusal
 from trading.link.wire import LinkDial
 from trading.log import get_logger
@@ -66,6 +66,7 @@ async def serve(
     urls = [dial_url(address) for address in settings.controller_address]
     if not urls:
         raise SettingsError("CONTROLLER_ADDRESS is empty; set it to the controller's host:port (bootstrap shows it)")
+    socks5 = proxy_address(settings.link_socks5, urls)
     identity = load_identity(settings.identity_path)
     controller = one_peer(load_peers(settings.peers_path), "controller", settings.peers_path)
     state = StateDir(state_path(settings))
@@ -83,7 +84,7 @@ async def serve(
                     identity,
                     controller,
                     urls,
-                    dialer or LinkDialer(),
+                    dialer or LinkDialer(socks5=socks5),
                     ports.clock,
                     ports.ids,
                     name=settings.trader_name or socket.gethostname(),

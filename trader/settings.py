@@ -33,6 +33,10 @@ class TraderSettings(LinkSettings, VenueSettings):
     )
     paper_starting_balance: float = Field(10_000, gt=0, le=1_000_000_000, description="dollars of the paper account")
     controller_address: Names = Field((), description="where the controller listens: host:port, several tried in turn")
+    link_socks5: str = Field(
+        "",
+        description="SOCKS5 proxy to the controller, host:port, where tailscaled runs in userspace mode; empty = dial directly",
+    )
     trader_name: str = Field("", description="this trader's name in logs; empty = the machine's", max_length=64)
     controller_tag: str = Field("tag:arb-controller", description="tailnet tag the controller's machine carries; empty = any")
     state_dir: str = Field("state", description="journal, lock and HALT file stand in STATE_DIR/trader-PLATFORM")

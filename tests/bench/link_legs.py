@@ -118,7 +118,6 @@ class _Desk:
         times = LinkTimes()
         self.traders = Traders(
             controller,
-            {"bench": self.link},
             LinkListener(),
             self.clock,
             self.ids,
@@ -126,7 +125,8 @@ class _Desk:
             dry_run=False,
             times=times,
             check=_fine,
-            pinned=lambda: frozenset({trader.kid}),
+            pinned=lambda: {trader.kid: peer},
+            join=lambda _: self.link,
         )
         guard, brake = Guard(_LIMITS, self.clock.wall_ns), Brake(Halt(directory))
         legs = Legs(

@@ -1,15 +1,16 @@
 """The two ends of the link's WebSocket on real sockets: traders dial, the controller listens (B-220).
 
 websockets speaks the protocol, without its own tasks and queues: its Sans-I/O objects sit in an asyncio protocol. No compression,
-no proxy, messages of at most 64 KiB, no pings but the link's own heartbeat. A bind to every interface is refused unless it was
-asked for by name; path and subprotocol only tell a stray client that it is wrong here, the handshake decides.
+no proxy but one that was set, messages of at most 64 KiB, no pings but the link's own heartbeat. A bind to every interface is
+refused unless it was asked for by name; path and subprotocol only tell a stray client that it is wrong here, the handshake
+decides.
 """
 
 import asyncio
 import contextlib
 import ipaddress
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -24,9 +25,10 @@ from websockets.uri import parse_uri
 
 from trading.errors import Disconnected, SettingsError
 from trading.link.frames import MAX_FRAME
+from trading.link.socks import connect_through
 from trading.link.wire import Accept, LinkWire, Serving
 
-__all__ = ["LinkDialer", "LinkListener", "dial_url", "is_loopback"]
+__all__ = ["LinkDialer", "LinkListener", "dial_url", "is_loopback", "proxy_address"]
 
 _PROTOCOL = Subprotocol("arb.v1")
 _PATH = "/link"
@@ -168,7 +170,10 @@ class _Socket(asyncio.Protocol):
 
 
 class LinkDialer:
-    """The trader's end."""
+    """The trader's end. socks5 is the proxy it goes through, None = directly."""
+
+    def __init__(self, *, socks5: tuple[str, int] | None = None) -> None:
+        self._socks5 = socks5
 
     async def connect(self, url: str) -> LinkWire:
         """Dial a ws:// URL. Raises Disconnected when nobody answers as a controller in five seconds."""
@@ -178,7 +183,12 @@ class LinkDialer:
         made: _Socket | None = None
         try:
             async with asyncio.timeout(_OPEN_S):
-                _, made = await loop.create_connection(lambda: _Socket(protocol), where.host, where.port)
+                if self._socks5 is None:
+                    _, made = await loop.create_connection(lambda: _Socket(protocol), where.host, where.port)
+                else:
+                    tunnel = await connect_through(self._socks5, where.host, where.port)
+                    _, made = await loop.create_connection(lambda: _Socket(protocol), sock=tunnel)
+                    made.peer = f"{where.host}:{where.port}"  # whose machine is asked for is not the proxy's
                 await made.opened
         except (TimeoutError, OSError, Disconnected) as exc:
             if made is not None:
@@ -267,3 +277,22 @@ def dial_url(address: str) -> str:
         raise SettingsError(f"controller address {address!r}: write host:port, [ipv6]:port or a name")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"ws://{host}:{port}{_PATH}"
+
+
+def proxy_address(text: str, controllers: Sequence[str]) -> tuple[str, int] | None:
+    """(host, port) of LINK_SOCKS5, None for "". Raises SettingsError for a value that is none, and for a controller (a dial_url)
+    that is a name: what the proxy makes of it is not known here, and so not whose machine it is."""
+    if not text:
+        return None
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65_536 or any(char in "/@ " for char in host):
+        raise SettingsError(f"LINK_SOCKS5={text}: write host:port, as localhost:1055")
+    for url in controllers:
+        name = urlsplit(url).hostname or ""
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            raise SettingsError(
+                f"CONTROLLER_ADDRESS names {name}: through LINK_SOCKS5 write the controller's tailnet IP address"
+            ) from None
+    return host.strip("[]"), int(port)
