@@ -164,13 +164,14 @@ class PolymarketBooks:
 
     # ---- frames --------------------------------------------------------------------------------------------------------
 
-    def apply(self, data: bytes, now: MonoNs, wall: WallNs) -> None:
-        """Apply one frame: an object or an array of objects. Never raises on what the venue sends."""
+    def apply(self, data: bytes, now: MonoNs, wall: WallNs, socket: Iterable[MarketId] | None = None) -> None:
+        """Apply one frame: an object or an array of objects. Never raises on what the venue sends. socket names the markets
+        subscribed where it came from (None: all), whose books are in doubt when the frame does not say what it is about."""
         self.frames += 1
         try:
             frame = _FRAME.decode(data)
         except _GARBLED:
-            self._apply_odd(data, now, wall)
+            self._apply_odd(data, now, wall, socket)
             return
         if isinstance(frame, list):
             for event in frame:
@@ -178,25 +179,48 @@ class PolymarketBooks:
         else:
             self._apply_event(frame, now, wall)
 
-    def _apply_odd(self, data: bytes, now: MonoNs, wall: WallNs) -> None:
-        """A frame the strict decoder refused: its readable events are applied, the book of a broken one is rebuilt."""
+    def _apply_odd(self, data: bytes, now: MonoNs, wall: WallNs, socket: Iterable[MarketId] | None) -> None:
+        """A frame the strict decoder refused: its readable events are applied, and every book that an unreadable one may have
+        been about is rebuilt. Without sequence numbers nothing else would tell of a lost level below the top."""
         self.bad_frames += 1
         try:
             frame: Any = msgspec.json.decode(data)
         except _GARBLED:
-            return  # no market can be read from it; best prices and samples find what it may have taken away
+            if not data.isascii() or any(mark in data for mark in b'{["'):  # else words, which the venue may send
+                self._want_all(socket, "undecodable frame")
+            return
         for row in frame if isinstance(frame, list) else (frame,):
             if not isinstance(row, dict):
+                if row is not frame:
+                    self._want_all(socket, "unreadable frame")
                 continue
             try:
                 event = msgspec.convert(row, _Event)
             except (msgspec.ValidationError, RecursionError):
-                name = row.get("market")
-                watched = self._watched.get(name) if isinstance(name, str) else None
-                if watched is not None and str(row.get("event_type")) in _KNOWN:
+                kind, named = row.get("event_type"), self._named(row)
+                if isinstance(kind, str) and kind not in _KNOWN:
+                    continue  # a kind that is new, or read past anyway
+                for watched in named or ():
                     self._want(watched, "unreadable frame")
+                if named is None and isinstance(kind, str):
+                    self._want_all(socket, "unreadable frame")
             else:
                 self._apply_event(event, now, wall)
+
+    def _named(self, row: dict[str, Any]) -> list[_Watched] | None:
+        """The watched markets an event speaks of by id or token, [] when they are others; None when it names none at all."""
+        entries = row.get("price_changes")
+        parts = [row, *(entries if isinstance(entries, list) else ())]
+        tokens = [part.get("asset_id") for part in parts if isinstance(part, dict)]
+        names = [name for name in (row.get("market"), *tokens) if isinstance(name, str)]
+        found = [self._watched.get(name) or self._by_token.get(name) for name in names]
+        return [watched for watched in found if watched is not None and not watched.closed] if names else None
+
+    def _want_all(self, socket: Iterable[MarketId] | None, reason: str) -> None:
+        for name in tuple(self._watched if socket is None else socket):
+            watched = self._watched.get(name)
+            if watched is not None and not watched.closed:
+                self._want(watched, reason)
 
     def _apply_event(self, event: _Event, now: MonoNs, wall: WallNs) -> None:
         if isinstance(event, _LastTrade | _NewMarket):

@@ -96,7 +96,7 @@ class _Shard:
     def _on_data(self, data: bytes) -> None:
         feed = self._feed
         self._heard_at = feed.clock.mono_ns()
-        feed.core.apply(data, self._heard_at, feed.clock.wall_ns())
+        feed.core.apply(data, self._heard_at, feed.clock.wall_ns(), self.markets)
         if not self._heard:
             self._heard = True
             self._redial.apply_success()

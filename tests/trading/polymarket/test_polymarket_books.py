@@ -297,12 +297,11 @@ def test_unreadable_frames_are_counted_and_cost_one_resync() -> None:
     """Garbage is counted; a broken event of a known market loses its book once; other events of the frame still apply."""
     desk = Desk()
     desk.send(book())
-    desk.raw(b"\xff{")
     desk.raw(b"PING")
-    untouched = desk.book.ready
+    desk.raw(b"INVALID OPERATION")
     good = change((YES, "0.49", "7", "BUY", "0.49", "0.53"))
-    desk.raw(json.dumps([{"event_type": "shiny_new"}, 7, good]).encode())
-    applied = desk.prices()
+    desk.raw(json.dumps([{"event_type": "shiny_new", "market": ID}, {"error": "busy"}, good]).encode())
+    untouched, applied = desk.book.ready, desk.prices()
     for _ in range(2):
         desk.send(change((YES, "x", "7", "BUY", "0.49", "0.53")), {"event_type": "book", "market": ID, "bids": None})
 
@@ -310,6 +309,37 @@ def test_unreadable_frames_are_counted_and_cost_one_resync() -> None:
     assert applied == (4900, 5300)
     assert desk.core.bad_frames == 6
     assert desk.core.resyncs == 1
+
+
+OTHER = market("0xdef", ("333", "444"))
+HALF = {"event_type": "price_change", "price_changes": [{"asset_id": YES, "price": None}]}
+
+
+@pytest.mark.parametrize(
+    ("frame", "lost"),
+    [
+        (b"\xff{", [ID, OTHER.id]),
+        (json.dumps(change((YES, "0.49", "7", "BUY", "0.49", "0.53"))).encode()[:-9], [ID, OTHER.id]),
+        (b"[7]", [ID, OTHER.id]),
+        (b'{"event_type":"book","market":7}', [ID, OTHER.id]),
+        (b'{"event_type":"book","market":"0xdef","bids":7}', [OTHER.id]),
+        (b'{"event_type":"book","market":"0xnone","bids":7}', []),
+        (json.dumps(HALF).encode(), [ID]),
+        (json.dumps([HALF, HALF | {"market": "0xdef"}]).encode(), [ID, OTHER.id]),
+        (b"null", []),
+    ],
+)
+def test_an_unreadable_frame_costs_every_book_it_may_have_been_about(frame: bytes, lost: list[str]) -> None:
+    """What a lost change took from a book below its top nothing else would tell: the books it names, or else all of its socket,
+    are not traded until they came anew. Books of other sockets stay."""
+    desk = Desk()
+    desk.core.add(OTHER)
+    desk.core.add(market("0xfar", ("5", "6")))
+    desk.send(book(), *(book() | {"market": name, "asset_id": token} for name, token in (("0xdef", "333"), ("0xfar", "5"))))
+    desk.core.apply(frame, MonoNs(desk.now), WALL, [ID, OTHER.id])
+
+    assert [name for name, one in desk.core.books.items() if not one.ready] == lost
+    assert list(desk.core.wanted) == lost
 
 
 def test_empty_strings_and_empty_sides_are_understood() -> None:
