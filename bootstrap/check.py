@@ -4,7 +4,6 @@ Three questions, each only where it makes sense: is this node usable, does the p
 open. Plain loopback needs no Tailscale. The controller listens and dials nobody, so towards a trader no port is tried.
 """
 
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from datetime import datetime
 from bootstrap.door import is_loopback
 from bootstrap.identity import Role
 from bootstrap.plan import Place, next_step
+from bootstrap.socks import connect as dial
 from bootstrap.tailscale import Tailscale
 
 __all__ = ["Finding", "check", "tcp"]
@@ -34,17 +34,17 @@ Tcp = Callable[[str, int], str]
 """(host, port) -> "open", "refused", "silent", or why there is no address."""
 
 
-def tcp(host: str, port: int) -> str:
-    """Open and close one connection."""
+def tcp(host: str, port: int, socks5: str = "") -> str:
+    """Open and close one connection, through the proxy when one is named."""
     try:
-        with socket.create_connection((host, port), timeout=_TCP_S):
+        with dial(host, port, _TCP_S, socks5):
             return "open"
     except ConnectionRefusedError:
         return "refused"
     except TimeoutError:
         return "silent"
-    except OSError as exc:
-        return exc.strerror or type(exc).__name__
+    except (OSError, ValueError) as exc:
+        return getattr(exc, "strerror", None) or str(exc)
 
 
 def check(
@@ -58,12 +58,13 @@ def check(
     tag: str | None = None,
     place: Place = "systemd",
     connect: Tcp = tcp,
+    socks5: str = "",
 ) -> tuple[Finding, ...]:
     """Findings in order. host is the other side, or for a controller "" = its own link address is not tried."""
     if host and is_loopback(host):
         return (Finding("tailnet", True, "loopback needs none"), *_port(role, host, port, connect, through=False))
     status = tailscale.status()
-    step = next_step(status, platform, now, role=role, tag=tag, place=place)
+    step = next_step(status, platform, now, role=role, tag=tag, place=place, socks5=socks5)
     findings = [Finding("this node", step.ready, "; ".join((step.what, *step.warnings)), step.command)]
     if not host:
         return tuple(findings)

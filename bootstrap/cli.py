@@ -12,13 +12,14 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bootstrap import pins
-from bootstrap.check import Finding, check
+from bootstrap.check import Finding, check, tcp
 from bootstrap.door import is_private, split_address
 from bootstrap.files import Problem
 from bootstrap.identity import Role, read_peers
@@ -26,6 +27,7 @@ from bootstrap.options import AsJson, Directory, Executable, Socket, failing
 from bootstrap.plan import TAGS, next_step, this_place, utc_now
 from bootstrap.policy import WARNING, checked_tag, policy
 from bootstrap.setup import NAME_OF, initialise, read_fragment, role_of
+from bootstrap.socks import checked_proxy
 from bootstrap.tailscale import Status, Tailscale
 
 __all__ = ["app", "main"]
@@ -50,6 +52,9 @@ def init(
     port: Annotated[int, typer.Option(min=0, max=65_535, help="the controller's port for traders; default 9001")] = 0,
     link_host: Annotated[str, typer.Option(help="the controller's address for traders; default: its tailnet IPv4")] = "",
     controller: Annotated[str, typer.Option(help="a trader's CONTROLLER_ADDRESS, host:port; pairing fills it in")] = "",
+    socks5: Annotated[
+        str, typer.Option(help="a trader's LINK_SOCKS5: proxy of a tailscaled in userspace mode, host:port")
+    ] = "",
     rotate: Annotated[bool, typer.Option("--rotate", help="replace the key: every peer must pair again")] = False,
     as_json: AsJson = False,
     executable: Executable = "tailscale",
@@ -60,8 +65,8 @@ def init(
         directory = directory.expanduser().resolve()
         flags, defaults = {}, {}
         if role == "controller":
-            if platform or controller:
-                raise Problem("--platform and --controller are a trader's")
+            if platform or controller or socks5:
+                raise Problem("--platform, --controller and --socks5 are a trader's")
             if link_host:
                 if link_host != "localhost" and not is_private(link_host):
                     raise Problem(f"--link-host {link_host}: a tailnet or loopback address of this machine is wanted")
@@ -79,6 +84,9 @@ def init(
             if controller:
                 split_address(controller)
                 flags["CONTROLLER_ADDRESS"] = controller
+            if socks5:
+                checked_proxy(socks5)
+                flags["LINK_SOCKS5"] = socks5
         if name:
             flags[NAME_OF[role]] = pins.own_name(name)
         made = initialise(directory, role, name=pins.own_name(name), defaults=defaults, flags=flags, rotate=rotate)
@@ -115,13 +123,17 @@ def status(
     tag: Annotated[
         str | None, typer.Option(help="tag this machine must carry; default: the role's", show_default=False)
     ] = None,
+    directory: Directory = Path("link"),
     as_json: AsJson = False,
     executable: Executable = "tailscale",
     socket_path: Socket = None,
 ) -> None:
     """Show the tailnet state and the exact next command; exit 1 while the tailnet cannot be used. Changes nothing."""
+    with failing():
+        socks5 = read_fragment(directory.expanduser().resolve(), "trader").get("LINK_SOCKS5", "")
     seen = Tailscale(executable, socket_path).status()
-    step = next_step(seen, sys.platform, utc_now(), role=role, tag=tag, place=this_place(sys.platform))
+    place = this_place(sys.platform)
+    step = next_step(seen, sys.platform, utc_now(), role=role, tag=tag, place=place, socks5=socks5)
     if as_json:
         fields = {"schema": 1, "state": seen.state, "addresses": seen.addresses, "tags": seen.node.tags, "tun": seen.tun}
         typer.echo(json.dumps({**fields, **asdict(step)}))
@@ -228,7 +240,8 @@ def check_command(
     with failing():
         directory = directory.expanduser().resolve()
         mine = role or role_of(directory)
-        where = peer or read_fragment(directory, mine).get("CONTROLLER_ADDRESS", "")
+        fragment = read_fragment(directory, mine)
+        where, socks5 = peer or fragment.get("CONTROLLER_ADDRESS", ""), fragment.get("LINK_SOCKS5", "")
         host, port = split_address(where.split(",")[0]) if where else ("", 9001)
         if mine == "trader" and not host:
             raise Problem(
@@ -236,7 +249,18 @@ def check_command(
             )
         tailscale = Tailscale(executable, socket_path)
         place = this_place(sys.platform)
-        findings = check(tailscale, sys.platform, utc_now(), role=mine, host=host, port=port, tag=tag, place=place)
+        findings = check(
+            tailscale,
+            sys.platform,
+            utc_now(),
+            role=mine,
+            host=host,
+            port=port,
+            tag=tag,
+            place=place,
+            connect=partial(tcp, socks5=socks5),
+            socks5=socks5,
+        )
     good = all(one.ok for one in findings)
     if as_json:
         typer.echo(json.dumps({"schema": 1, "ok": good, "findings": [asdict(one) for one in findings]}))

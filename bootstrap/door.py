@@ -4,6 +4,7 @@ A stranger who says nothing, or something that is no pairing, is let go and cost
 """
 
 import contextlib
+import errno
 import ipaddress
 import secrets
 import socket
@@ -15,8 +16,9 @@ from bootstrap import pairing
 from bootstrap.files import Problem
 from bootstrap.identity import Peer, add_peer, conflict, read_peers
 from bootstrap.pairing import Card
+from bootstrap.socks import connect
 
-__all__ = ["Agree", "Whois", "dial", "is_loopback", "is_private", "open_door", "split_address", "wait_for_trader"]
+__all__ = ["Agree", "PortTaken", "Whois", "dial", "is_loopback", "is_private", "open_door", "split_address", "wait_for_trader"]
 
 _TAILNET = (ipaddress.ip_network("100.64.0.0/10"), ipaddress.ip_network("fd7a:115c:a1e0::/48"))
 _LINE_S = 15.0
@@ -64,16 +66,20 @@ def split_address(text: str, port: int = 9001) -> tuple[str, int]:
 
 
 def open_door(host: str, port: int) -> socket.socket:
-    """Listen. Raises Problem for an address of another kind, and for a port that somebody has, most likely the controller."""
+    """Listen. Raises Problem for an address of another kind, PortTaken for a port that somebody has, most likely the controller."""
     if not is_private("127.0.0.1" if host == "localhost" else host):
         raise Problem(f"pairing opens on a tailnet or loopback address only, not on {host}; see `tailscale ip -4`")
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=4)
     except OSError as exc:
-        raise Problem(
-            f"the door cannot open on {host}:{port}: {exc.strerror or exc}; a running controller holds the link's port:"
-            " stop it while you pair, or choose --port (and open that port in the policy)"
+        kind = PortTaken if exc.errno == errno.EADDRINUSE else Problem
+        raise kind(
+            f"the door cannot open on {host}:{port}: {exc.strerror or exc}; choose --port (and open that port in the policy)"
         ) from exc
+
+
+class PortTaken(Problem):
+    """Another program listens there."""
 
 
 class _Line:
@@ -186,20 +192,22 @@ def dial(
     agree: Agree,
     whois: Whois,
     clock: Callable[[], float] = time.monotonic,
+    socks5: str = "",
 ) -> Peer:
-    """The trader's side. Returns the pinned controller; raises Problem when anything is not as it must be.
+    """The trader's side, through a proxy when one is named. Returns the pinned controller; raises Problem when anything is not as
+    it must be.
 
     The name is resolved here and every address that is neither tailnet nor loopback is refused before a byte is sent.
     """
     pairing.canonical_code(code)
-    connection = _connect(host, port)
+    connection, address = _connect(host, port, socks5)
     with connection:
         line = _Line(connection, clock)
         hello = Card.of(own, secrets.token_bytes(32))
         line.send(hello.line)
         offer = pairing.read_card(line.read(_LINE_S), "controller")
         try:
-            peer = _on_machine(offer.peer, connection.getpeername(), whois)
+            peer = _on_machine(offer.peer, (address, port), whois)
             refusal = conflict(directory, read_peers(directory), peer)
             if refusal is not None:
                 raise Problem(refusal)
@@ -218,7 +226,8 @@ def dial(
         return peer
 
 
-def _connect(host: str, port: int) -> socket.socket:
+def _connect(host: str, port: int, socks5: str) -> tuple[socket.socket, str]:
+    """The connection, and the address of the machine at its other end."""
     try:
         found = {entry[4][0] for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
     except OSError as exc:
@@ -231,7 +240,7 @@ def _connect(host: str, port: int) -> socket.socket:
     failure = ""
     for address in usable:
         try:
-            return socket.create_connection((address, port), timeout=_LINE_S)
+            return connect(address, port, _LINE_S, socks5), address
         except OSError as exc:
             failure = f"{address}:{port}: {exc.strerror or 'no answer'}"
     raise Problem(f"nobody pairs at {failure}; run `bootstrap pair` on the controller, then `bootstrap check` here")

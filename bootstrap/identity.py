@@ -193,7 +193,7 @@ def conflict(directory: Path, present: Sequence[Peer], peer: Peer) -> str | None
 
 
 def remove_peer(directory: Path, name: str) -> Peer:
-    """Take a pin out: from the program's next start that key opens nothing. Raises Problem when nobody has the name."""
+    """Take a pin out: that key opens nothing here any more. Raises Problem when nobody has the name."""
     with _locked(directory):
         present = read_peers(directory)
         gone = next((peer for peer in present if peer.name == name), None)

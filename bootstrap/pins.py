@@ -1,6 +1,6 @@
 """`bootstrap pair` and `bootstrap peers`: whom this machine's program accepts, written to peers.toml and nowhere else.
 
-A program reads its pins when it starts. Taking one out and starting the program again is the revocation (docs/security.md).
+A running controller reads its pins every second, a trader when it starts: taking one out is the revocation (docs/security.md).
 """
 
 import base64
@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from bootstrap.door import Agree, Whois, dial, open_door, split_address, wait_for_trader
+from bootstrap.door import Agree, PortTaken, Whois, dial, open_door, split_address, wait_for_trader
 from bootstrap.files import Problem
 from bootstrap.identity import Peer, Role, add_peer, checked_name, checked_peer, public_key, read_peers, remove_peer
 from bootstrap.options import AsJson, Directory, Executable, Socket, failing
@@ -57,7 +57,10 @@ def pair(
     directory: Directory = Path("link"),
     name: Annotated[str, typer.Option(help="this machine's name on the other's screen")] = "",
     host: Annotated[str, typer.Option(help="on the controller: address of the door; default LINK_HOST")] = "",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="on the controller: port of the door; default LINK_PORT")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="port of the door; default LINK_PORT, the next one while the controller runs")
+    ] = 0,
+    socks5: Annotated[str, typer.Option(help="on the trader: proxy to dial through; default LINK_SOCKS5")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="agree to the fingerprints without being asked")] = False,
     as_json: AsJson = False,
     executable: Executable = "tailscale",
@@ -105,15 +108,21 @@ def pair(
             return machine.stable_id if machine is not None else ""
 
         if role == "controller":
-            if code or controller:
+            if code or controller or socks5:
                 raise Problem("this is the controller: run `bootstrap pair` here without --code, and with it on the trader")
             peer = _open(own, directory, host or settings.get("LINK_HOST", "127.0.0.1"), port, settings, say, agree, whois)
         else:
-            if host or port:
-                raise Problem("--host and --port are the controller's; a trader takes --controller HOST:PORT")
-            peer = _dial(own, directory, controller or settings.get("CONTROLLER_ADDRESS", ""), code, settings, agree, whois)
-    program = "controller run" if role == "controller" else "trader run"
-    lines = [f"paired with {peer.name}; a program that runs reads its pins at its next start: {program}"]
+            if host:
+                raise Problem("--host is the controller's; a trader takes --controller HOST:PORT")
+            where = controller or settings.get("CONTROLLER_ADDRESS", "")
+            proxy = socks5 or settings.get("LINK_SOCKS5", "")
+            peer = _dial(own, directory, where, port, code, settings, agree, whois, proxy)
+    following = (
+        "a controller that runs lets it in within a second; else start it: controller run"
+        if role == "controller"
+        else "now start it, or start it again: trader run"
+    )
+    lines = [f"paired with {peer.name}; {following}"]
     if seen.state != "Running":
         lines.append(
             "Tailscale is not up here: over another network set LINK_TAILNET=off on both machines (loopback needs nothing)"
@@ -126,23 +135,44 @@ def pair(
 def _open(
     own: Peer, directory: Path, host: str, port: int, settings: dict[str, str], say: Say, agree: Agree, whois: Whois
 ) -> Peer:
-    with open_door(host, port or int(settings.get("LINK_PORT", "9001"))) as door:
+    link = int(settings.get("LINK_PORT", "9001"))
+    with _door(host, port, link) as door:
         number = door.getsockname()[1]
         code = make_code(secrets.token_bytes(8))
-        where = f"[{host}]:{number}" if ":" in host else f"{host}:{number}"
-        there = f"bootstrap pair --code {code} --controller {where}"
+        where = f"[{host}]:{link or number}" if ":" in host else f"{host}:{link or number}"
+        there = f"bootstrap pair --code {code} --controller {where}" + (f" --port {number}" if number != link else "")
         say(
-            {"event": "waiting", "code": code, "address": where, "seconds": LIFETIME_S},
-            [f"on the trader, within {LIFETIME_S // 60} minutes: {there}", f"one attempt; waiting on {where} ..."],
+            {"event": "waiting", "code": code, "address": where, "port": number, "seconds": LIFETIME_S},
+            [f"on the trader, within {LIFETIME_S // 60} minutes: {there}", f"one attempt; waiting on port {number} ..."],
         )
         return wait_for_trader(door, code, own, directory, agree=agree, whois=whois)
 
 
-def _dial(own: Peer, directory: Path, controller: str, code: str, settings: dict[str, str], agree: Agree, whois: Whois) -> Peer:
+def _door(host: str, port: int, link: int) -> socket.socket:
+    """On the port that was asked for, else on the link's, else, while the controller runs on that one, on the next."""
+    if port or not link:
+        return open_door(host, port)
+    try:
+        return open_door(host, link)
+    except PortTaken:
+        return open_door(host, link + 1)
+
+
+def _dial(
+    own: Peer,
+    directory: Path,
+    controller: str,
+    door: int,
+    code: str,
+    settings: dict[str, str],
+    agree: Agree,
+    whois: Whois,
+    socks5: str,
+) -> Peer:
     if not code or not controller:
         raise Problem("this is a trader: --code CODE --controller HOST:PORT, as `bootstrap pair` on the controller shows them")
     host, port = split_address(controller)
-    peer = dial(host, port, code, own, directory, agree=agree, whois=whois)
+    peer = dial(host, door or port, code, own, directory, agree=agree, whois=whois, socks5=socks5)
     if not settings.get("CONTROLLER_ADDRESS"):
         where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         set_values(directory, "trader", {"CONTROLLER_ADDRESS": where})
@@ -190,10 +220,9 @@ def add_command(
 def remove_command(
     name: Annotated[str, typer.Argument(help="as `bootstrap peers list` shows it")], directory: Directory = Path("link")
 ) -> None:
-    """Take a pin out: that key opens nothing here from the program's next start."""
+    """Take a pin out: a running controller shuts that key out within a second, a trader from its next start."""
     with failing():
         directory = directory.expanduser().resolve()
         gone = remove_peer(directory, name)
-    typer.echo(
-        f"{gone.name} ({gone.fingerprint}) is no longer accepted; start the program here again now: it reads pins at its start"
-    )
+    also = "; start the trader here again now: it reads pins at its start" if gone.role == "controller" else ""
+    typer.echo(f"{gone.name} ({gone.fingerprint}) is no longer accepted{also}")

@@ -43,9 +43,17 @@ class Step:
 
 
 def next_step(
-    status: Status, platform: str, now: datetime, *, role: Role | None = None, tag: str | None = None, place: Place = "systemd"
+    status: Status,
+    platform: str,
+    now: datetime,
+    *,
+    role: Role | None = None,
+    tag: str | None = None,
+    place: Place = "systemd",
+    socks5: str = "",
 ) -> Step:
-    """What the operator does next. platform is sys.platform; now is UTC. tag None = the role's usual one, "" = none wanted."""
+    """What the operator does next. platform is sys.platform; now is UTC. tag None = the role's usual one, "" = none wanted; socks5
+    is the trader's LINK_SOCKS5."""
     wanted = tag if tag is not None else (TAGS[role] if role is not None else "")
     match status.state:
         case "missing" if place == "container":
@@ -69,10 +77,10 @@ def next_step(
         case "Starting" | "NoState":
             return Step(False, "Tailscale is starting; ask again within 30 s", "bootstrap status")
         case "Running":
-            return _running(status, now, role, wanted)
+            return _running(status, now, role, wanted, place, socks5)
 
 
-def _running(status: Status, now: datetime, role: Role | None, tag: str) -> Step:
+def _running(status: Status, now: datetime, role: Role | None, tag: str, place: Place, socks5: str) -> Step:
     node = status.node
     where = f"{node.name or 'this node'} is on the tailnet as {', '.join(node.addresses) or 'no address yet'}"
     if not node.addresses:
@@ -83,10 +91,11 @@ def _running(status: Status, now: datetime, role: Role | None, tag: str) -> Step
     if tag and tag not in node.tags:
         have = ", ".join(node.tags) or "no tag"
         return Step(False, f"{where} with {have}; the other side wants {tag}: edit this machine's tags", _ADMIN)
-    if not status.tun and role == "trader":
-        what = f"{where} in userspace mode: a trader cannot dial through it; give tailscaled a TUN device"
-        return Step(False, what, "restart tailscaled without --tun=userspace-networking (container: TS_USERSPACE=false)")
-    if not status.tun:
+    if not status.tun and role == "trader" and not socks5:
+        what = f"{where} in userspace mode: there is no interface to dial through, only its proxy"
+        proxy = "TS_SOCKS5_SERVER=localhost:1055" if place == "container" else "tailscaled --socks5-server=localhost:1055"
+        return Step(False, what, f"{proxy}, then: bootstrap init --role trader --socks5 localhost:1055")
+    if not status.tun and role != "trader":
         warnings.append("userspace mode: no interface to bind; use LINK_HOST=127.0.0.1, tailscaled delivers the port there")
     if not node.online:
         warnings.append("not connected to the coordination server: existing peers work, changes do not arrive")

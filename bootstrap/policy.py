@@ -26,18 +26,19 @@ def checked_tag(tag: str) -> str:
 
 
 def policy(controller_tag: str, trader_tag: str, port: int) -> str:
-    """JSON to merge into the policy file: traders reach the controller's one port, and nothing else in either direction."""
+    """JSON to merge into the policy file: traders reach the controller's port and the next one, where `bootstrap pair` waits while
+    the controller runs, and nothing else in either direction."""
     controller, trader = checked_tag(controller_tag), checked_tag(trader_tag)
     if controller == trader:
         raise Problem("controller and trader need different tags: the link tells them apart by these")
     rows = {
         "tagOwners": {controller: ["autogroup:admin"], trader: ["autogroup:admin"]},
-        "grants": [{"src": [trader], "dst": [controller], "ip": [f"tcp:{port}"]}],
+        "grants": [{"src": [trader], "dst": [controller], "ip": [f"tcp:{port}-{port + 1}"]}],
         "tests": [
             {
                 "src": trader,
                 "proto": "tcp",
-                "accept": [f"{controller}:{port}"],
+                "accept": [f"{controller}:{port}", f"{controller}:{port + 1}"],
                 "deny": [f"{controller}:22", f"{trader}:{port}"],
             },
             {"src": controller, "proto": "tcp", "deny": [f"{trader}:22", f"{trader}:{port}"]},

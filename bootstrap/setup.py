@@ -14,7 +14,16 @@ from bootstrap.identity import PLATFORMS, Role, fingerprint, key_path, make_key
 __all__ = ["NAME_OF", "Made", "fragment_path", "initialise", "read_fragment", "role_of", "set_values"]
 
 _ROLES: tuple[Role, ...] = ("controller", "trader")
-NAMES = ("LINK_DIR", "LINK_HOST", "LINK_PORT", "TRADER_PLATFORM", "TRADER_NAME", "CONTROLLER_ADDRESS", "BOOTSTRAP_NAME")
+NAMES = (
+    "LINK_DIR",
+    "LINK_HOST",
+    "LINK_PORT",
+    "LINK_SOCKS5",
+    "TRADER_PLATFORM",
+    "TRADER_NAME",
+    "CONTROLLER_ADDRESS",
+    "BOOTSTRAP_NAME",
+)
 NAME_OF: Mapping[Role, str] = {"controller": "BOOTSTRAP_NAME", "trader": "TRADER_NAME"}
 """Where the name that the other side pins is kept; the controller's is bootstrap's own business."""
 

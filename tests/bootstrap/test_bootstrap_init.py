@@ -262,6 +262,6 @@ def test_peers_commands(tmp_path: Path) -> None:
 
     assert added.exit_code == 0, added.output
     assert listed[0]["fingerprint"] in shown
-    assert "start the program here again" in removed.stdout
+    assert "nyc" in removed.stdout and "no longer accepted" in removed.stdout
     assert link.load_peers(peers_path(tmp_path / "link")) == ()
     assert runner.invoke(app, ["peers", "remove", "nyc", "--dir", home]).exit_code == 1

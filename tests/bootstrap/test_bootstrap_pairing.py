@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bootstrap import door, pairing
+from bootstrap import door, pairing, pins
+from bootstrap.check import tcp
 from bootstrap.cli import app
-from bootstrap.door import dial, is_private, open_door, split_address, wait_for_trader
+from bootstrap.door import PortTaken, dial, is_private, open_door, split_address, wait_for_trader
 from bootstrap.files import Problem
 from bootstrap.identity import Peer, add_peer, checked_peer, make_key, peers_path, read_peers
 from bootstrap.pairing import Card, canonical_code, make_code, pairing_key, proof, read_card
 from bootstrap.pins import encoded
+from bootstrap.socks import checked_proxy
 from trading.link.identity import load_peers
 
 CODE = "7K2MX-Q9R4T"
@@ -109,7 +111,8 @@ def raw(room: Room, *lines: bytes) -> list[bytes]:
     """Say these lines to the door and return what it said."""
     with socket.create_connection(("127.0.0.1", room.port)) as connection:
         connection.sendall(b"".join(line + b"\n" for line in lines))
-        connection.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # it may have hung up by now
+            connection.shutdown(socket.SHUT_WR)
         return connection.makefile("rb").read().splitlines()
 
 
@@ -261,9 +264,98 @@ def test_a_name_that_leads_elsewhere_gets_no_byte(room: Room, monkeypatch: pytes
         dial("control", 9001, CODE, room.trader, room.away, agree=lambda *_: True, whois=lambda _: "")
 
 
-def test_a_port_in_use_says_what_holds_it(room: Room) -> None:
-    with pytest.raises(Problem, match="stop it while you pair"):
+def test_a_port_in_use_is_named(room: Room) -> None:
+    with pytest.raises(PortTaken, match="Address already in use"):
         open_door("127.0.0.1", room.port)
+
+
+def test_while_the_controller_runs_the_door_is_the_next_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The link's port is its program's; a port that was asked for is the one or none."""
+    asked: list[int] = []
+
+    def taken(host: str, port: int) -> socket.socket:
+        asked.append(port)
+        if port == 9001:
+            raise PortTaken("in use")
+        return socket.socket()
+
+    monkeypatch.setattr(pins, "open_door", taken)
+    pins._door("127.0.0.1", 0, 9001).close()
+    with pytest.raises(PortTaken):
+        pins._door("127.0.0.1", 9001, 9001)
+
+    assert asked == [9001, 9002, 9001]
+
+
+def test_a_trader_in_userspace_mode_pairs_through_its_proxy(room: Room) -> None:
+    """The proxy is asked for the controller's address; whose machine that is, is asked of tailscaled, not of the proxy."""
+    room.open()
+    asked: list[bytes] = []
+    machines: list[str] = []
+    proxy = socket.create_server(("127.0.0.1", 0))
+
+    def carry() -> None:
+        near, _ = proxy.accept()
+        near.recv(3)
+        near.sendall(b"\x05\x00")
+        asked.append(near.recv(10))
+        far = socket.create_connection(("127.0.0.1", room.port))
+        near.sendall(b"\x05\x00\x00\x01" + bytes(6))
+        back = threading.Thread(target=pump, args=(far, near))
+        back.start()
+        pump(near, far)
+        back.join()
+        near.close()
+        far.close()
+
+    def pump(source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(4_096):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    carrying = threading.Thread(target=carry)
+    carrying.start()
+    peer = dial(
+        "127.0.0.9",
+        9002,
+        CODE,
+        room.trader,
+        room.away,
+        agree=lambda *_: True,
+        whois=lambda address: machines.append(address) or "",
+        socks5=f"localhost:{proxy.getsockname()[1]}",
+    )
+    carrying.join()
+    proxy.close()
+
+    assert (peer, room.ended()) == (room.controller, room.trader)
+    assert asked == [b"\x05\x01\x00\x01\x7f\x00\x00\x09\x23\x2a"]
+    assert machines == ["127.0.0.9:9002"]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"), [(b"\x05\xff", "wants a login"), (b"\x05\x00\x05\x04\x00\x01", "host unreachable"), (b"", "closed")]
+)
+def test_a_proxy_that_says_no_is_named(said: bytes, words: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+
+        def answer() -> None:
+            near, _ = proxy.accept()
+            near.recv(3)
+            near.sendall(said)
+            near.shutdown(socket.SHUT_WR)
+            while near.recv(100):
+                pass
+            near.close()
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        said_here = tcp("100.64.0.1", 9001, f"127.0.0.1:{proxy.getsockname()[1]}")
+        answering.join()
+    assert words in said_here
+    with pytest.raises(Problem, match="host:port"):
+        checked_proxy("localhost")
 
 
 @pytest.mark.parametrize(

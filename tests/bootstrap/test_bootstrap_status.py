@@ -55,11 +55,14 @@ def test_missing_tag_of_the_role_is_not_ready() -> None:
     assert "tag:arb-trader" in next_step(bare, "linux", NOW, role="trader").what
 
 
-def test_userspace_mode_stops_a_trader_and_moves_a_controller_to_loopback() -> None:
-    """Without an interface a trader has nothing to dial through; a controller is delivered to on loopback (2.9)."""
+def test_userspace_mode_sends_a_trader_to_the_proxy_and_moves_a_controller_to_loopback() -> None:
+    """Without an interface a trader dials through the proxy; a controller is delivered to on loopback (2.9)."""
     status = Status("Running", node=Machine(addresses=("100.64.0.2",), online=True), tun=False)
 
-    assert not next_step(status, "linux", NOW, role="trader", tag="").ready
+    stopped = next_step(status, "linux", NOW, role="trader", tag="")
+    assert not stopped.ready
+    assert "--socks5-server" in stopped.command and "--socks5 localhost:1055" in stopped.command
+    assert next_step(status, "linux", NOW, role="trader", tag="", socks5="localhost:1055").ready
     step = next_step(status, "linux", NOW, role="controller", tag="")
     assert step.ready
     assert "LINK_HOST=127.0.0.1" in step.warnings[0]

@@ -99,13 +99,14 @@ def test_up_with_no_daemon_says_the_step_and_runs_nothing(tmp_path: Path) -> Non
     assert len(fake.calls) == 1
 
 
-def test_policy_opens_one_port_one_way_and_tests_it() -> None:
-    """Both directions are tested for what must stay shut; the default policy's openness is said on stderr."""
+def test_policy_opens_link_and_door_one_way_and_tests_it() -> None:
+    """The port of the link and the next one, where pairing waits while the controller runs. Both directions are tested
+    for what must stay shut; the default policy's openness is said on stderr."""
     result = CliRunner().invoke(app, ["policy", "--controller-tag", "arb-c", "--trader-tag", "tag:arb-t", "--port", "9100"])
     rows = json.loads(result.stdout)
 
-    assert rows["grants"] == [{"src": ["tag:arb-t"], "dst": ["tag:arb-c"], "ip": ["tcp:9100"]}]
-    assert rows["tests"][0]["accept"] == ["tag:arb-c:9100"]
+    assert rows["grants"] == [{"src": ["tag:arb-t"], "dst": ["tag:arb-c"], "ip": ["tcp:9100-9101"]}]
+    assert rows["tests"][0]["accept"] == ["tag:arb-c:9100", "tag:arb-c:9101"]
     assert "tag:arb-t:9100" in rows["tests"][1]["deny"]
     assert "default policy allows" in result.stderr
 
