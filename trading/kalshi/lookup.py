@@ -16,7 +16,9 @@ from trading.venue import Prepared
 
 __all__ = ["Lookup"]
 
-_LOOKBACK_S = 600  # clocks of the process that made the id and of the venue may differ this much
+_LOOKBACK_S = 86_400
+"""The id carries the time of the clock that named the arb, and that may be wrong by any time zone: looking too far back costs a
+page, looking not far enough takes an order that filled for one that never was."""
 
 
 class Lookup:

@@ -52,8 +52,9 @@ _log = get_logger(__name__)
 
 _SALT_BITS = 53
 _MOST_PAGES = 10
-_LOOKBACK_S = 120
-"""Trades are asked for from this long before the order's own stamp: clocks differ."""
+_LOOKBACK_S = 86_400
+"""Trades are asked for from this long before the order's own stamp, which is our clock's and may be wrong by any time zone: too
+near, and an order that filled would be taken for one that never was."""
 _LEAST_WAIT_S = 0.05
 _REDUCING = frozenset({"complete", "unwind", "exit"})
 ORDER_VERSION = 2

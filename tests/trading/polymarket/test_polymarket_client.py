@@ -125,7 +125,16 @@ async def test_lost_answers_stay_unknown_and_are_found_by_id() -> None:
     assert result is not None
     assert (result.state, result.filled, result.fee) == ("partial", 20_000_000, 246_400)
     assert result.settled
-    assert desk.http.calls[-1].params == {"market": [ID], "after": ["1789999880"]}
+
+
+async def test_a_clock_ahead_by_hours_hides_no_trade() -> None:
+    """Trades are looked for from a day before the order's stamp: it is our clock's, the trade's is the venue's."""
+    desk = Desk()
+    order = await desk.signed()
+    desk.http.on("GET", "/data/trades", page())
+    await desk.client.find(order.prepared)
+
+    assert desk.http.calls[-1].params == {"market": [ID], "after": [str(1_790_000_000 - 86_400)]}
 
 
 async def test_find_reads_the_order_first_and_all_pages() -> None:
