@@ -203,6 +203,7 @@ class SignerBudget:
         self._reserved = reserved
         self._tier = tier
         self._warned = False
+        self._no_arb_until = MonoNs(0)
         self._kept_for: dict[bytes, int] = {}
         """Orders kept for an owner; their tokens are still in the bucket."""
         now = clock.mono_ns()
@@ -233,8 +234,10 @@ class SignerBudget:
         Seconds until they will be there, and nothing kept, when they are not: what exits keep and what others reserved does not
         count. More than the burst is never there, and told as the wait a larger one would need.
         """
+        now = self._clock.mono_ns()
         others = sum(kept for name, kept in self._kept_for.items() if name != owner)
-        wait = self._buckets["orders"].wait_s(orders, self._reserved + others, self._clock.mono_ns())
+        wait = self._buckets["orders"].wait_s(orders, self._reserved + others, now)
+        wait = max(wait, (self._no_arb_until - now) / SECOND)
         if wait == 0:
             self._kept_for[owner] = orders
         return wait
@@ -256,10 +259,14 @@ class SignerBudget:
             bucket.lower(int(left), now)
         if "poly-ratelimit-remaining" in headers:
             self._warned = headers.get("poly-ratelimit-warning", "").lower() == "true"
-        if status == 429 and kind == "cancels":
-            # An order is not held back for Retry-After: a hedge that is refused loses nothing, one that is not sent may lose
-            # its price. The refusal is definite, and whoever opens hears of it as "throttled".
-            bucket.close(retry_after(headers, body) or 1.0, now)
+        if status == 429:
+            seconds = retry_after(headers, body) or 1.0
+            if kind == "cancels":
+                bucket.close(seconds, now)
+            else:
+                # An order is not held back for Retry-After: a hedge that is refused loses nothing, one that is not sent may lose
+                # its price. But no new arb begins while its second leg would be refused like this one.
+                self._no_arb_until = MonoNs(max(self._no_arb_until, now + int(seconds * SECOND)))
 
     def statistics(self) -> BudgetStatistics:
         now = self._clock.mono_ns()

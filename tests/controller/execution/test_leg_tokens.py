@@ -92,6 +92,29 @@ def test_a_venue_without_tokens_keeps_the_other_venues_free() -> None:
     assert desk.kalshi.reserve(b"other", 7, 3) == 0
 
 
+@pytest.mark.parametrize(("headers", "seconds"), [({"retry-after": "3"}, 3), ({}, 1)])
+def test_no_arb_begins_while_a_venue_asks_to_wait(headers: dict[str, str], seconds: int) -> None:
+    """A 429 to an order tells that the venue counts fewer tokens than we do: hedges are tried, new arbs wait for its end."""
+    desk = Desk()
+    desk.polymarket.apply_answer("orders", 429, headers)
+    _, why = desk.open()
+
+    assert why.startswith("polymarket shard 0")
+    assert desk.polymarket.take("orders", reducing=True) == 0
+    desk.clock.advance(seconds * SECOND)
+    assert desk.open()[1] == ""
+
+
+def test_a_429_of_kalshi_stops_new_arbs_until_the_tokens_are_back() -> None:
+    """Its bucket is empty then: half a second refills what a leg, an unwind and the exits need."""
+    desk = Desk()
+    desk.kalshi.apply_throttled("write", 3)
+    assert desk.open()[1].startswith("kalshi shard 3")
+    desk.clock.advance(SECOND // 2)
+
+    assert desk.open()[1] == ""
+
+
 def test_other_shards_have_their_own_tokens() -> None:
     """Collateral and write tokens are per shard: an arb on shard 3 takes nothing from shard 2."""
     desk = Desk()
