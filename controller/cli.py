@@ -24,6 +24,7 @@ from controller.control import control_path, serving
 from controller.durable import open_journal, state_path
 from controller.halt import HaltFile, HaltWatch
 from controller.model import Command
+from controller.place import check_place
 from controller.progress import ProgressReport
 from controller.settings import ControllerSettings
 from controller.show import brief, show_discovery
@@ -250,6 +251,7 @@ async def _trade_with(
         )
         log.info("settings", **{name.lower(): value for name, value in redacted(settings).items()})
         _banner(system)
+        await check_place(settings, system.connections.polymarket)
         await system.runtime.preflight()
         with ProgressReport("start") as progress:
             found = await system.adoption.discover(progress=progress, force=settings.force_discovery)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from controller.app import App
 from controller.discovery.reading import silent
 from controller.doctor_here import Finding, Level
+from controller.place import asks_place
 from controller.show import brief
 from controller.treasury import trade_cash
 from trading.clock import SECOND
@@ -20,7 +21,6 @@ from trading.kalshi.exchange import standing_window
 from trading.kalshi.feed import KalshiFeed
 from trading.market import KALSHI, POLYMARKET, Market, Venue
 from trading.polymarket.feed import PolymarketFeed
-from trading.settings import is_loopback
 from trading.units import Money, WallNs, to_dollars
 from trading.venue import AccountQuery, Feed
 
@@ -223,7 +223,7 @@ async def place(system: App, known: Patient) -> list[Finding]:
     """Whether Polymarket takes orders from this address; simulated venues are asked only at their own door (B-427)."""
     settings = system.settings
     url = settings.polymarket_geoblock_url
-    if is_loopback(settings.polymarket_clob_url) and not is_loopback(url):
+    if not asks_place(settings):
         return []
     try:
         answer = await system.connections.polymarket.geoblock(url)

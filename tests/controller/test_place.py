@@ -1,0 +1,65 @@
+"""No live order leaves for Polymarket from a place it does not serve (B-427)."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.place import check_place
+from controller.settings import ControllerSettings
+from trading.errors import AuthFailed, Unreachable
+from trading.polymarket.client import Geoblock
+from trading.settings import load
+
+REAL = "https://polymarket.com/api/geoblock"
+LIVE = {"dry_run": False, "controller_platforms": "kalshi,polymarket", "polymarket_geoblock_url": REAL}
+
+
+class Venue:
+    """Answers with what it is given; asked counts."""
+
+    def __init__(self, answer: Geoblock | Exception) -> None:
+        self.answer = answer
+        self.asked = 0
+
+    async def geoblock(self, url: str) -> Geoblock:
+        self.asked += 1
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def settings(tmp_path: Path, **changes: Any) -> ControllerSettings:
+    return load(ControllerSettings, flags={**LIVE, **changes}, environ={}, directory=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [(Geoblock(True, "US", "NY"), "geoblocked"), (Unreachable("polymarket", "timeout", "no answer"), "place_unknown")],
+)
+async def test_a_blocked_or_unknown_place_stops_a_live_start(tmp_path: Path, answer: Any, code: str) -> None:
+    """Fail closed: without a plain yes nothing is sent from here."""
+    with pytest.raises(AuthFailed, match="B-427") as told:
+        await check_place(settings(tmp_path), Venue(answer))
+
+    assert told.value.code == code
+
+
+async def test_an_open_place_starts(tmp_path: Path) -> None:
+    """The venue's no block is enough."""
+    venue = Venue(Geoblock(False))
+    await check_place(settings(tmp_path), venue)
+
+    assert venue.asked == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"dry_run": True}, {"controller_platforms": "kalshi"}, {"polymarket_clob_url": "http://127.0.0.1:9"}],
+)
+async def test_nobody_is_asked_where_no_order_would_go(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """Paper, a venue traded elsewhere, and a simulated one need no word of the real one."""
+    venue = Venue(Geoblock(True))
+    await check_place(settings(tmp_path, **changes), venue)
+
+    assert venue.asked == 0
