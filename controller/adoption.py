@@ -24,6 +24,7 @@ from trading.errors import VenueError
 from trading.log import get_logger
 from trading.market import POLYMARKET, Market, MarketId, Venue
 from trading.offload import Offload
+from trading.order import LegRequest, LegResult
 from trading.polymarket.gamma import Gamma
 from trading.venue import Feed, VenueClient
 
@@ -32,6 +33,11 @@ __all__ = ["Adoption"]
 log = get_logger(__name__)
 
 _READS_AT_ONCE = 8
+_CONTRADICTIONS = frozenset(
+    {"invalid_price", "market_inactive", "market_not_found"}  # Kalshi: grid, status, shard
+    | {"off_tick", "below_minimum", "market_not_ready", "not_found", "order_version_mismatch"}  # Polymarket
+)
+"""Refusals that say our terms of a market are not the venue's."""
 
 
 class Adoption:
@@ -59,6 +65,8 @@ class Adoption:
         self._deliver = deliver
         self._clock = clock
         self._offload = offload
+        self._doubted: dict[MarketId, Market] = {}
+        """Markets whose terms a refusal contradicted, as they were then."""
 
     async def discover(self, *, progress: Progress, force: bool = False) -> Discovery:
         """Find pairs (B-097). A venue that cannot be reached leaves cached pairs in use and stands in failures."""
@@ -120,6 +128,27 @@ class Adoption:
             return market
 
         return dict(zip(ids, await asyncio.gather(*(read(found.markets[one]) for one in ids)), strict=True))
+
+    def doubt(self, code: str, order: tuple[LegRequest, LegResult | None] | None) -> None:
+        """A venue refused an order with this code: when that contradicts the terms we trade on, reread() reads them again, so
+        that no further arb loses its second leg to them until the next discovery."""
+        market = self._state.markets.get(order[0].want.market) if order is not None else None
+        if market is not None and code in _CONTRADICTIONS:
+            self._doubted.setdefault(market.id, market)
+
+    async def reread(self) -> None:
+        """Read the doubted terms; a market whose terms cannot be read is not traded until they can."""
+        for known in tuple(self._doubted.values()):
+            try:
+                read = _current(known, await self._clients[known.venue].market(known.id))
+            except VenueError as exc:
+                log.warning("terms_unread", market=known.id, error=str(exc), next_step="not traded until it is read")
+                self._deliver(MarketChanged(msgspec.structs.replace(known, tradable=False)))
+                continue
+            del self._doubted[known.id]
+            log.info("terms_read_again", market=known.id, status=read.status, tradable=read.tradable)
+            self._deliver(MarketChanged(read))
+            self._feeds[known.venue].watch([read])
 
     def _retire(self, found: Discovery) -> None:
         """Take pairs out of use that a successful reading of their league no longer holds; unwatch markets that nobody needs.

@@ -175,6 +175,7 @@ class Runtime:
         if isinstance(event, LegResult):
             self._guarded(self._book, event)
             if event.state == "rejected":
+                self._adoption.doubt(event.code, self._journal.stored(event.leg_id))
                 self._refused.set()
             self.on_event(event)
         elif isinstance(event, ArbClosed):
@@ -388,6 +389,7 @@ class Runtime:
         while True:
             self._refused.clear()
             await self._read_modes()
+            await self._adoption.reread()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_MODE_S):
                     await self._refused.wait()

@@ -14,9 +14,11 @@ from controller.state import State
 from trading.book import MarketChanged
 from trading.clock import ManualClock
 from trading.errors import Unreachable
-from trading.market import KALSHI, POLYMARKET, FeeTerms, Market, MarketId, Outcome, Venue
+from trading.ids import ArbId, leg_id
+from trading.market import KALSHI, POLYMARKET, Action, FeeTerms, Market, MarketId, Outcome, Venue
 from trading.offload import InlineOffload
-from trading.units import MonoNs, Price, Size, WallNs
+from trading.order import LegRequest, Tif, Want
+from trading.units import Money, MonoNs, Price, Size, WallNs
 
 NOW = MonoNs(1)
 
@@ -194,3 +196,52 @@ async def test_a_league_that_could_not_be_read_keeps_its_pairs() -> None:
 
     assert house.state.live_pairs == 1
     assert house.feeds[KALSHI].watched == {"K"}
+
+
+def order_on(one: Market) -> tuple[LegRequest, None]:
+    want = Want(market=one.id, outcome=Outcome.YES, action=Action.BUY, limit=Price(5_000), size=Size(1_000_000), tif=Tif.IOC)
+    leg = LegRequest(
+        leg_id=leg_id(ArbId(b"a" * 14), 0, 0),
+        want=want,
+        venue=one.venue,
+        purpose="open",
+        max_cost=Money(1_000_000),
+        world="live",
+        epoch=1,
+        deadline=MonoNs(2),
+    )
+    return leg, None
+
+
+async def test_terms_that_a_refusal_contradicts_are_read_again_at_once() -> None:
+    """A tick that moved unseen would cost every arb its second leg until the next discovery; other refusals read nothing."""
+    house = House()
+    await house.adopt(found(PAIR))
+    house.events.clear()
+    finer = ((Price(0), Price(10_000), Price(10)),)
+    house.clients[KALSHI].terms = msgspec.structs.replace(K, grid=finer)
+    house.adoption.doubt("insufficient_balance", order_on(K))
+    house.adoption.doubt("invalid_price", None)
+    await house.adoption.reread()
+    assert house.events == []
+
+    house.adoption.doubt("invalid_price", order_on(K))
+    await house.adoption.reread()
+    await house.adoption.reread()
+
+    assert house.state.markets[K.id].grid == finer
+    assert len(house.events) == 1
+
+
+async def test_doubted_terms_that_cannot_be_read_are_not_traded_until_they_can() -> None:
+    """The refusal stands; what the market's terms are is not known until the venue answers."""
+    house = House()
+    await house.adopt(found(PAIR))
+    house.clients[POLYMARKET].terms = None
+    house.adoption.doubt("off_tick", order_on(P))
+    await house.adoption.reread()
+    meanwhile = house.state.markets[P.id].tradable
+    house.clients[POLYMARKET].terms = P
+    await house.adoption.reread()
+
+    assert (meanwhile, house.state.markets[P.id].tradable) == (False, True)

@@ -153,7 +153,14 @@ class Desk:
             sleep=rest,
             freeze=lambda: self.frozen.append(self.feed.books_ready),
         )
-        self.runtime.attach(self.runner, {KALSHI: self.feed}, SimpleNamespace())
+
+        async def reread() -> None:
+            self.reread += 1
+
+        self.doubted: list[tuple[str, object]] = []
+        self.reread = 0
+        adoption = SimpleNamespace(doubt=lambda code, stored: self.doubted.append((code, stored)), reread=reread)
+        self.runtime.attach(self.runner, {KALSHI: self.feed}, adoption)
 
     def process(self, event: object, now: int) -> Any:
         self.events.append(event)
@@ -353,3 +360,18 @@ def test_live_needs_a_durable_journal_and_the_word_where_it_is_asked_for(tmp_pat
     with pytest.raises(SettingsError, match="compares our positions"):
         _check_live(settings, "live", disk)  # type: ignore[arg-type]  # as above
     _check_live(settings, "sim", memory)  # type: ignore[arg-type]  # as above
+
+
+async def test_a_refused_leg_has_modes_and_doubted_terms_read_at_once(desk: Desk) -> None:
+    """What a refusal contradicts is asked about in the same breath, not at the next round (B-426)."""
+    running = asyncio.create_task(desk.runtime.run())
+    await turns()
+    before = desk.reread
+    refused = LegResult(leg_id=leg_id(ARB, 1, 0), state="rejected", code="invalid_price")
+    desk.runtime.on_report(refused)
+    await turns()
+
+    assert desk.doubted == [("invalid_price", None)]
+    assert desk.reread > before
+    desk.runtime.stop()
+    await running
