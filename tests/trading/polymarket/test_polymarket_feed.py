@@ -210,6 +210,26 @@ async def test_resync_subscribes_that_market_afresh_and_not_more_than_once_a_sec
         assert bench.feed.statistics().resyncs == 2
 
 
+async def test_an_unreadable_frame_costs_its_own_socket_only_and_is_got_over() -> None:
+    """It may have been about any market subscribed there: these are subscribed afresh, the books of other sockets stay."""
+    bench = Bench(per_socket=4)
+    bench.feed.watch([market(1), market(2), market(3)])
+    async with bench.running():
+        await bench.tell(0, book(1), book(2))
+        await bench.tell(1, book(3))
+        await bench.settle(after_s=2)
+        await bench.tell(0, b'[{"event_type":"price_chan')
+        lost = [name for name, one in bench.feed.books.items() if not one.ready]
+        asked = [wire.messages()[1:] for wire in bench.wires]
+        await bench.tell(0, book(1), book(2))
+
+        assert lost == ["0x1", "0x2"]
+        assert [message["operation"] for message in asked[0]] == ["unsubscribe", "subscribe"]
+        assert asked[0][1]["assets_ids"] == ["10", "11", "20", "21"]
+        assert asked[1] == []
+        assert all(one.ready for one in bench.feed.books.values())
+
+
 async def test_agreeing_samples_prove_quiet_books_and_frozen_ones_are_found() -> None:
     """Quiet books are compared with POST /books: agreement proves, two disagreements resubscribe (B-428)."""
     bench = Bench()
