@@ -5,12 +5,15 @@ or more.
 """
 
 import argparse
+import gc
 import json
 import logging
 import multiprocessing
 import os
 import sys
 import tempfile
+import time
+import traceback
 from collections import Counter
 from pathlib import Path
 
@@ -18,25 +21,15 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "system")]
 
 import structlog  # noqa: E402  # the folders above hold what the next lines import
-from plant import Accounts  # noqa: E402
-from seed import CRASH_STEPS, VENUE_FAULTS, Outcome, play  # noqa: E402
-from wires import HTTP_FAULTS  # noqa: E402
+from breaks import kinds  # noqa: E402
+from processes import Accounts  # noqa: E402
+from seed import Outcome, play  # noqa: E402
 
 SUMS = ("steps", "executions", "crashes", "unknowns", "lost", "duplicated", "expired", "exposure_breaches")
 ENDS = ("ledger_differences", "unresolved")
 ENOUGH = 100
 """Seeds after which every kind of fault must have occurred."""
-
-
-def kinds() -> set[str]:
-    """Every kind of fault there is."""
-    return (
-        {f"{venue} http {fault}" for venue in VENUE_FAULTS for fault in HTTP_FAULTS}
-        | {f"{venue} {fault}" for venue, faults in VENUE_FAULTS.items() for fault in faults}
-        | {f"link {how}" for how in ("cut", "away", "no_way_in", "no_way_out", "lag")}
-        | {f"crash {where}" for where in (*CRASH_STEPS, "any")}
-        | {"disk full", "disk slow", "clock wall_jump"}
-    )
+_TELL_S = 15.0
 
 
 _accounts: Accounts | None = None
@@ -49,6 +42,9 @@ def _prepare(verbose: bool) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
     _directory = tempfile.TemporaryDirectory(prefix="tandem-accounts-")
     _accounts = Accounts(Path(_directory.name))
+    gc.collect()
+    gc.freeze()  # what stands by now is there for ever, and seeds leave little behind
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _play(seed: int) -> Outcome | tuple[int, str]:
@@ -56,23 +52,28 @@ def _play(seed: int) -> Outcome | tuple[int, str]:
     try:
         return play(seed, _accounts)
     except Exception as exc:  # one seed's end is a finding, not the end of the run
-        return seed, f"{type(exc).__name__}: {exc}"
+        return seed, f"{type(exc).__name__}: {exc}\n{traceback.format_exc()}"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.sim")
     parser.add_argument("--seeds", type=int, default=300)
     parser.add_argument("--first", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=0, help="processes; 0 = one a core")
     parser.add_argument("--verbose", action="store_true")
     asked = parser.parse_args()
     seeds = range(asked.first, asked.first + asked.seeds)
     total: Counter[str] = Counter()
     faults: Counter[str] = Counter()
     bad: list[int] = []
-    jobs = 1 if asked.seeds == 1 else os.cpu_count() or 1
+    jobs = min(asked.seeds, asked.jobs or os.cpu_count() or 1)
     _prepare(asked.verbose)  # before the fork: an error here ends the run
+    began = told = time.monotonic()
     with multiprocessing.get_context("fork").Pool(jobs) as pool:
-        for one in pool.imap(_play, seeds):
+        for done, one in enumerate(pool.imap(_play, seeds), 1):
+            if time.monotonic() - told > _TELL_S:
+                told = time.monotonic()
+                print(f"{done} of {len(seeds)} seeds in {told - began:.0f} s, {len(bad)} bad", file=sys.stderr, flush=True)
             if isinstance(one, tuple):
                 bad.append(one[0])
                 print(f"seed {one[0]} broke: {one[1]}")
@@ -80,6 +81,8 @@ def main() -> int:
             for name in (*SUMS, *ENDS):
                 total[name] += getattr(one, name)
             faults.update(one.faults)
+            if asked.verbose:
+                print(f"seed {one.seed}: {one.layout}, trace {one.digest}")
             if not one.held:
                 bad.append(one.seed)
                 print(f"seed {one.seed}: " + "\n    ".join(one.problems))

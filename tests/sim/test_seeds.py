@@ -3,10 +3,8 @@
 from pathlib import Path
 
 import pytest
-from plant import Accounts, Plant
+from processes import Accounts
 from seed import play
-
-from trading.journal_file import FileJournal
 
 HERE = Path(__file__).resolve().parent
 KEPT = [int(line.split("#")[0]) for line in (HERE / "regressions.txt").read_text().splitlines() if line.split("#")[0].strip()]
@@ -29,18 +27,3 @@ def test_every_promise_holds_whatever_breaks(accounts: Accounts, seed: int) -> N
 def test_a_seed_repeats_exactly(accounts: Accounts) -> None:
     """The trace of a seed, times included, hashes to the same value again: a failure can be replayed."""
     assert play(3, accounts, steps=6).digest == play(3, accounts, steps=6).digest
-
-
-def test_an_order_sent_before_its_promise_is_noticed(accounts: Accounts, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Planted: the journal says "promised" with nothing on the disk yet."""
-
-    async def later(self, rows) -> None:
-        if type(rows[0]).__name__ != "SentRow":
-            await real(self, rows)
-
-    real = FileJournal._commit
-
-    def spoil(plant: Plant) -> None:
-        monkeypatch.setattr(FileJournal, "_commit", later)
-
-    assert play(4, accounts, spoil=spoil, steps=4).lost > 0

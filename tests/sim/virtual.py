@@ -4,13 +4,14 @@ The same controller, traders and venue cores run on it as in production; a secon
 """
 
 import asyncio
+import contextvars
 import selectors
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 from trading.clock import SECOND
 from trading.errors import Disconnected
-from trading.journal_file import JournalFailed, KeptRow, MetaRow, PrunedRow, Row, SentRow
+from trading.journal_file import ArbRow, JournalFailed, KeptRow, MetaRow, Row, SentRow
 from trading.units import MonoNs, WallNs
 
 T = TypeVar("T")
@@ -22,17 +23,15 @@ class Deadlock(AssertionError):
 
 
 class _NoWaiting(selectors.SelectSelector):
-    """Instead of sleeping it moves the loop's clock."""
+    """Instead of sleeping it moves the loop's clock. No file is ever ready: there are none but the loop's own."""
 
     loop: "VirtualLoop"
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0)
-        if ready:
-            return ready
         if timeout is None:
             raise Deadlock(f"at {self.loop.time():.3f} s nothing is left that could happen")
-        self.loop.now += max(0.0, timeout)
+        if timeout > 0:
+            self.loop.now += timeout
         return []
 
 
@@ -50,16 +49,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class VirtualClock:
-    """Clock on a virtual loop; wall may be set off and drift to show a bad clock."""
+    """Clock on a virtual loop. drift is parts per million of its monotonic clock, wall_off how wrong its calendar is."""
 
-    def __init__(self, loop: VirtualLoop, boot_id: bytes = b"boot", *, start: int = 0) -> None:
+    def __init__(self, loop: VirtualLoop, boot_id: bytes = b"boot", *, start: int = 0, drift: int = 0) -> None:
         self._loop = loop
         self.boot_id = boot_id
         self.start = start
+        self.rate = 1 + drift / 1_000_000
         self.wall_off = 0
 
     def mono_ns(self) -> MonoNs:
-        return MonoNs(round(self._loop.now * SECOND) + self.start)
+        return MonoNs(round(self._loop.now * self.rate * SECOND) + self.start)
 
     def wall_ns(self) -> WallNs:
         return WallNs(_EPOCH + round(self._loop.now * SECOND) + self.wall_off)
@@ -81,35 +81,44 @@ def run(work: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
 
 
 class Disk:
-    """The bytes that are safe: a JournalStore whose commits take time and which a crash empties back to the last one.
+    """A JournalStore's bytes: a commit is written, then made safe by its fsync, then acknowledged.
 
-    fault: an exception for the next commits; lies: acknowledges commits that a power loss then forgets.
+    rows are safe. written waits for its fsync: the end of a process leaves it to the system, which keeps it; the end of the power
+    forgets it. fault: "full" refuses before the write, "fsync" after it. lies: acknowledges without an fsync, as a planted bug.
     """
 
     def __init__(self, *, commit_s: float = 0.0003) -> None:
         self.rows: list[Row] = []
+        self.written: list[Sequence[Row]] = []
         self.commits = 0
         self.commit_s = commit_s
         self.fault: str = ""
-        self.closed = False
+        self.lies = False
 
     def store(self) -> "DiskStore":
         """A process opens it."""
         return DiskStore(self)
 
+    def _safe(self) -> None:
+        for rows in self.written:
+            self.rows.extend(rows)
+        self.written.clear()
+
 
 class DiskStore:
-    """One process's hold on a Disk; dead after crash()."""
+    """One process's hold on a Disk; dead after crash(). passed is told each step of a commit, and may end the process there."""
 
-    def __init__(self, disk: Disk) -> None:
+    def __init__(self, disk: Disk, passed: Callable[[str], None] = lambda step: None) -> None:
         self._disk = disk
         self._dead = False
+        self._passed = passed
 
     def load(self) -> Iterable[Row]:
-        """As the newest rows stand: promises, results, numbers."""
+        """As the newest rows stand: promises, results, arbs, numbers."""
         sent: dict[bytes, SentRow] = {}
         kept: dict[bytes, KeptRow] = {}
         meta: dict[str, MetaRow] = {}
+        arbs: dict[bytes, ArbRow] = {}
         for row in self._disk.rows:
             if isinstance(row, SentRow):
                 sent[row.leg_id] = row
@@ -117,25 +126,43 @@ class DiskStore:
                 kept[row.leg_id] = row
             elif isinstance(row, MetaRow):
                 meta[row.key] = row
-            elif isinstance(row, PrunedRow):
+            elif isinstance(row, ArbRow):
+                arbs[row.arb_id] = row
+            else:
                 sent.pop(row.leg_id, None)
                 kept.pop(row.leg_id, None)
-        return [*sent.values(), *kept.values(), *meta.values()]
+        return [*sent.values(), *kept.values(), *meta.values(), *arbs.values()]
 
     async def commit(self, rows: Sequence[Row]) -> None:
-        """Durable after commit_s; a crash before that loses them."""
-        if self._disk.fault:
-            raise JournalFailed(self._disk.fault)
-        await asyncio.sleep(self._disk.commit_s)
+        """Durable after commit_s. A process that dies meanwhile never hears of it; the rows stay or go as Disk says."""
+        disk = self._disk
+        self._passed("before write")
+        if disk.fault and disk.fault != "fsync":
+            raise JournalFailed(disk.fault)
+        await asyncio.sleep(disk.commit_s / 2)
+        await self._alive()
+        disk.written.append(rows)
+        self._passed("written")
+        await asyncio.sleep(disk.commit_s / 2)
+        await self._alive()
+        if disk.fault:
+            raise JournalFailed(disk.fault)
+        if not disk.lies:
+            disk._safe()
+        disk.commits += 1
+        self._passed("safe")
+
+    async def _alive(self) -> None:
         if self._dead:
             await asyncio.get_running_loop().create_future()  # this process no longer runs
-        if self._disk.fault:
-            raise JournalFailed(self._disk.fault)
-        self._disk.rows.extend(rows)
-        self._disk.commits += 1
 
-    def crash(self) -> None:
+    def crash(self, *, power: bool = False) -> None:
+        """The process ends; power: the machine too, and with it what no fsync made safe."""
         self._dead = True
+        if power:
+            self._disk.written.clear()
+        else:
+            self._disk._safe()
 
     async def close(self) -> None:
         return None
@@ -184,67 +211,76 @@ class PipeEnd:
     """A LinkWire."""
 
     def __init__(self, pipe: Pipe, side: int, peer: str) -> None:
-        self._pipe = pipe
+        self.pipe = pipe
         self._side = side
         self.peer = peer
         self._frame: Callable[[bytes], None] | None = None
         self._lost: Callable[[str], None] | None = None
         self._early: list[bytes] = []
+        self._owner = contextvars.Context()
 
     def open(self, frame: Callable[[bytes], None], lost: Callable[[str], None]) -> None:
         self._frame, self._lost = frame, lost
+        self._owner = contextvars.copy_context()
         for data in self._early:
             frame(data)
-        if self._pipe.broken:
+        if self.pipe.broken:
             lost("cut")
 
     def arrive(self, data: bytes) -> None:
+        """What a frame starts belongs to the process that reads it, not to the one that sent it."""
         if self._frame is None:
             self._early.append(data)
         else:
-            self._frame(data)
+            self._owner.copy().run(self._frame, data)
 
     def lose(self, why: str) -> None:
         if self._lost is not None:
-            self._lost(why)
+            self._owner.copy().run(self._lost, why)
 
     def send(self, data: bytes) -> None:
-        if self._pipe.broken:
+        if self.pipe.broken:
             raise Disconnected("cut")
-        self._pipe.carry(self._side, data)
+        self.pipe.carry(self._side, data)
 
     def close(self, code: int = 1000) -> None:
-        if not self._pipe.broken:
-            self._pipe.hang_up(self._side)
+        if not self.pipe.broken:
+            self.pipe.hang_up(self._side)
 
 
 class Network:
     """Listener and dialer of the link: controllers listen under an address, traders dial it."""
 
     def __init__(self) -> None:
-        self._doors: dict[str, Callable[[PipeEnd], Awaitable[None]]] = {}
+        self._doors: dict[str, tuple[Callable[[PipeEnd], Awaitable[None]], contextvars.Context]] = {}
         self.pipes: list[Pipe] = []
         self.down = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 9001
 
     async def listen(self, host: str, port: int, accept: Callable[[PipeEnd], Awaitable[None]]) -> "Network":
-        self._doors[f"ws://{host}:{port}/link"] = accept
+        self._doors[f"ws://{host}:{port}/link"] = accept, contextvars.copy_context()
         return self
 
     async def close(self) -> None:
+        self.shut()
+
+    def shut(self) -> None:
+        """Nobody listens any more."""
         self._doors.clear()
         for pipe in self.pipes:
             pipe.cut()
 
     async def connect(self, url: str) -> PipeEnd:
-        accept = self._doors.get(url)
         await asyncio.sleep(0.001)
-        if self.down or accept is None:
+        door = self._doors.get(url)
+        if self.down or door is None:
             raise Disconnected(f"{url}: nobody answers")
+        accept, owner = door
         pipe = Pipe()
-        self.pipes.append(pipe)
-        task: asyncio.Task[None] = asyncio.ensure_future(accept(pipe.ends[1]))  # type: ignore[assignment,arg-type]  # a coroutine
+        self.pipes = [one for one in self.pipes if not one.broken] + [pipe]
+        work: Coroutine[Any, Any, None] = accept(pipe.ends[1])  # type: ignore[assignment]  # a coroutine
+        task = asyncio.get_running_loop().create_task(work, context=owner.copy())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return pipe.ends[0]

@@ -23,16 +23,31 @@ from trading.sim.core import Refusal, Request, Session
 from trading.sim.core import Response as CoreResponse
 
 ORDER_PATHS = {"kalshi": "/trade-api/v2/portfolio/events/orders", "polymarket": "/order"}
-HTTP_FAULTS = ("unreachable", "lost_before", "lost_after", "500_after", "garbage", "429", "slow")
+HTTP_FAULTS = ("unreachable", "lost_before", "lost_after", "500_after", "garbage", "429", "slow", "late")
+_KEEPALIVE_S = 40.0
+"""After this long without an answer to its ping an edge gives a WebSocket up (trading/stream.py: 20 + 20 s)."""
+_LATE_S = 4.0
+"""How far past its leg's end a request may still arrive: a second less than what a leg is given (trading/execute.py)."""
 _OWNER: contextvars.ContextVar["Life | None"] = contextvars.ContextVar("owner", default=None)
 
 
+def _known(key: str) -> tuple[bool, float]:
+    return True, 60.0
+
+
 class Life:
-    """One process. end() is kill -9: its tasks stop, and nothing it still tries reaches anybody."""
+    """One process. end() is kill -9: its tasks stop, and nothing it still tries reaches anybody.
+
+    die_in counts down at each call of a port; at zero dies() is told, before the call has any effect. promised tells of the
+    order a venue will know by that key: whether its promise is safe, and how many seconds its leg still has.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.alive = True
+        self.die_in = 0
+        self.dies: Callable[[str], None] = lambda where: None
+        self.promised: Callable[[str], tuple[bool, float]] = _known
         self._tasks: list[asyncio.Task[Any]] = []
 
     def start(self, work: Awaitable[Any]) -> "asyncio.Task[Any]":
@@ -55,9 +70,18 @@ class Life:
         if not self.alive:
             raise asyncio.CancelledError
 
-    async def sleep(self, seconds: float) -> None:
+    def passed(self, where: str) -> None:
+        """A port is called, or answers."""
         self.check()
-        await asyncio.sleep(seconds)
+        if self.die_in:
+            self.die_in -= 1
+            if not self.die_in:
+                self.dies(where)
+                self.check()
+
+    def sleep(self, seconds: float) -> Awaitable[None]:
+        self.check()
+        return asyncio.sleep(seconds)
 
 
 def tag_tasks(loop: VirtualLoop) -> None:
@@ -95,7 +119,11 @@ class Arrived:
 
 
 class Door:
-    """One venue on the network. armed are faults of the next order writes, share is how many other requests fail."""
+    """One venue on the network.
+
+    armed are faults of the next order writes. burst answers that many requests of any kind with a 429 ("429") or a 5xx, of which
+    one in two has placed its order. slow_s and jitter_s lengthen every way; who stands in cut is heard of by nobody.
+    """
 
     def __init__(self, core: Any, rng: random.Random, poke: Callable[[], None]) -> None:
         self.core = core
@@ -103,35 +131,77 @@ class Door:
         self._rng = rng
         self._poke = poke
         self.armed: deque[str] = deque()
-        self.share = 0.0
+        self.burst = 0
+        self.burst_of = "429"
+        self.slow_s = 0.0
+        self.jitter_s = 0.0
+        self.cut: set[str] = set()
+        self.wires: list[VenueWire] = []
         self.met: Counter[str] = Counter()
+        self.requests: Counter[str] = Counter()
+        self.refused = 0
+        """429s of the venue itself: a budget that was not kept."""
         self.arrived: list[Arrived] = []
-        self.promised: Callable[[str, str], tuple[bool, bool]] = lambda sender, key: (True, False)
+        self.after: Callable[[], None] = lambda: None
+        """Called when an order write has had its effect."""
 
     def is_order(self, request: Request) -> bool:
         return request.method == "POST" and request.path == ORDER_PATHS[self.name]
 
+    def key(self, request: Request) -> str:
+        """By which the venue will know this order."""
+        body = json.loads(request.body)
+        return str(body["client_order_id"]) if self.name == "kalshi" else str(body["order"]["salt"])
+
     def fault(self, request: Request) -> str:
         """What happens to this exchange; "" = nothing."""
-        if self.is_order(request):
-            return self.armed.popleft() if self.armed else ""
-        return self._rng.choice(HTTP_FAULTS) if self._rng.random() < self.share else ""
+        if self.burst:
+            self.burst -= 1
+            return "429" if self.burst_of == "429" else self._rng.choice(("503", "500_after"))
+        return self.armed.popleft() if self.armed and self.is_order(request) else ""
 
     def way_s(self) -> float:
-        return self._rng.uniform(0.001, 0.02)
+        return self._rng.uniform(0.001, 0.02) + self.slow_s + self._rng.random() * self.jitter_s
 
-    def handle(self, request: Request, sender: str) -> CoreResponse:
-        key, known = "", (True, False)
-        if self.is_order(request):
-            body = json.loads(request.body)
-            key = str(body["client_order_id"]) if self.name == "kalshi" else str(body["order"]["salt"])
-            known = self.promised(sender, key)
+    def late_s(self, left_s: float) -> float:
+        """How much later a request arrives that was forgotten somewhere."""
+        return self._rng.uniform(0.5, max(0.5, left_s) + _LATE_S)
+
+    def handle(self, request: Request, sender: str, key: str, known: tuple[bool, float]) -> CoreResponse:
         answer: CoreResponse = self.core.handle(request)
+        self.requests[sender] += 1
+        if answer.status == 429:
+            self.refused += 1
         if key:
-            now = asyncio.get_running_loop().time()
-            self.arrived.append(Arrived(now, self.name, key, answer.status, sender, known[0], known[1], body))
+            now, body = asyncio.get_running_loop().time(), json.loads(request.body)
+            self.arrived.append(Arrived(now, self.name, key, answer.status, sender, known[0], known[1] < 0, body))
+            self.after()
         self._poke()
         return answer
+
+    def reach(self, sender: str, there: bool) -> None:
+        """Part a process from this venue, or bring them together again: what TCP still holds arrives then."""
+        if there:
+            self.cut.discard(sender)
+        else:
+            self.cut.add(sender)
+        for wire in self.wires:
+            if wire.owner == sender:
+                wire.hold(not there)
+
+    def half_open(self, sender: str) -> None:
+        """The venue's WebSockets of a process say nothing any more, and nobody hears that they ended."""
+        for wire in self.wires:
+            if wire.owner == sender:
+                wire.hold(True)
+                asyncio.get_running_loop().call_later(_KEEPALIVE_S, wire.lose)
+
+    def hang_up(self, sender: str) -> None:
+        """A process died: its system closes its sockets."""
+        for wire in self.wires:
+            if wire.owner == sender:
+                wire.lose()
+        self.wires = [wire for wire in self.wires if wire.owner != sender]
 
 
 class VirtualHttp:
@@ -144,8 +214,8 @@ class VirtualHttp:
     async def request(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, timeout_s: float
     ) -> Response:
-        self._life.check()
-        door, loop = self._door, asyncio.get_running_loop()
+        life, door, loop = self._life, self._door, asyncio.get_running_loop()
+        life.passed("request")
         parts = urlsplit(url)
         request = Request(
             method,
@@ -154,30 +224,46 @@ class VirtualHttp:
             {name.lower(): value for name, value in headers.items()} | {"host": parts.netloc},
             body or b"",
         )
-        fault = door.fault(request)
-        if fault:
+        key, known = "", (True, 60.0)
+        if door.is_order(request):
+            key = door.key(request)
+            known = life.promised(key)
+        fault = "cut" if life.name in door.cut else door.fault(request)
+        if fault and fault != "cut":
             door.met[fault] += 1
         if fault == "unreachable":
             await asyncio.sleep(0.01)
             raise Unreachable(door.name, "unreachable", "the network refused")
         answered: asyncio.Future[CoreResponse | None] = loop.create_future()
-        if fault == "429":
-            loop.call_later(door.way_s(), _give, answered, CoreResponse(429, b'{"error":"too many requests"}', {}))
-        elif fault != "lost_before":
-            loop.call_later(door.way_s() + door.core.latency(request)[0] / SECOND, self._arrive, request, fault, answered)
+        if fault in ("429", "503"):
+            text = b'{"error":"too many requests"}' if fault == "429" else b'{"error":"service unavailable"}'
+            loop.call_later(door.way_s(), _give, answered, CoreResponse(int(fault), text, {}))
+        elif fault not in ("lost_before", "cut"):
+            way = door.way_s() + door.core.latency(request)[0] / SECOND
+            if fault == "late":  # the connection breaks, and what a proxy has of it arrives all the same
+                loop.call_later(way, _give, answered, None)
+                way += door.late_s(known[1])
+            loop.call_later(way, self._arrive, request, fault, answered, key, known)
         try:
             async with asyncio.timeout(timeout_s):
                 answer = await answered
         except TimeoutError as exc:
             raise UnknownOutcome(door.name, "timeout", f"{method} {url}: no answer in {timeout_s:g} s") from exc
-        self._life.check()
+        life.passed("answer")
         if answer is None:
             raise UnknownOutcome(door.name, "no_answer", f"{method} {url}: cut")
         return Response(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.body)
 
-    def _arrive(self, request: Request, fault: str, answered: "asyncio.Future[CoreResponse | None]") -> None:
+    def _arrive(
+        self,
+        request: Request,
+        fault: str,
+        answered: "asyncio.Future[CoreResponse | None]",
+        key: str,
+        known: tuple[bool, float],
+    ) -> None:
         loop = asyncio.get_running_loop()
-        answer: CoreResponse | None = self._door.handle(request, self._life.name)
+        answer: CoreResponse | None = self._door.handle(request, self._life.name, key, known)
         assert answer is not None
         way = self._door.way_s() + self._door.core.latency(request)[1] / SECOND
         if answer.drop or fault == "lost_after":
@@ -188,7 +274,8 @@ class VirtualHttp:
             answer = CoreResponse(200, b"<html>\xff", {})
         elif fault == "slow":
             way += 2.0
-        loop.call_later(way, _give, answered, answer)
+        if self._life.name not in self._door.cut:
+            loop.call_later(way, _give, answered, answer)
 
 
 def _give(answered: "asyncio.Future[CoreResponse | None]", answer: CoreResponse | None) -> None:
@@ -204,9 +291,12 @@ class VirtualDialer:
         self._life = life
 
     async def connect(self, url: str, headers: Mapping[str, str]) -> "VenueWire":
-        self._life.check()
+        self._life.passed("dial")
         await asyncio.sleep(self._door.way_s())
-        self._life.check()
+        self._life.passed("dialled")
+        if self._life.name in self._door.cut:
+            await asyncio.sleep(5.0)
+            raise Disconnected(f"{url}: no answer")
         parts = urlsplit(url)
         names = {name.lower(): value for name, value in headers.items()} | {"host": parts.netloc, "upgrade": "websocket"}
         opened = self._door.core.connect(Request("GET", parts.path, tuple(parse_qsl(parts.query)), names, b""))
@@ -214,7 +304,9 @@ class VirtualDialer:
             if opened.response.status in (401, 403):
                 raise AuthFailed(self._door.name, "unauthorized", f"{url} answered {opened.response.status}")
             raise Disconnected(f"{url} answered {opened.response.status}")
-        return VenueWire(self._door, self._life, opened)
+        wire = VenueWire(self._door, self._life, opened)
+        self._door.wires = [one for one in self._door.wires if not one.ended] + [wire]
+        return wire
 
 
 class VenueWire:
@@ -224,8 +316,10 @@ class VenueWire:
         self._door = door
         self._life = life
         self._session = session
+        self.owner = life.name
         self._frames: deque[bytes] = deque()
-        self._ended = False
+        self._held: deque[bytes | None] | None = None
+        self.ended = False
         self._news = asyncio.Event()
         self._last = [0.0, 0.0]
         session.wake = self._wake
@@ -243,36 +337,59 @@ class VenueWire:
             loop.call_at(self._due(0), self._arrive, None)
 
     def _arrive(self, data: bytes | None) -> None:
+        if self._held is not None:
+            self._held.append(data)
+            return
         if data is None:
-            self._ended = True
+            self.ended = True
         else:
             self._frames.append(data)
         self._news.set()
 
+    def hold(self, holding: bool) -> None:
+        """Keep what arrives back, or let all of it through."""
+        if holding:
+            self._held = self._held or deque()
+            return
+        held, self._held = self._held or deque(), None
+        for data in held:
+            self._arrive(data)
+
+    def lose(self) -> None:
+        """The connection is over; the venue hears of it too."""
+        self._held = None
+        if not self.ended:
+            self._arrive(None)
+            self._door.core.on_close(self._session)
+
     async def recv(self) -> bytes:
         while not self._frames:
             self._life.check()
-            if self._ended:
+            if self.ended:
                 raise Disconnected("the venue closed")
             self._news.clear()
             await self._news.wait()
         return self._frames.popleft()
 
     async def send(self, data: str | bytes) -> None:
-        self._life.check()
-        if self._ended or self._session.closed is not None:
+        self._life.passed("frame")
+        if self.ended or self._session.closed is not None:
             raise Disconnected("the venue closed")
         text = data if isinstance(data, str) else data.decode()
         asyncio.get_running_loop().call_at(self._due(1), self._take, text)
 
     def _take(self, text: str) -> None:
-        if self._session.closed is None and not self._ended:
+        if self._session.closed is not None or self.ended:
+            return
+        if self._held is not None:  # TCP sends it again until it gets through
+            asyncio.get_running_loop().call_later(0.5, self._take, text)
+        else:
             self._door.core.on_frame(self._session, text)
             self._door._poke()
 
     async def close(self, code: int = 1000) -> None:
-        if not self._ended:
-            self._ended = True
+        if not self.ended:
+            self.ended = True
             self._news.set()
             self._door.core.on_close(self._session)
             self._door._poke()
