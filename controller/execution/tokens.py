@@ -4,7 +4,6 @@ Each account that executes here keeps one order per leg of the arb and one more 
 A leg of a trader is left out: its rate limits are counted there, and its heartbeat does not tell them.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from trading.ids import ArbId
@@ -30,11 +29,12 @@ class LegTokens:
 
     def reserve(self, arb_id: ArbId, legs: Sequence[LegRequest]) -> str:
         """Keep one order per leg and one for an unwind in every bucket, and return ""; else what is short, keeping nothing."""
-        orders: Counter[tuple[Venue, int]] = Counter()
+        orders: dict[tuple[Venue, int], int] = {}
         for leg in legs:
             if leg.venue in self._budgets and not self._goes_away(leg):
                 market = self._market_of(leg.want.market)
-                orders[leg.venue, market.shard if market is not None else 0] += 1
+                bucket = (leg.venue, market.shard if market is not None else 0)
+                orders[bucket] = orders.get(bucket, 0) + 1
         for (venue, shard), count in orders.items():
             wait = self._budgets[venue].reserve(arb_id, count + 1, shard)
             if wait:
