@@ -5,12 +5,13 @@ never run, and no secret is ever printed or put on a command line.
 """
 
 import json
+import os
 import re
 import socket
 import stat
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -22,12 +23,13 @@ from bootstrap import pins
 from bootstrap.check import Finding, check, tcp
 from bootstrap.door import is_private, split_address
 from bootstrap.files import Problem
-from bootstrap.identity import Role, read_peers
-from bootstrap.options import AsJson, Directory, Executable, Socket, failing
+from bootstrap.identity import Peer, Role, read_peers
+from bootstrap.options import AsJson, Directory, Executable, Socket, Start, failing
 from bootstrap.plan import TAGS, next_step, this_place, utc_now
 from bootstrap.policy import WARNING, checked_tag, policy
-from bootstrap.setup import NAME_OF, initialise, read_fragment, role_of
+from bootstrap.setup import NAME_OF, Made, initialise, read_fragment, role_of
 from bootstrap.socks import checked_proxy
+from bootstrap.start import start, start_command
 from bootstrap.tailscale import Status, Tailscale
 
 __all__ = ["app", "main"]
@@ -56,6 +58,7 @@ def init(
         str, typer.Option(help="a trader's LINK_SOCKS5: proxy of a tailscaled in userspace mode, host:port")
     ] = "",
     rotate: Annotated[bool, typer.Option("--rotate", help="replace the key: every peer must pair again")] = False,
+    run: Start = False,
     as_json: AsJson = False,
     executable: Executable = "tailscale",
     socket_path: Socket = None,
@@ -92,6 +95,8 @@ def init(
         made = initialise(directory, role, name=pins.own_name(name), defaults=defaults, flags=flags, rotate=rotate)
         paste = pins.paste_line(made)
         peers = read_peers(directory)
+        if run and role == "trader" and not peers:
+            raise Problem("a trader without a controller has nothing to do: pair first, with bootstrap pair --start")
     if as_json:
         fields = {
             "schema": 1,
@@ -104,7 +109,14 @@ def init(
             "peers": [asdict(peer) for peer in peers],
         }
         typer.echo(json.dumps(fields))
-        return
+    else:
+        _show_made(made, peers, directory, paste)
+    if run:
+        start(role, made.settings, os.environ)
+
+
+def _show_made(made: Made, peers: Sequence[Peer], directory: Path, paste: str) -> None:
+    role = made.role
     typer.echo(f"{role} {'made' if made.new else 'as it was'} in {directory}")
     typer.echo(f"fingerprint  {made.fingerprint}")
     typer.echo(f"settings     {made.fragment}: " + ", ".join(f"{key}={value}" for key, value in made.settings.items()))
@@ -115,6 +127,7 @@ def init(
         here = f"bootstrap pair --dir {directory}"
         typer.echo(f"next: {here}" + (" --code CODE --controller HOST:PORT" if role == "trader" else ""))
         typer.echo(f"or, by hand on the other machine: {paste}")
+    typer.echo(f"start, with DRY_RUN=1 unless you say otherwise: {start_command(made.fragment, role, Path.cwd())}")
 
 
 @app.command()

@@ -9,12 +9,14 @@ import typer
 
 from bootstrap.files import Problem
 
-__all__ = ["AsJson", "Directory", "Executable", "Socket", "failing"]
+__all__ = ["AsJson", "Directory", "Executable", "Socket", "Start", "failing"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object on stdout")]
 Directory = Annotated[Path, typer.Option("--dir", help="LINK_DIR: identity.pem, peers.toml and the settings fragment")]
 Executable = Annotated[str, typer.Option("--tailscale", "--executable", help="the tailscale program")]
 Socket = Annotated[str | None, typer.Option("--socket", help="another tailscaled's socket", show_default=False)]
+
+Start = Annotated[bool, typer.Option("--start", help="then become the program: controller run, or trader run")]
 
 
 @contextmanager

@@ -5,6 +5,7 @@ A running controller reads its pins every second, a trader when it starts: takin
 
 import base64
 import json
+import os
 import re
 import secrets
 import socket
@@ -18,9 +19,10 @@ import typer
 from bootstrap.door import Agree, PortTaken, Whois, dial, open_door, split_address, wait_for_trader
 from bootstrap.files import Problem
 from bootstrap.identity import Peer, Role, add_peer, checked_name, checked_peer, public_key, read_peers, remove_peer
-from bootstrap.options import AsJson, Directory, Executable, Socket, failing
+from bootstrap.options import AsJson, Directory, Executable, Socket, Start, failing
 from bootstrap.pairing import LIFETIME_S, make_code
-from bootstrap.setup import NAME_OF, Made, read_fragment, role_of, set_values
+from bootstrap.setup import NAME_OF, Made, fragment_path, read_fragment, role_of, set_values
+from bootstrap.start import start, start_command
 from bootstrap.tailscale import Tailscale
 
 __all__ = ["encoded", "own_name", "paste_line", "register"]
@@ -62,6 +64,7 @@ def pair(
     ] = 0,
     socks5: Annotated[str, typer.Option(help="on the trader: proxy to dial through; default LINK_SOCKS5")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="agree to the fingerprints without being asked")] = False,
+    run: Start = False,
     as_json: AsJson = False,
     executable: Executable = "tailscale",
     socket_path: Socket = None,
@@ -117,12 +120,13 @@ def pair(
             where = controller or settings.get("CONTROLLER_ADDRESS", "")
             proxy = socks5 or settings.get("LINK_SOCKS5", "")
             peer = _dial(own, directory, where, port, code, settings, agree, whois, proxy)
-    following = (
-        "a controller that runs lets it in within a second; else start it: controller run"
+    command = start_command(fragment_path(directory, role), role, Path.cwd())
+    running = (
+        "a controller that runs lets it in within a second; else start it:"
         if role == "controller"
-        else "now start it, or start it again: trader run"
+        else "start it now, or again when it runs already:"
     )
-    lines = [f"paired with {peer.name}; {following}"]
+    lines = [f"paired with {peer.name}", f"{running} {command}"]
     if seen.state != "Running":
         lines.append(
             "Tailscale is not up here: over another network set LINK_TAILNET=off on both machines (loopback needs nothing)"
@@ -130,6 +134,8 @@ def pair(
     elif not peer.stable_id:
         lines.append("its machine is not pinned: tailscaled does not know it")
     say({"event": "paired", "peer": asdict(peer)}, lines)
+    if run:
+        start(role, read_fragment(directory, role), os.environ)
 
 
 def _open(

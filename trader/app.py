@@ -11,21 +11,18 @@ import msgspec
 from trader.settings import TraderSettings
 from trading.clock import Clock, SystemClock
 from trading.connect import Connections, connect
-from trading.errors import SettingsError
 from trading.http import Http, PooledHttp
 from trading.ids import Ids, SystemIds
 from trading.journal import Journal, MemoryJournal
 from trading.market import Venue
-from trading.order import World
 from trading.stream import Dialer, WebsocketsDialer
 
-__all__ = ["NOT_DURABLE", "Ports", "connected", "production_ports", "tradable_world"]
-
-NOT_DURABLE = "DRY_RUN=0 needs a durable journal for real venues and this build keeps the trader's journal in memory"
+__all__ = ["Ports", "connected", "production_ports"]
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that touches the world outside. http and dialer are called once per venue or stream name."""
+    """Everything that touches the world outside. http and dialer are called once per venue or stream name. journal is for paper
+    legs; what is really sent goes into one on the disk."""
 
     clock: Clock
     ids: Ids
@@ -56,11 +53,3 @@ def production_ports() -> Ports:
 def connected(settings: TraderSettings, ports: Ports, notice: Callable[[str], None]) -> Connections:
     """Clients of both venues; those without keys only read. Raises SettingsError for keys that cannot be used."""
     return connect(settings, http=ports.http, dialer=ports.dialer, clock=ports.clock, ids=ports.ids, notice=notice)
-
-
-def tradable_world(settings: TraderSettings, journal: Journal) -> World:
-    """The world a leg would be of. Raises SettingsError for mixed hosts, and for live legs on a journal that forgets."""
-    world = settings.world()
-    if world == "live" and not journal.durable:
-        raise SettingsError(f"{NOT_DURABLE}; use --dry-run (DRY_RUN=1), or point every host at loopback")
-    return world

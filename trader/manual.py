@@ -1,28 +1,36 @@
 """One leg placed by hand, along the very path of a controller's leg: execute_leg, then resolve_leg while in doubt (B-074).
 
-In DRY_RUN the leg meets the venue's real book, read once, and nothing is sent. Otherwise it is sent at most once, and an
-answer that stays out is asked for until it is known, at most 30 s; it is never sent again (B-093).
+In DRY_RUN the leg meets the venue's real book, read once, and nothing is sent. Otherwise it is promised in a journal of its own
+(STATE_DIR/manual-PLATFORM, so a running trader is not disturbed), sent at most once, and an answer that stays out is asked for
+until it is known, at most 30 s. It is never sent again (B-093): the next call asks about it first, and places nothing on a market
+whose last order is still not known.
 """
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import msgspec
 
-from trader.app import Ports, connected, tradable_world
+from trader.app import Ports, connected
+from trader.halt import HALTED, Halt
 from trader.markets import market_reader
 from trader.settings import TraderSettings
 from trader.ticket import Ticket, check_against, leg_of
 from trading.clock import SECOND
 from trading.connect import Connections
 from trading.errors import Rejected, SettingsError
-from trading.execute import execute_leg, resolve_leg
+from trading.execute import PROOF_NS, execute_leg, resolve_leg
 from trading.ids import client_order_id, leg_id
+from trading.journal_file import FileJournal
+from trading.journal_sqlite import SqliteStore
 from trading.log import get_logger
 from trading.market import KALSHI, POLYMARKET, Action, Market, Outcome
 from trading.order import LegRequest, LegResult, Want, World
 from trading.paper import PaperClient
 from trading.settings import redacted
+from trading.state_dir import StateDir
 from trading.units import DOLLAR, Money, MonoNs, Size, to_dollars
 from trading.venue import AccountQuery, VenueClient
 
@@ -52,7 +60,7 @@ async def manual_trade(ticket: Ticket, settings: TraderSettings, ports: Ports, *
     Raises SettingsError for a value that cannot be (nothing was sent), VenueError when the venue cannot be read (nothing was
     sent). notice hears a line about anything a person should see meanwhile.
     """
-    world = tradable_world(settings, ports.journal)
+    world = settings.world()
     if settings.configured not in (None, ticket.venue):
         raise SettingsError(f"--venue {ticket.venue}: this trader serves {settings.configured} (TRADER_PLATFORM)")
     venues = connected(settings, ports, notice)
@@ -62,15 +70,62 @@ async def manual_trade(ticket: Ticket, settings: TraderSettings, ports: Ports, *
         market = await _read_market(ticket, settings, ports, venues)
         check_against(ticket, market)  # before any key is used
         _log.info("settings", **{name.lower(): value for name, value in redacted(settings).items()})  # B-018
-        client = await _client(ticket, market, settings, ports, venues, world)
-        if world != "paper" and ticket.want.action is Action.SELL:
-            await _check_held(ticket.want, client)
-        leg = leg_of(ticket, market, leg_id=leg_id(ports.ids.arb(), 0, 0), world=world, now=ports.clock.mono_ns())
-        result = await place(leg, market, client, ports, notice=notice)
+        async with _journal(ticket, settings, ports, world) as kept:
+            client = await _client(ticket, market, settings, kept, venues, world)
+            await _ask_about_earlier(ticket, client, kept, notice)
+            if world != "paper" and ticket.want.action is Action.SELL:
+                await _check_held(ticket.want, client)
+            leg = leg_of(ticket, market, leg_id=leg_id(kept.ids.arb(), 0, 0), world=world, now=kept.clock.mono_ns())
+            halt = Halt(_state(settings, f"trader-{ticket.venue}"))
+            result = await place(leg, market, client, kept, notice=notice, halt=halt if world != "paper" else None)
         return Placed(ticket=ticket, market=market, world=world, result=result)
     finally:
         for one in venues.clients.values():
             await one.close()
+
+
+def _state(settings: TraderSettings, name: str) -> Path:
+    return Path(settings.state_dir).expanduser() / name
+
+
+@contextlib.asynccontextmanager
+async def _journal(ticket: Ticket, settings: TraderSettings, ports: Ports, world: World) -> AsyncIterator[Ports]:
+    """The ports with a journal that fits the world: a paper leg needs none on the disk. Raises SettingsError while another
+    manual-trade of this platform runs, JournalFailed for a journal that cannot be trusted."""
+    if world == "paper":
+        yield ports
+        return
+    held = StateDir(_state(settings, f"manual-{ticket.venue}"))
+    try:
+        journal = FileJournal(SqliteStore(held.path / "journal.sqlite"), ports.clock)
+        try:
+            await journal.prune()
+            yield msgspec.structs.replace(ports, journal=journal)
+        finally:
+            await journal.close()
+    finally:
+        held.close()
+
+
+async def _ask_about_earlier(ticket: Ticket, client: VenueClient, ports: Ports, notice: Callable[[str], None]) -> None:
+    """What an earlier call left without a final word is looked up first. Raises SettingsError when one of this market stays open:
+    a person repeats what did not seem to work, and the same order twice is what must not be."""
+    for leg in ports.journal.open_legs():
+        name = client_order_id(leg.leg_id)
+        notice(f"order {name} on {leg.want.market} has no final word from an earlier call; asking the venue")
+        result = await resolve_leg(
+            leg.leg_id,
+            venue=client,
+            journal=ports.journal,
+            clock=ports.clock,
+            deadline=MonoNs(ports.clock.mono_ns() + PROOF_NS),
+            sleep=ports.sleep,
+        )
+        notice(f"order {name} is {result.state}, {to_dollars(result.filled)} filled")
+        if not result.final and leg.want.market == ticket.want.market:
+            raise SettingsError(
+                f"--market {leg.want.market}: its order {name} is still not known; look it up at {leg.venue} first"
+            )
 
 
 async def _check_held(want: Want, client: VenueClient) -> None:
@@ -86,9 +141,16 @@ async def _check_held(want: Want, client: VenueClient) -> None:
 
 
 async def place(
-    leg: LegRequest, market: Market, client: VenueClient, ports: Ports, *, notice: Callable[[str], None]
+    leg: LegRequest,
+    market: Market,
+    client: VenueClient,
+    ports: Ports,
+    *,
+    notice: Callable[[str], None],
+    halt: Halt | None = None,
 ) -> LegResult:
-    """Execute a leg at most once and ask until it is final, then for the venue's own amounts. Never raises a VenueError."""
+    """Execute a leg at most once and ask until it is final, then for the venue's own amounts. Never raises a VenueError. halt is
+    this machine's kill switch, looked at just before the send."""
     name = client_order_id(leg.leg_id)
     hold = market.hold_ns or 0
     _log.info("manual_leg", leg=leg.leg_id, order=name, world=leg.world, venue=leg.venue, market=market.id)
@@ -106,7 +168,15 @@ async def place(
         )
 
     try:
-        result = await execute_leg(leg, venue=client, market=market, journal=ports.journal, clock=ports.clock, ids=ports.ids)
+        result = await execute_leg(
+            leg,
+            venue=client,
+            market=market,
+            journal=ports.journal,
+            clock=ports.clock,
+            ids=ports.ids,
+            veto=lambda: (HALTED, why) if halt is not None and (why := halt.stops(leg.purpose)) is not None else None,
+        )
         if not result.final:
             notice(f"order {name} is {result.state} ({result.code or 'no answer yet'}); asking the venue, at most 30 s")
             result = await ask("final", RESOLVE_NS + hold)

@@ -191,12 +191,12 @@ class _NoNetwork:
         raise Unreachable("kalshi", "unreachable", url)
 
 
-def test_live_on_real_hosts_fails_for_want_of_a_journal(capsys: pytest.CaptureFixture[str]) -> None:
-    """What manual-trade would refuse, doctor says first; and it only reads."""
+def test_live_on_real_hosts_is_examined_by_reading_only(capsys: pytest.CaptureFixture[str]) -> None:
+    """Real hosts and no keys: it says what is missing, and nothing but reads leaves the machine."""
     http = _NoNetwork()
     settings = TraderSettings(trader_platform="kalshi", dry_run=False)
 
     code, found = _examined(settings, capsys, http=lambda _: http)
 
-    assert (code, found["settings"]) == (1, "fail")
+    assert (code, found["settings"], found["kalshi keys"]) == (1, "pass", "fail")
     assert set(http.asked) == {"GET"}

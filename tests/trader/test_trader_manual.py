@@ -1,9 +1,16 @@
 """One leg by hand against the simulated venues on loopback: the command line, real sockets, the venues' own record."""
 
+import asyncio
 import json
+import sqlite3
+from pathlib import Path
 
 import pytest
 from trader_bench import NO_KALSHI, NO_TRIPLE, NO_WALLET, VenueThread, manual, trader
+
+from trading.clock import SystemClock
+from trading.journal_file import FileJournal
+from trading.journal_sqlite import SqliteStore
 
 NOWHERE = "KXNOSUCHGAME-26NOV21AAABBB-AAA"
 
@@ -217,12 +224,52 @@ def test_value_without_a_meaning_is_refused_before_any_venue_is_asked(flags: dic
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"error: {line}\n")
 
 
-def test_live_on_real_hosts_is_refused() -> None:
-    """The journal forgets with the process, so only loopback may be traded; nobody is asked."""
-    result = manual(live=True)
+def open_journal() -> FileJournal:
+    return FileJournal(SqliteStore(Path("state/manual-kalshi/journal.sqlite")), SystemClock())
 
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("error: DRY_RUN=0 needs a durable journal for real venues")
+
+def test_what_is_sent_is_promised_on_the_disk(venues: VenueThread) -> None:
+    """Exit 3 and a power cut lose no order: its promise and its result outlive the process, beside a trader's own journal."""
+    venues.write_env(DRY_RUN="0")
+    market = venues.book(venues.ticker())
+
+    result = manual(market=market, live=True, json=True)
+
+    assert result.exit_code == 0, result.stderr
+    journal = open_journal()
+    (leg, kept), *more = journal.legs().values()
+    asyncio.run(journal.close())
+    assert (leg.want.market, leg.purpose, kept.state if kept else None, more) == (market, "manual", "filled", [])
+
+
+def test_an_order_without_a_final_word_is_looked_up_before_the_next(venues: VenueThread) -> None:
+    """The machine went down between promise and answer: the next call asks, finds that there was none, and goes on."""
+    venues.write_env(DRY_RUN="0")
+    market = venues.book(venues.ticker())
+    assert manual(market=market, live=True).exit_code == 0
+    with sqlite3.connect("state/manual-kalshi/journal.sqlite") as rows:
+        rows.execute("DELETE FROM result")
+    rows.close()
+
+    result = manual(market=market, live=True)
+
+    assert result.exit_code == 0, result.stderr
+    assert "has no final word from an earlier call" in result.stderr
+    assert "is filled, 3" in result.stderr
+    assert venues.held(market) == 6_000_000
+
+
+def test_a_halted_machine_places_nothing_by_hand_either(venues: VenueThread) -> None:
+    """`trader halt` is this machine's: no new order goes out, whoever wants it."""
+    venues.write_env(DRY_RUN="0", TRADER_PLATFORM="kalshi")
+    market = venues.book(venues.ticker())
+    Path("state/trader-kalshi").mkdir(parents=True)
+    assert trader("halt", "by hand").exit_code == 0
+
+    result = manual(market=market, live=True, json=True)
+
+    assert (result.exit_code, json.loads(result.stdout)["code"]) == (2, "halted")
+    assert venues.held(market) == 0
 
 
 def test_mixed_hosts_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
