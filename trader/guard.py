@@ -1,8 +1,9 @@
 """The trader's own limits, which nothing on the wire can raise (distributed.md 4.9, B-227).
 
 Counted from the journal, so that a restart does not give a fresh day: open legs, dollars bought and lost today, contracts held
-per market. The controller may ask for less than these, never for more. Selling what is held is not refused for an amount, and
-legs that complete or unwind an arb may use the last tenth of a limit that new risk leaves free.
+per market. The controller may ask for less than these, never for more. Selling what is held is not refused for an amount. Legs
+that complete or unwind an arb may use the last tenth of a limit that new risk leaves free, go at twice the rate, and buy until
+twice the day's loss: the purpose is the controller's word, so no limit ends at it.
 """
 
 from collections.abc import Callable, Iterable
@@ -92,7 +93,8 @@ class Guard:
         refusal = None if selling else self._too_much(leg)
         if refusal is not None:
             return refusal
-        return None if self._token(now) or ends else ("limit_rate", f"more than {self.limits.rate:g} legs a second")
+        least = -self.limits.rate if ends else 0.0
+        return None if self._token(now, least) else ("limit_rate", f"more than {self.limits.rate:g} legs a second")
 
     def _too_much(self, leg: LegRequest) -> Refusal | None:
         want, limits = leg.want, self.limits
@@ -104,13 +106,11 @@ class Guard:
         ends = leg.purpose in ("complete", "unwind")
         if self._bought + waiting + cost > (limits.day_cost if ends else self._first_part(limits.day_cost)):
             return "limit_day", f"{self._bought + waiting} were spent or promised today, TRADER_MAX_DAY_USD={limits.day_cost}"
-        if ends:
-            return None
-        if self._lost >= limits.day_loss:
+        if self._lost >= (2 * limits.day_loss if ends else limits.day_loss):
             return "limit_day", f"{self._lost} were lost today, TRADER_MAX_DAY_LOSS_USD={limits.day_loss}"
         held = sum(self._held[key].size for key in self._keys(want.market) if key in self._held)
         coming = sum(one.want.size for one in self._open.values() if one.want.market == want.market)
-        if held + coming + want.size > limits.market_contracts:
+        if held + coming + want.size > (limits.market_contracts if ends else self._first_part(limits.market_contracts)):
             return "limit_exposure", f"{want.market}: {held + coming} held or promised, the limit is {limits.market_contracts}"
         return None
 
@@ -132,12 +132,13 @@ class Guard:
         )
         return held - leaving
 
-    def _token(self, now: MonoNs) -> bool:
+    def _token(self, now: MonoNs, least: float) -> bool:
+        """Take a token, down to least: legs that end a risk may run into debt by a second's worth."""
         if self._tokens_at is not None:
             passed = (now - self._tokens_at) / SECOND
             self._tokens = min(max(1.0, self.limits.rate), self._tokens + passed * self.limits.rate)
         self._tokens_at = now
-        if self._tokens < 1:
+        if self._tokens < least + 1:
             return False
         self._tokens -= 1
         return True

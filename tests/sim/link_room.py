@@ -33,7 +33,7 @@ LIMITS = GuardLimits(
     rate=1_000,
     day_cost=Money(10_000_000_000),
     day_loss=Money(250_000_000),
-    market_contracts=Size(5_000_000_000),
+    market_contracts=Size(6_000_000_000),
 )
 TIMES = LinkTimes()
 URL = "ws://10.0.0.1:9001/link"

@@ -174,3 +174,22 @@ def test_a_restart_gives_no_fresh_day() -> None:
     assert again.open_legs == 1
     no = again.check(desk.leg(100, 40), MARKET, desk.clock.mono_ns())
     assert no is not None and no[0] == "limit_day"
+
+
+def test_the_purpose_a_controller_names_lifts_no_limit() -> None:
+    """A stolen controller calls every leg a completion: rate, position and loss still end it, a little later."""
+    desk = Desk(day_cost=Money(10_000 * DOLLAR))
+    now = desk.clock.mono_ns()
+    legs = [desk.leg(1, 10, purpose="complete") for _ in range(30)]
+    passed = [leg for leg in legs if desk.guard.check(leg, MARKET, now) is None]
+    assert len(passed) == 2 * LIMITS.rate
+
+    desk = Desk(day_cost=Money(10_000 * DOLLAR))
+    desk.trade(desk.leg(100, 40))
+    assert desk.refusal(desk.leg(40, 40)) == "limit_exposure"
+    assert desk.refusal(desk.leg(50, 40, purpose="complete")) == ""
+    assert desk.refusal(desk.leg(51, 40, purpose="complete")) == "limit_exposure"
+
+    desk.trade(desk.leg(50, 19, action=Action.SELL))
+    assert desk.refusal(desk.leg(1, 40, purpose="complete")) == "limit_day"
+    assert desk.refusal(desk.leg(50, 20, action=Action.SELL, purpose="unwind")) == ""
