@@ -82,28 +82,35 @@ def start_venues(machines: Machines) -> dict[str, str]:
     return {name: value.strip('"') for name, value in found.items()}
 
 
-def pair(machines: Machines) -> dict[str, dict[str, str]]:
-    """Both machines set up as docs/deploy.md says: init, init, pair over the tailnet. Their settings fragments."""
+def set_up(machines: Machines) -> dict[str, str]:
+    """The controller's machine as docs/deploy.md says; its settings fragment."""
+    words = [PYTHON, "-m", "bootstrap", "init", "--role", "controller", "--link-host", HOME, "--dir", "home-link"]
+    machines.ask(machines.home, words, plain(machines.directory))
+    return fragment(machines, "home-link/controller.env")
+
+
+def fragment(machines: Machines, name: str) -> dict[str, str]:
+    lines = (machines.directory / name).read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+
+
+def pair(machines: Machines, name: str, port: int) -> dict[str, str]:
+    """A trader set up and paired over the tailnet, through a door on that port, while the controller runs. Its fragment."""
     base = plain(machines.directory)
     tool = [PYTHON, "-m", "bootstrap"]
-    ours, theirs = ["--dir", "home-link"], ["--dir", "away-link"]
-    machines.ask(machines.home, [*tool, "init", "--role", "controller", "--link-host", HOME, *ours], base)
-    machines.ask(
-        machines.away, [*tool, "init", "--role", "trader", "--platform", "polymarket", "--name", "away", *theirs], base
-    )
-    machines.start(machines.home, [*tool, "pair", "--yes", "--json", *ours], base, "pair.out")
-    text = machines.directory / "pair.out"
+    ours, theirs = ["--dir", "home-link"], ["--dir", f"{name}-link"]
+    machines.ask(machines.away, [*tool, "init", "--role", "trader", "--platform", "polymarket", "--name", name, *theirs], base)
+    machines.start(machines.home, [*tool, "pair", "--yes", "--json", *ours], base, f"pair-{name}.out")
+    text = machines.directory / f"pair-{name}.out"
     door = json.loads(until("the door opens", lambda: text.read_text().splitlines()[:1], machines)[0])
-    assert door["address"] == f"{HOME}:9001"
-    words = ["pair", "--code", door["code"], "--controller", door["address"], "--yes", "--json", *theirs]
+    assert (door["address"], door["port"]) == (f"{HOME}:9001", port)
+    words = ["pair", "--code", door["code"], "--controller", door["address"], "--port", str(port), "--yes", "--json", *theirs]
     there = [json.loads(line) for line in machines.ask(machines.away, [*tool, *words], base).splitlines()]
     here = until("the controller pins", lambda: rows_of(text, 3), machines)
     assert {here[1]["ours"], here[1]["theirs"]} == {there[0]["ours"], there[0]["theirs"]}
-    fragments = {}
-    for name in ("home-link/controller.env", "away-link/trader.env"):
-        lines = (machines.directory / name).read_text().splitlines()
-        fragments[name.split("-")[0]] = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
-    return fragments
+    learnt = fragment(machines, f"{name}-link/trader.env")
+    assert learnt["CONTROLLER_ADDRESS"] == f"{HOME}:9001"
+    return learnt
 
 
 def rows_of(path: Path, least: int) -> list[dict[str, Any]]:
@@ -131,26 +138,21 @@ def without_route(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_link_survives_a_cut_cable_and_no_leg_passes_meanwhile(machines: Machines) -> None:
-    """Legs go through; the cable is cut and legs are refused for want of a route; it heals and legs go through again."""
+    """Legs go through; the cable is cut and legs are refused for want of a route; it heals and legs go through again. Traders are
+    paired while the controller runs: the first through the link's own port, the second through the next one."""
     venues = start_venues(machines)
-    fragments = pair(machines)
+    home = set_up(machines)
     common = plain(machines.directory) | {"DRY_RUN": "0", "LINK_TAILNET": "off", "LOG_FILE": ""}
     common |= {"LINK_BEAT_MS": "200", "LINK_QUIET_MS": "600", "LINK_DOWN_MS": "2000"}
     ours = {name: value for name, value in venues.items() if not name.startswith(POLYMARKET_KEYS)}
     theirs = {name: value for name, value in venues.items() if name not in KALSHI_KEYS}
     limits = {"TRADER_MAX_LEGS_PER_SEC": "100"}
-    machines.start(
-        machines.away,
-        [PYTHON, "-m", "trader", "run"],
-        common | theirs | fragments["away"] | limits | {"STATE_DIR": str(machines.directory / "away-state")},
-        "trader.out",
-    )
     controller = machines.start(
         machines.home,
         [PYTHON, "-m", "controller", "run"],
         common
         | ours
-        | fragments["home"]
+        | home
         | {
             "CONTROLLER_PLATFORMS": "kalshi",
             "STATE_DIR": str(machines.directory / "home-state"),
@@ -161,7 +163,20 @@ def test_link_survives_a_cut_cable_and_no_leg_passes_meanwhile(machines: Machine
         "controller.out",
     )
     log = machines.directory / "home-state" / "decisions.jsonl"
+    said = machines.directory / "controller.out"
 
+    until(
+        "arbs are refused: nobody holds cash there",
+        lambda: [row for row in decisions(log) if row["kind"] == "refused"],
+        machines,
+    )
+    away = pair(machines, "away", 9001)
+    machines.start(
+        machines.away,
+        [PYTHON, "-m", "trader", "run"],
+        common | theirs | away | limits | {"STATE_DIR": str(machines.directory / "away-state")},
+        "trader.out",
+    )
     until("an arb over the link", lambda: hedged(decisions(log)), machines)
     spoken = machines.directory / "trader.out"
     downs, seen = spoken.read_text().count("link_down"), len(decisions(log))
@@ -172,6 +187,8 @@ def test_link_survives_a_cut_cable_and_no_leg_passes_meanwhile(machines: Machine
     until("the trader is back", lambda: spoken.read_text().count("link_up") >= 2, machines)
     seen = len(decisions(log))
     until("an arb over the healed link", lambda: hedged(decisions(log)[seen:]), machines)
+    pair(machines, "spare", 9002)
+    until("the controller lets the second in", lambda: "spare" in said.read_text(), machines)
 
     assert "away" in refused["detail"]
     assert machines.stop(controller) == 0, (machines.directory / "controller.out").read_text()[-2_000:]
