@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench soak cold sim contract check setup setup-test setup-bench clean
+.PHONY: demo test bench soak cold sim storms contract check setup setup-test setup-bench clean
 
 # The whole system offline: both simulated venues, a scripted minute, a ledger that equals both venues.
 demo: setup
@@ -29,6 +29,10 @@ SEEDS ?= 300
 FIRST ?= 1
 sim: setup-test
 	@PYTHONHASHSEED=0 $(BIN)/python -m tests.sim --seeds $(SEEDS) --first $(FIRST) $(ARGS)
+
+# Fifty storms over the venues, twenty seeds each.
+storms: setup-test
+	@PYTHONHASHSEED=0 $(BIN)/python -m tests.sim.storms $(ARGS)
 
 # Strangers' clients, each in an environment of its own, on the simulators.
 contract: setup

@@ -5,14 +5,9 @@ or more.
 """
 
 import argparse
-import gc
 import json
-import logging
-import multiprocessing
 import os
 import sys
-import tempfile
-import time
 import traceback
 from collections import Counter
 from pathlib import Path
@@ -20,8 +15,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "system")]
 
-import structlog  # noqa: E402  # the folders above hold what the next lines import
-from breaks import kinds  # noqa: E402
+from breaks import kinds  # noqa: E402  # the folders above hold what the next lines import
+from pool import pooled  # noqa: E402
 from processes import Accounts  # noqa: E402
 from seed import Outcome, play  # noqa: E402
 
@@ -29,28 +24,11 @@ SUMS = ("steps", "executions", "crashes", "unknowns", "lost", "duplicated", "exp
 ENDS = ("ledger_differences", "unresolved")
 ENOUGH = 100
 """Seeds after which every kind of fault must have occurred."""
-_TELL_S = 15.0
 
 
-_accounts: Accounts | None = None
-_directory: tempfile.TemporaryDirectory[str] | None = None
-
-
-def _prepare(verbose: bool) -> None:
-    global _accounts, _directory
-    level = logging.DEBUG if verbose else logging.CRITICAL
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(level))
-    _directory = tempfile.TemporaryDirectory(prefix="tandem-accounts-")
-    _accounts = Accounts(Path(_directory.name))
-    gc.collect()
-    gc.freeze()  # what stands by now is there for ever, and seeds leave little behind
-    gc.set_threshold(50_000, 20, 100)
-
-
-def _play(seed: int) -> Outcome | tuple[int, str]:
-    assert _accounts is not None
+def _play(accounts: Accounts, seed: int) -> Outcome | tuple[int, str]:
     try:
-        return play(seed, _accounts)
+        return play(seed, accounts)
     except Exception as exc:  # one seed's end is a finding, not the end of the run
         return seed, f"{type(exc).__name__}: {exc}\n{traceback.format_exc()}"
 
@@ -67,28 +45,22 @@ def main() -> int:
     faults: Counter[str] = Counter()
     bad: list[int] = []
     jobs = min(asked.seeds, asked.jobs or os.cpu_count() or 1)
-    _prepare(asked.verbose)  # before the fork: an error here ends the run
-    began = told = time.monotonic()
-    with multiprocessing.get_context("fork").Pool(jobs) as pool:
-        for done, one in enumerate(pool.imap(_play, seeds), 1):
-            if time.monotonic() - told > _TELL_S:
-                told = time.monotonic()
-                print(f"{done} of {len(seeds)} seeds in {told - began:.0f} s, {len(bad)} bad", file=sys.stderr, flush=True)
-            if isinstance(one, tuple):
-                bad.append(one[0])
-                print(f"seed {one[0]} broke: {one[1]}")
-                continue
-            for name in (*SUMS, *ENDS):
-                total[name] += getattr(one, name)
-            faults.update(one.faults)
-            if asked.verbose:
-                print(f"seed {one.seed}: {one.layout}, trace {one.digest}")
-            if not one.held:
-                bad.append(one.seed)
-                print(f"seed {one.seed}: " + "\n    ".join(one.problems))
-            if one.executions < 10:
-                print(f"seed {one.seed}: {one.executions} executions only")
-                total["thin"] += 1
+    for one in pooled(_play, seeds, jobs=jobs, verbose=asked.verbose):
+        if isinstance(one, tuple):
+            bad.append(one[0])
+            print(f"seed {one[0]} broke: {one[1]}")
+            continue
+        for name in (*SUMS, *ENDS):
+            total[name] += getattr(one, name)
+        faults.update(one.faults)
+        if asked.verbose:
+            print(f"seed {one.seed}: {one.layout}, trace {one.digest}")
+        if not one.held:
+            bad.append(one.seed)
+            print(f"seed {one.seed}: " + "\n    ".join(one.problems))
+        if one.executions < 10:
+            print(f"seed {one.seed}: {one.executions} executions only")
+            total["thin"] += 1
     missing = sorted(kinds() - set(faults)) if asked.seeds >= ENOUGH else []
     if missing:
         print("never occurred: " + ", ".join(missing))

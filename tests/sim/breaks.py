@@ -71,6 +71,12 @@ class Breaks:
         self.plant.note("broken", name)
         self.plant.driver.poke()
 
+    def last(self) -> None:
+        """A ghost trade stops the taker for good (GHOST_RATE_MAX): it may come when enough was traded."""
+        if self.rng.random() < 0.2:
+            self.plant.venue_faults.throw("polymarket", "ghost", self.rng.randint(1, 2))
+            self.plant.faults["polymarket ghost"] += 1
+
     def mend(self) -> None:
         """Take everything back, and start what died."""
         for undo in self._undo:
@@ -85,6 +91,11 @@ class Breaks:
             process.life.die_in = 0
         self.plant.start_missing()
 
+    def end(self) -> None:
+        """Nothing breaks from now on."""
+        self.plant.venue_faults.clear()
+        self.mend()
+
     def _side(self) -> tuple[str, str]:
         """(controller or trader, the process's name)."""
         side = self.rng.choice(("controller", "trader"))
@@ -92,7 +103,7 @@ class Breaks:
 
     def _venue(self) -> str:
         venue = self.rng.choice(("kalshi", "polymarket"))
-        fault = self.rng.choice(tuple(VENUE_FAULTS[venue]))
+        fault = self.rng.choice(tuple(name for name in VENUE_FAULTS[venue] if name != "ghost"))
         self.plant.venue_faults.throw(venue, fault, self.rng.randint(1, 2))
         back = VENUE_FAULTS[venue][fault]
         if back:

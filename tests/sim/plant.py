@@ -78,7 +78,7 @@ class Plant:
         self.drifts: dict[str, int] = {}
         self.names = ("controller", *LAYOUTS[self.layout][1])
         self.running: dict[str, Process] = {}
-        self._starts = 0
+        self.starts = 0
         self.ladders: dict[str, Ladder] = {}
         self.driving = loop.create_task(self.driver.run())
 
@@ -107,9 +107,9 @@ class Plant:
         return self._promises[name]
 
     def start(self, name: str) -> None:
-        self._starts += 1
+        self.starts += 1
         kind = ControllerHere if name == "controller" else TraderHere
-        self.running[name] = kind(self, name, self._starts)
+        self.running[name] = kind(self, name, self.starts)
 
     def start_missing(self) -> None:
         """What died is started again, as its service manager does."""

@@ -18,6 +18,7 @@ from plant import Plant
 from processes import Accounts
 from virtual import VirtualLoop, run
 
+from trading.clock import SECOND
 from trading.journal_file import KeptRow
 from trading.order import LegResult
 from trading.units import CONTRACT
@@ -57,7 +58,16 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return not self.problems
 
 
-def play(seed: int, accounts: Accounts, *, spoil: Callable[[Plant], None] = lambda plant: None, steps: int = STEPS) -> Outcome:
+def play(
+    seed: int,
+    accounts: Accounts,
+    *,
+    spoil: Callable[[Plant], None] = lambda plant: None,
+    steps: int = STEPS,
+    enough: int = ENOUGH,
+    end_s: float = END_S,
+    breaks: Callable[[Plant], Breaks] = Breaks,
+) -> Outcome:
     """Run one seed on a fresh loop. spoil may break the system itself, to show that it is noticed."""
     with tempfile.TemporaryDirectory(prefix="tandem-seed-") as directory, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "coroutine .* was never awaited")  # of a process that was killed before it came to it
@@ -66,7 +76,7 @@ def play(seed: int, accounts: Accounts, *, spoil: Callable[[Plant], None] = lamb
             plant = Plant(loop, accounts, Path(directory), seed)
             spoil(plant)
             try:
-                return await _Play(plant, steps).run()
+                return await _Play(plant, steps, min(enough, 2 * steps), end_s, breaks).run()
             finally:
                 for process in plant.running.values():
                     process.life.end()
@@ -75,9 +85,10 @@ def play(seed: int, accounts: Accounts, *, spoil: Callable[[Plant], None] = lamb
 
 
 class _Play:
-    def __init__(self, plant: Plant, steps: int) -> None:
+    def __init__(self, plant: Plant, steps: int, enough: int, end_s: float, breaks: Callable[[Plant], Breaks]) -> None:
         self.plant = plant
         self.steps = steps
+        self._enough, self._end_s, self._make = enough, end_s, breaks
         self.problems: list[str] = []
         self.breaches = 0
         self._next = 0
@@ -91,14 +102,16 @@ class _Play:
             plant.rest(game)
         before = plant.record()
         plant.start_missing()
-        self._breaks = Breaks(plant)
+        self._breaks = self._make(plant)
         await self._until(plant.ready, 60)
         await asyncio.sleep(3)
         for step in range(3 * self.steps):
-            if step >= self.steps and len(plant.closed) >= min(ENOUGH, 2 * self.steps):
+            if step >= self.steps and len(plant.closed) >= self._enough:
                 break
             self.taken += 1
             await self._step()
+        self._breaks.last()
+        await self._arb(plant.rng.randint(3, 20), 1.0, 1.0)
         await self._heal()
         return self._outcome(before)
 
@@ -140,11 +153,10 @@ class _Play:
 
     async def _heal(self) -> None:
         plant = self.plant
-        plant.venue_faults.clear()
-        self._breaks.mend()
+        self._breaks.end()
         if not await self._until(plant.ready, READY_S):
             self.problems.append(f"not ready again within {READY_S:g} s")
-        if not await self._until(self._ended, END_S + plant.polymarket.settings.slow_ns / 1e9):
+        if not await self._until(self._ended, self._end_s + plant.polymarket.settings.slow_ns / SECOND):
             self.problems.append("legs in doubt for too long")
         await asyncio.sleep(3)
 
