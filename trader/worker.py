@@ -208,7 +208,15 @@ class Worker:
         for row in self._journal.undelivered():
             if row.number > self._told:
                 self._told = row.number
-                channel.send(self._result_message(row.number, row.result))
+                try:
+                    sent = channel.send(self._result_message(row.number, row.result))
+                except Misuse as exc:  # one result that no frame holds keeps no other one back
+                    sent = False
+                    _log.error("result_not_told", leg=row.result.leg_id, error=str(exc))
+                if not sent and not channel.ended:
+                    _log.error(
+                        "result_not_told", leg=row.result.leg_id, next="its controller keeps it unknown: compare by hand"
+                    )
 
     @staticmethod
     def _result_message(number: int, result: LegResult) -> say.LegResultMessage | say.LegUpdate:
