@@ -78,6 +78,8 @@ class TraderLink:
         self._sleep = sleep
         self._later = later
         self._channel: Channel | None = None
+        self._tail = 0
+        """The newest result number the trader told us since our start."""
         self._unkept: Channel | None = None
         """The session of a result that could not be kept: the next one begins with what was not acknowledged."""
         self._ready: say.InitAck | None = None
@@ -217,6 +219,17 @@ class TraderLink:
     def _inited(self, channel: Channel, ack: say.InitAck) -> None:
         self._ready = ack
         self.last_refusal = ack.error
+        if ack.journal_id == self.journal_id and ack.journal_tail < self._tail:
+            _log.error(
+                "trader_journal_went_back",
+                trader=self.name,
+                results=ack.journal_tail,
+                told=self._tail,
+                next="reconcile its venue",
+            )
+            for flight in self._flights.values():
+                flight.acknowledged = True  # an old copy of a journal proves no absence
+        self._tail = ack.journal_tail
         if ack.error:
             _log.error("trader_not_ready", trader=self.name, venue=self.venue, error=ack.error)
             return
@@ -261,6 +274,7 @@ class TraderLink:
         """Keep what the trader tells, one result after the other, then acknowledge it. Until cancelled."""
         while True:
             channel, number, told = await self._inbox.get()
+            self._tail = max(self._tail, number)
             try:
                 await self._keep(told)
             except Exception as exc:  # the task's boundary: the other legs' results are kept all the same

@@ -341,3 +341,30 @@ def test_a_look_up_that_breaks_is_begun_again(tmp_path) -> None:
         assert (await room.remote.resolve(leg.leg_id)).state == "filled"
 
     in_room(tmp_path, work)
+
+
+def test_an_old_copy_of_a_journal_proves_no_absence(tmp_path) -> None:
+    """The trader's state directory was restored from a backup: the same journal with fewer results than it told before. The leg was
+    sent and its acknowledgement lost, so "never seen" would make a filled leg none."""
+
+    async def work(room: Room) -> None:
+        trader = await room.start()
+        await room.ready()
+        backup = list(room.trader_disk.rows)
+        assert (await room.remote.execute(room.leg())).state == "filled"
+        room.venue.gate = asyncio.Event()
+        room.venue.sending.clear()
+        room.network.pipes[-1].stalled[0] = True
+        leg = room.leg()
+        running = asyncio.ensure_future(room.remote.execute(leg))
+        await room.venue.sending.wait()
+        with pytest.raises(asyncio.CancelledError):
+            trader.crash()
+        assert (await running).state == "unknown"
+        room.trader_disk.rows[:] = backup
+        await room.dial(boot=b"trd2")
+        await room.ready()
+
+        assert (await room.remote.resolve(leg.leg_id)).state == "unknown"
+
+    in_room(tmp_path, work)
