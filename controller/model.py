@@ -58,6 +58,12 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """Why the two are the same: one fact each."""
     settlement_charge: Money = Money(0)
     """What differing settlement terms cost per contract (execution.md 6); 0 = identical terms, class A."""
+    texts: str = ""
+    """Hash of both settlement texts; a decision about the pair holds for these texts only."""
+    structural: bool = False
+    """Both venues state a start and nothing a trade needs was inferred: what a template may approve."""
+    doubts: tuple[str, ...] = ()
+    """What a person has to look at first."""
 
 
 class Basket(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from trading.units import WallNs
 
 __all__ = ["SCHEMA", "TTL_NS", "Cached", "DiscoveryCache"]
 
-SCHEMA = 1
+SCHEMA = 2
 TTL_NS = 7_200 * 1_000_000_000
 """B-401's default."""
 

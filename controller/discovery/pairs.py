@@ -9,7 +9,8 @@ from typing import Literal
 
 from controller.discovery.game import Row
 from controller.discovery.matching import MatchedPair
-from controller.discovery.rules import charge, compare
+from controller.discovery.names import DRAW
+from controller.discovery.rules import compare
 from controller.model import EventId, Pair, PairState
 from trading.market import Market, Outcome
 from trading.units import CENT, ONE, Price, complement, parse_price
@@ -27,8 +28,8 @@ def to_pair(
     found: MatchedPair, kalshi: Market, polymarket: Market, *, mode: ApprovalMode, rows: tuple[Row, Row] | None = None
 ) -> Pair:
     """Build the pair. rows are both raw markets, for the price check; without them it is skipped."""
-    terms, notes = compare(kalshi.rules, polymarket.rules, found.key)
-    doubts = list(notes) if terms == "conflict" else []
+    standing = compare(kalshi.rules, polymarket.rules, found.key, draw=found.side == DRAW)
+    doubts = list(standing.doubts)
     if found.key.sport == "tennis":
         doubts.append("walkover and retirement rules differ")  # execution.md section 6: blocked until a person has read them
     gap = _gap(rows[0], rows[1], found.outcome_index) if rows else None
@@ -45,10 +46,13 @@ def to_pair(
         second=polymarket.id,
         outcome_index=found.outcome_index,
         state=state,
-        terms=terms,
+        terms=standing.terms,
         starts_at=found.starts_at,
-        settlement_charge=charge(found.key.sport, found.key.league),
-        evidence=(*found.evidence, *notes, *(f"doubt: {doubt}" for doubt in doubts if doubt not in notes)),
+        settlement_charge=standing.settlement.charge,
+        evidence=(*found.evidence, *standing.notes, *(f"doubt: {doubt}" for doubt in doubts)),
+        texts=standing.settlement.texts,
+        structural=found.structural,
+        doubts=tuple(doubts),
     )
 
 

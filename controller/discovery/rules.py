@@ -1,72 +1,64 @@
-"""Compare the settlement texts of a matched pair.
+"""What the settlement texts of a matched game allow: verified, unverified or in conflict (matching.md 3.5).
 
-A pair is verified when both texts are there and nothing in them contradicts the other or the game's day, in conflict when
-something does or when a text still holds template marks, and unverified otherwise (matching.md 3.5). What sports pairs never
-agree on, postponement and cancellation, is named as a note: it bounds size elsewhere, it does not make another question.
+The clauses are compared by settlement; this adds what only the game knows: its sport, its league and its day. Unverified means
+that a text is missing or silent on a point that matters, and such a pair waits for a person.
 """
 
 import re
 from datetime import date
 
+import msgspec
+
 from controller.discovery.game import GameKey
+from controller.discovery.settlement.compare import Finding, Settlement, settle
 from controller.discovery.when import days_apart
 from controller.model import Terms
-from trading.units import Money
+from trading.units import ONE, Price, format_price
 
-__all__ = ["charge", "compare"]
+__all__ = ["Standing", "compare", "tells"]
 
-# Cents of execution.md section 6 as Money (1/1,000,000 dollar) per contract; sources in near misses of matching.md section 4.
-_CERTIFIER = 2_000  # exchange decision versus UMA oracle: disputes delay or flip one leg
-_WINDOW = 2_000  # postponed: Kalshi waits 48 hours, Polymarket until played
-_WINDOW_MLB = 3_000  # two days only, and rain is common
-_SOCCER_CANCELLED = 2_000  # cancelled: No/No/Yes(draw) versus a fair price
-_TEMPLATE = re.compile(r"\|\||\{\{|\}\}|<[A-Za-z_ ]+>")
 _DAY = re.compile(r"scheduled (?:for|on) ([A-Z][a-z]{2,8})\.? (\d{1,2})(?:, (\d{4}))?")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_REGULATION = re.compile(
-    r"first 90 minutes|90 minutes plus|regulation (?:time )?only|end of regulation|(?:not include|exclud\w+) (?:any )?"
-    r"(?:overtime|extra time)",
-    re.IGNORECASE,
-)
-_BEYOND = re.compile(r"\b(?:including|includes) (?:any )?(?:potential )?(?:overtime|extra time|shoot|penalt)", re.IGNORECASE)
 
 
-def compare(kalshi: str, polymarket: str, key: GameKey) -> tuple[Terms, tuple[str, ...]]:
-    """The standing of a pair's terms and the facts behind it, for the two full rule texts ("" = none)."""
-    for venue, text in (("kalshi", kalshi), ("polymarket", polymarket)):
-        if _TEMPLATE.search(text):
-            return "conflict", (f"{venue} rules hold an unfilled template",)
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """notes: one line per point compared. doubts: those a person has to look at before the pair may trade."""
+
+    terms: Terms
+    settlement: Settlement
+    notes: tuple[str, ...]
+    doubts: tuple[str, ...]
+
+
+def compare(kalshi: str, polymarket: str, key: GameKey, *, draw: bool = False) -> Standing:
+    """The standing of a pair's terms for the two full rule texts ("" = none). draw: the pair's YES is the draw."""
+    settlement = settle(kalshi, polymarket, sport=key.sport, league=key.league, draw=draw)
+    days = _other_days(kalshi, polymarket, key)
+    doubts = (*days, *(tells(one) for one in (*settlement.conflicts, *settlement.unknown)))
+    terms: Terms = "conflict" if days or settlement.conflicts else "unverified" if settlement.unknown else "verified"
+    notes = tuple(tells(one) for one in settlement.findings if one.verdict in ("same", "priced"))
+    return Standing(terms=terms, settlement=settlement, notes=notes, doubts=doubts)
+
+
+def tells(finding: Finding) -> str:
+    """One finding in one line, with the dollars a contract of the worse hedge may lack."""
+    if finding.verdict == "same":
+        return f"{finding.point}: both: {finding.first}"
+    short = Price(finding.shortfall)
+    lacks = f"; a hedge may lack ${format_price(short, 2)}" if 0 < short <= ONE and short % 100 == 0 else ""
+    return f"{finding.point}: kalshi {finding.first}, polymarket {finding.second} ({finding.verdict}{lacks})"
+
+
+def _other_days(kalshi: str, polymarket: str, key: GameKey) -> tuple[str, ...]:
+    """The text of another game: a rematch's, a doubleheader's of another day."""
+    for venue, text in (("kalshi", kalshi[:20_000]), ("polymarket", polymarket[:20_000])):
         for month, day, year in _DAY.findall(text):
             stated = _date(month, int(day), int(year) if year else key.day_et.year)
             # Polymarket may state the UTC day of a late game; a start that is known has been compared already.
             slack = 0 if venue == "kalshi" else 1
             if stated is not None and days_apart(stated, key.day_et) > slack and not _new_year(stated, key.day_et, year):
-                return "conflict", (f"{venue} rules say {stated}, the game is on {key.day_et}",)
-    missing = tuple(
-        f"{venue} rules missing" for venue, text in (("kalshi", kalshi), ("polymarket", polymarket)) if not text.strip()
-    )
-    if missing:
-        return "unverified", missing
-    texts = (kalshi, polymarket)
-    short = [bool(_REGULATION.search(text)) for text in texts]
-    long = [bool(_BEYOND.search(text)) for text in texts]
-    if (short[0] and long[1] and not short[1]) or (short[1] and long[0] and not short[0]):
-        return "conflict", ("one venue counts regulation time only, the other counts extra time",)
-    notes = ["rules of both venues read"]
-    if "fair" in kalshi.lower() and "50-50" in polymarket:
-        notes.append("cancelled: kalshi pays a fair price, polymarket 50-50")
-    if "postponed" in polymarket.lower() or "rescheduled" in kalshi.lower():
-        notes.append("postponed: the venues wait differently long")
-    return "verified", tuple(notes)
-
-
-def charge(sport: str, league: str) -> Money:
-    """What the differing settlement of a sports pair costs per contract (execution.md section 6), in Money.
-
-    The venues' certifiers and waiting windows differ in every game, whether a text mentions it or not.
-    """
-    waiting = _WINDOW_MLB if league == "mlb" else _WINDOW
-    return Money(_CERTIFIER + waiting + (_SOCCER_CANCELLED if sport == "soccer" else 0))
+                return (f"{venue} rules say {stated}, the game is on {key.day_et}",)
+    return ()
 
 
 def _date(month: str, day: int, year: int) -> date | None:

@@ -28,7 +28,7 @@ def kalshi_game(
             "price_level_structure": "linear_cent",
             "exchange_index": 0,
             "rules_primary": f"If {name} wins the game, then the market resolves to Yes.",
-            "rules_secondary": "If the game is cancelled the market will resolve to a fair price.",
+            "rules_secondary": "If the game is cancelled or rescheduled to over 48 hours away, it will resolve to a fair price.",
         }
         for code, name in sides
     ]

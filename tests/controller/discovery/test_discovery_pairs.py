@@ -6,7 +6,7 @@ from discovery_games import gamma_game, gamma_rows, kalshi_game, milestone, rows
 
 from controller.discovery.matching import match
 from controller.discovery.pairs import to_pair
-from controller.discovery.rules import charge, compare
+from controller.discovery.rules import compare
 from trading.kalshi import wire as kalshi_wire
 from trading.market import Outcome
 from trading.polymarket import wire as polymarket_wire
@@ -88,42 +88,71 @@ def test_prices_are_compared_on_the_same_outcome():
     assert to_pair(found, one, two, mode="auto", rows=(event["markets"][1], other["markets"][0])).state == "approved"
 
 
+VOID = " If the game is cancelled or rescheduled to over 48 hours away, it will resolve to a fair price."
+OTHER = " If the game is canceled entirely, this market will resolve 50-50. If postponed, this market will remain open."
+
+
 @pytest.mark.parametrize(
     ("kalshi", "polymarket", "terms"),
     [
         (
-            "If Utah wins the game scheduled for Nov 19, 2026, Yes.",
-            "The game, scheduled for November 19 at 10:00PM ET.",
+            "If Utah wins the game scheduled for Nov 19, 2026, Yes." + VOID,
+            "The game, scheduled for November 19." + OTHER,
             "verified",
         ),
-        ("", "The game, scheduled for November 19 at 10:00PM ET.", "unverified"),
-        ("If Utah wins, Yes.", "", "unverified"),
-        ("If || Team || wins, Yes.", "The game.", "conflict"),
-        ("If Utah wins the game scheduled for Nov 20, 2026, Yes.", "The game.", "conflict"),
-        ("If Utah wins, Yes.", "The game, scheduled for November 20 at 3:00AM UTC.", "verified"),
-        ("If Utah wins, Yes.", "The game, scheduled for November 22 at 10:00PM ET.", "conflict"),
-        ("Utah wins after 90 minutes plus stoppage time.", "Result including extra time and penalties.", "conflict"),
+        ("", "The game, scheduled for November 19 at 10:00PM ET." + OTHER, "unverified"),
+        ("If Utah wins, Yes." + VOID, "", "unverified"),
+        ("If Utah wins, Yes.", "The game." + OTHER, "unverified"),
+        ("If Utah wins, Yes." + VOID, "The game.", "unverified"),
+        ("If || Team || wins, Yes." + VOID, "The game." + OTHER, "conflict"),
+        ("If Utah wins the game scheduled for Nov 20, 2026, Yes." + VOID, "The game." + OTHER, "conflict"),
+        ("If Utah wins, Yes." + VOID, "The game, scheduled for November 20 at 3:00AM UTC." + OTHER, "verified"),
+        ("If Utah wins, Yes." + VOID, "The game, scheduled for November 22 at 10:00PM ET." + OTHER, "conflict"),
         (
-            "Utah wins after 90 minutes plus stoppage time.",
-            "The first 90 minutes of regular play plus stoppage time.",
+            "Utah wins after 90 minutes plus stoppage time." + VOID,
+            "Result including extra time and penalties." + OTHER,
+            "conflict",
+        ),
+        (
+            "Utah wins after 90 minutes plus stoppage time." + VOID,
+            "Only the first 90 minutes of regular play." + OTHER,
             "verified",
         ),
-        ("If Utah wins, Yes.", "Final score including any overtime periods.", "verified"),
+        ("If Utah wins, Yes." + VOID, "Final score including any overtime periods." + OTHER, "verified"),
     ],
 )
 def test_terms_are_verified_only_when_both_texts_are_read_and_agree(kalshi, polymarket, terms):
-    """Missing text is unverified; a template, another day or another length of the game is a conflict."""
+    """Missing or silent text is unverified; a template, another day or another length of the game is a conflict."""
     found, *_ = built()
 
-    assert compare(kalshi, polymarket, found.key)[0] == terms
+    assert compare(kalshi, polymarket, found.key).terms == terms
 
 
-def test_differing_settlement_is_priced_per_contract():
+@pytest.mark.parametrize(
+    ("sport", "league", "theirs", "charge"),
+    [
+        ("basketball", "nba", OTHER, 4_000),
+        ("baseball", "mlb", OTHER, 5_000),
+        ("soccer", "epl", " If the game is canceled, the draw resolves to Yes and the other markets to No.", 6_000),
+    ],
+)
+def test_differing_settlement_is_priced_per_contract(sport, league, theirs, charge):
     """0.4 cents for any game, 0.5 for baseball's short window, 0.6 for soccer's cancellation (execution.md 6)."""
-    found, one, two, raw = built()
+    found, *_ = built()
+    key = msgspec.structs.replace(found.key, sport=sport, league=league)
+    standing = compare("If Utah wins, Yes." + VOID, "The game." + theirs, key)
 
-    assert (charge("basketball", "nba"), charge("baseball", "mlb"), charge("soccer", "epl")) == (4_000, 5_000, 6_000)
-    assert to_pair(found, one, two, mode="auto", rows=raw).settlement_charge == 4_000
+    assert (standing.terms, standing.settlement.charge, standing.settlement.grade) == ("verified", charge, "B")
+
+
+def test_a_pair_carries_the_charge_and_the_texts_it_was_found_with():
+    """The charge raises the strategy's floor; the hash is what an approval holds for."""
+    found, one, two, raw = built()
+    pair = to_pair(found, one, two, mode="auto", rows=raw)
+
+    assert pair.settlement_charge == 4_000
+    assert pair.texts
+    assert pair.structural
 
 
 def test_tennis_waits_for_a_person():
@@ -140,7 +169,7 @@ def test_day_over_new_year_without_a_year_is_no_conflict():
     found, *_ = built()
     key = msgspec.structs.replace(found.key, day_et=found.key.day_et.replace(month=12, day=31))
 
-    assert compare("Utah wins.", "The game, scheduled for January 1 at 1:00AM UTC.", key)[0] == "verified"
+    assert compare("If Utah wins." + VOID, "The game, scheduled for January 1 at 1:00AM UTC." + OTHER, key).terms == "verified"
 
 
 def test_conflicting_terms_keep_a_structural_pair_from_approval():
