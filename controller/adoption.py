@@ -2,11 +2,11 @@
 
 Every round reads the terms of all live pairs again, because fees, holds and grids change while running. A pair that a league's
 successful reading no longer holds (postponed, started, closed, no longer unique) is retired; a league that could not be read keeps
-its pairs.
+its pairs. What people decided about a pair stands over what discovery found, and is followed while the file of decisions changes.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -14,6 +14,8 @@ import msgspec
 from controller.discovery.cache import DiscoveryCache
 from controller.discovery.catalogue import Discovery, Progress, discover
 from controller.model import Event, Pair, PairChanged
+from controller.pairs.store import Decisions, PairStore, PairsUnreadable, decided
+from controller.pairs.upkeep import remember_texts
 from controller.settings import ControllerSettings
 from controller.show import brief
 from controller.state import State
@@ -33,6 +35,8 @@ __all__ = ["Adoption"]
 log = get_logger(__name__)
 
 _READS_AT_ONCE = 8
+_LOOK_S = 0.5
+"""How soon a decision of a person is followed (B-297)."""
 _CONTRADICTIONS = frozenset(
     {"invalid_price", "market_inactive", "market_not_found"}  # Kalshi: grid, status, shard
     | {"off_tick", "below_minimum", "market_not_ready", "not_found", "order_version_mismatch"}  # Polymarket
@@ -55,6 +59,8 @@ class Adoption:
         deliver: Callable[[Event], None],
         clock: Clock,
         offload: Offload,
+        decisions: PairStore | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._settings = settings
         self._connections = connections
@@ -65,6 +71,12 @@ class Adoption:
         self._deliver = deliver
         self._clock = clock
         self._offload = offload
+        self._store = decisions
+        self._sleep = sleep
+        self._stamp: tuple[int, int, int] | None = None
+        self._decisions = Decisions()
+        self._found: dict[str, Pair] = {}
+        """Pairs as discovery left them, before any person's word."""
         self._doubted: dict[MarketId, Market] = {}
         """Markets whose terms a refusal contradicted, as they were then."""
 
@@ -93,7 +105,10 @@ class Adoption:
         """Take what was found into use and what is gone out of it; running streams are kept (B-109)."""
         read = await self._terms(found, progress)
         known = self._state.pairs
-        for pair in found.pairs:
+        self._read_decisions()
+        await self._note_texts(found)
+        self._found.update((pair.id, pair) for pair in found.pairs)
+        for pair in (decided(pair, self._decisions) for pair in found.pairs):
             if known.get(pair.id) != pair:
                 self._deliver(PairChanged(pair, (read[pair.first], read[pair.second])))
         for market in read.values():
@@ -129,6 +144,51 @@ class Adoption:
 
         return dict(zip(ids, await asyncio.gather(*(read(found.markets[one]) for one in ids)), strict=True))
 
+    async def follow(self) -> None:
+        """Take what people decide into use within a second, until cancelled: `controller pairs pause` stops a pair at once."""
+        while True:
+            self.look()
+            await self._sleep(_LOOK_S)
+
+    def look(self) -> None:
+        """Compare the file of decisions once and deliver what it changes."""
+        if self._store is None or self._store.stamp() == self._stamp:
+            return
+        self._read_decisions()
+        for found in self._found.values():
+            now = self._state.pairs.get(found.id)
+            pair = decided(found, self._decisions)
+            if now is None or now.state == "retired" or now == pair:
+                continue
+            log.info(
+                "pair_decided", pair=pair.id, before=now.state, state=pair.state, why=pair.doubts[-1:] or pair.evidence[-1:]
+            )
+            self._deliver(PairChanged(pair, (self._state.markets[pair.first], self._state.markets[pair.second])))
+
+    def _read_decisions(self) -> None:
+        if self._store is None:
+            return
+        stamp = self._store.stamp()  # before reading: a change in between is read again
+        self._decisions = self._store.load()
+        if self._decisions.trouble is not None and stamp != self._stamp:
+            log.error("pairs_unreadable", error=self._decisions.trouble)
+        self._stamp = stamp
+
+    async def _note_texts(self, found: Discovery) -> None:
+        """Send pairs whose rule texts changed back to review, durably (matching.md 3.5)."""
+        store, now = self._store, self._clock.wall_ns()
+        if store is None or self._decisions.trouble is not None:
+            return
+        try:
+            self._decisions, changed = await self._offload.run(lambda: remember_texts(store, found.pairs, now))
+        except (OSError, PairsUnreadable) as exc:
+            log.error("pair_texts_not_kept", error=str(exc), next_step="a changed rule text may go unnoticed over a restart")
+            return
+        for pair_id in changed:
+            log.warning(
+                "pair_text_changed", pair=pair_id, next_step="read it with `controller pairs show`, then approve or reject"
+            )
+
     def doubt(self, code: str, order: tuple[LegRequest, LegResult | None] | None) -> None:
         """A venue refused an order with this code: when that contradicts the terms we trade on, reread() reads them again, so
         that no further arb loses its second leg to them until the next discovery."""
@@ -161,6 +221,7 @@ class Adoption:
         for pair in [pair for pair in pairs if pair.state != "retired" and pair.id not in listed and pair.league in fresh]:
             sides = (self._state.markets[pair.first], self._state.markets[pair.second])
             self._deliver(PairChanged(msgspec.structs.replace(pair, state="retired"), sides))
+            self._found.pop(pair.id, None)
             log.info("pair_retired", pair=pair.id, why="its league's reading no longer holds it")
         used = {side for pair in pairs if pair.state != "retired" for side in (pair.first, pair.second)}
         for pair in [pair for pair in pairs if pair.state == "retired" and not self._busy(pair)]:

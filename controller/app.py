@@ -13,6 +13,7 @@ import msgspec
 
 from controller.adoption import Adoption
 from controller.discovery.names import load as load_names
+from controller.durable import state_path
 from controller.engine import Engine
 from controller.execution.arb import ArbRunner
 from controller.execution.hybrid import HybridExecutor
@@ -22,6 +23,7 @@ from controller.ledger.memory import MemoryLedger
 from controller.link import Link, make_link
 from controller.model import ArbClosed, Event
 from controller.numbers import arb_settings, risk_settings
+from controller.pairs.store import PairStore
 from controller.records import Records
 from controller.recovery import Recovery
 from controller.risk.decision import Approved
@@ -268,6 +270,8 @@ def build(
         deliver=runtime.on_event,
         clock=ports.clock,
         offload=ports.offload,
+        decisions=PairStore(state_path(settings)),
+        sleep=ports.sleep,
     )
     runtime.attach(runner, feeds, adoption)
     return App(

@@ -19,6 +19,7 @@ from controller.alarms import TripWatch
 from controller.alerts import alerting
 from controller.app import App, build, production_ports
 from controller.commands_control import register
+from controller.commands_pairs import register as register_pairs
 from controller.commands_status import register as register_status
 from controller.control import control_path, serving
 from controller.durable import open_journal, state_path
@@ -274,7 +275,7 @@ async def _trade_with(
             return status_of(system, switch, journal, epoch)
 
         trips = TripWatch(system.engine.gate.breaker, ports.clock)
-        watching = [loop.create_task(one) for one in (watch.run(), trips.run())]
+        watching = [loop.create_task(one) for one in (watch.run(), trips.run(), system.adoption.follow())]
         try:
             async with serving(control_path(state_path(settings)), {"status": status}):
                 await system.recovery.run_with(system.runtime)
@@ -328,6 +329,7 @@ def _banner(system: App) -> None:
 
 register(app, lambda state_dir: _prepared({"state_dir": state_dir}, None))
 register_status(app, lambda state_dir: _prepared({"state_dir": state_dir}, None))
+register_pairs(app, lambda state_dir: _prepared({"state_dir": state_dir}, None))
 
 
 def main() -> None:

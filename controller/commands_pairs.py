@@ -1,0 +1,218 @@
+"""`controller pairs ...`: read pairs, decide about them, carry decisions elsewhere. Every command is one call of pairs.desk."""
+
+import asyncio
+import getpass
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+from controller.model import Pair
+from controller.pairs.desk import Desk, PairRefused
+from controller.pairs.sheet import lines_of, sheet_of_row, to_json
+from controller.settings import ControllerSettings
+from trading.clock import SystemClock
+from trading.errors import TandemError
+from trading.units import WallNs
+
+__all__ = ["register"]
+
+_T = TypeVar("_T")
+
+StateDir = Annotated[str | None, typer.Option("--state-dir", help="STATE_DIR", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON on stdout and nothing else")]
+By = Annotated[str, typer.Option("--by", help="who decides; default: this user", show_default=False)]
+Why = Annotated[str, typer.Option("--why", help="the reason, for whoever reads it later", show_default=False)]
+PairArg = Annotated[list[str], typer.Argument(help="a pair id, or Kalshi ticker and Polymarket condition id")]
+
+
+def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettings]) -> None:
+    """Add `pairs` to the command line; settings reads them for a state directory given by flag, or None."""
+    pairs = typer.Typer(no_args_is_help=True, help="Look at pairs, approve, reject and pause them (REQUIRE_PAIR_APPROVAL).")
+    app.add_typer(pairs, name="pairs")
+
+    def desk(state_dir: str | None) -> Desk:
+        return Desk.of(settings(state_dir))
+
+    @pairs.command(name="find")
+    def find(
+        similarity: Annotated[int, typer.Option("--similarity", help="least likeness of the titles", min=0, max=100)] = 0,
+        state_dir: StateDir = None,
+        as_json: AsJson = False,
+    ) -> None:
+        """Ask both venues for pairs and list those that wait for a person, the most alike titles first."""
+        from controller.pairs.finding import find_proposed
+
+        found = _run(lambda: asyncio.run(find_proposed(settings(state_dir), similarity=similarity)))
+        if as_json:
+            typer.echo(json.dumps({"schema": 1, "pairs": [{**_row(pair), "similarity": score} for score, pair in found]}))
+            return
+        for score, pair in found:
+            typer.echo(f"{score:3d}  {_line(pair)}")
+        typer.echo(f"{len(found)} pairs wait for approval; `controller pairs show ID` tells where they part", err=True)
+
+    @pairs.command(name="list")
+    def list_(
+        state: Annotated[str | None, typer.Option("--state", help="only proposed, approved, paused or rejected")] = None,
+        league: Annotated[str | None, typer.Option("--league", help="only this league")] = None,
+        state_dir: StateDir = None,
+        as_json: AsJson = False,
+    ) -> None:
+        """List the pairs of the discovery cache with what was decided about them. Asks no venue."""
+        place = desk(state_dir)
+        found = place.listed(state=state, league=league)
+        if as_json:
+            typer.echo(json.dumps({"schema": 1, "trouble": place.trouble(), "pairs": [_row(pair) for pair in found]}))
+        else:
+            typer.echo("\n".join(_line(pair) for pair in found) or "no pairs; run `controller discover` first")
+        if (trouble := place.trouble()) is not None:
+            typer.echo(f"error: {trouble}", err=True)
+            raise typer.Exit(1)
+
+    @pairs.command()
+    def show(
+        pair: PairArg,
+        file: Annotated[
+            Path | None, typer.Option("--file", help="take the pair from a JSONL file of rows with pair_id, kalshi, polymarket")
+        ] = None,
+        state_dir: StateDir = None,
+        as_json: AsJson = False,
+    ) -> None:
+        """Put both markets side by side, with every outcome in which a hedge over them fails."""
+        if file is not None:
+            sheet = _run(lambda: sheet_of_row(_row_of(file, pair[0])))
+        else:
+            sheet = _run(lambda: desk(state_dir).show(_id(pair)))
+        typer.echo(json.dumps(to_json(sheet)) if as_json else "\n".join(lines_of(sheet)))
+
+    @pairs.command()
+    def approve(
+        pair: Annotated[list[str] | None, typer.Argument(help="a pair id, or ticker and condition id")] = None,
+        template: Annotated[str | None, typer.Option("--template", help="LEAGUE/TYPE: approve all its proven pairs")] = None,
+        drop: Annotated[bool, typer.Option("--drop", help="take the template back")] = False,
+        by: By = "",
+        why: Why = "",
+        state_dir: StateDir = None,
+    ) -> None:
+        """Let a pair trade on the texts it has now, or all proven pairs of a league and type (nba/game_winner)."""
+        place, who = desk(state_dir), by or getpass.getuser()
+        if (template is None) == (not pair):
+            _fail("name a pair, or --template LEAGUE/TYPE", 2)
+        if template is not None:
+            league, _, kind = template.partition("/")
+            if not kind:
+                _fail(f"--template {template}: write LEAGUE/TYPE, such as nba/game_winner", 2)
+            if drop:
+                gone = _run(lambda: place.drop_template(league, kind))
+                typer.echo(f"template {template} " + ("taken back" if gone else "was not there"))
+                return
+            _run(lambda: place.add_template(league, kind, by=who, why=why, now=_now()))
+            typer.echo(f"approved by template: proven {kind} pairs of {league} with verified terms")
+            return
+        pair_id = _id(pair or [])
+        _run(lambda: place.approve(pair_id, by=who, why=why, now=_now()))
+        typer.echo(f"approved {pair_id}")
+
+    @pairs.command()
+    def reject(pair: PairArg, by: By = "", why: Why = "", state_dir: StateDir = None) -> None:
+        """Never trade or propose a pair again unless its texts change."""
+        _run(lambda: desk(state_dir).reject(_id(pair), by=by or getpass.getuser(), why=why, now=_now()))
+        typer.echo(f"rejected {_id(pair)}")
+
+    @pairs.command()
+    def pause(pair: PairArg, by: By = "", why: Why = "", state_dir: StateDir = None) -> None:
+        """Open nothing more on a pair; what is open stays managed. A running controller follows within a second."""
+        _run(lambda: desk(state_dir).pause(_id(pair), by=by or getpass.getuser(), why=why, now=_now()))
+        typer.echo(f"paused {_id(pair)}")
+
+    @pairs.command()
+    def resume(pair: PairArg, by: By = "", state_dir: StateDir = None) -> None:
+        """Undo a pause: the pair stands as it did before."""
+        after = _run(lambda: desk(state_dir).resume(_id(pair), by=by or getpass.getuser(), now=_now()))
+        typer.echo(f"resumed {_id(pair)}: {after}")
+
+    @pairs.command()
+    def export(state_dir: StateDir = None) -> None:
+        """Print all decisions and templates as one JSON object."""
+        typer.echo(json.dumps(_run(lambda: desk(state_dir).export())))
+
+    @pairs.command(name="import")
+    def import_(file: Annotated[Path, typer.Argument(help="what `pairs export` printed")], state_dir: StateDir = None) -> None:
+        """Merge exported decisions; the later one about a pair stands."""
+        count, templates = _run(lambda: desk(state_dir).bring_in(_object(file)))
+        typer.echo(f"{count} decisions and {templates} templates taken")
+
+
+def _id(words: list[str]) -> str:
+    if len(words) > 2:
+        _fail("name one pair: its id, or Kalshi ticker and Polymarket condition id", 2)
+    return ":".join(words)
+
+
+def _row(pair: Pair) -> dict[str, Any]:
+    return {
+        "pair_id": pair.id,
+        "league": pair.league,
+        "kind": pair.kind,
+        "description": pair.description,
+        "state": pair.state,
+        "terms": pair.terms,
+        "starts_at_ns": pair.starts_at,
+        "charge_micro_dollars": pair.settlement_charge,
+        "doubts": list(pair.doubts),
+    }
+
+
+def _line(pair: Pair) -> str:
+    doubt = f"  ({pair.doubts[0]})" if pair.doubts else ""
+    return f"{pair.state:<9} {pair.terms:<10} {pair.id}  {pair.description}{doubt}"
+
+
+def _row_of(file: Path, pair_id: str) -> dict[str, Any]:
+    for number, line in enumerate(_text(file).splitlines(), 1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except ValueError as exc:
+                raise PairRefused(f"{file}:{number} is no JSON object: {exc}") from exc
+            if isinstance(row, dict) and row.get("pair_id") == pair_id:
+                return row
+    raise PairRefused(f"no row {pair_id!r} in {file}")
+
+
+def _object(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(_text(file))
+    except ValueError as exc:
+        raise PairRefused(f"{file} is no JSON: {exc}") from exc
+    if not isinstance(found, dict):
+        raise PairRefused(f"{file} is no export of pairs")
+    return found
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise PairRefused(f"{file} cannot be read: {exc}") from exc
+
+
+def _now() -> WallNs:
+    return SystemClock().wall_ns()
+
+
+def _run(work: Callable[[], _T]) -> _T:
+    """A failure is one line and exit code 1."""
+    try:
+        return work()
+    except TandemError as exc:
+        _fail(str(exc), 1)
+    except OSError as exc:
+        _fail(f"{exc.filename}: {exc.strerror}", 1)
+
+
+def _fail(line: str, code: int) -> NoReturn:
+    typer.echo(f"error: {line}", err=True)
+    raise typer.Exit(code)

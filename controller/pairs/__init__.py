@@ -1,0 +1,1 @@
+"""What people decide about pairs, kept apart from what discovery finds."""

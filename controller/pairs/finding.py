@@ -1,0 +1,40 @@
+"""Find pairs that wait for a person: a discovery of both venues, then the likeness of the titles as an order to read in.
+
+Likeness decides nothing; it only says which proposals to look at first (B-104, B-293).
+"""
+
+from difflib import SequenceMatcher
+
+from controller.app import build, production_ports
+from controller.model import Pair
+from controller.pairs.desk import Desk
+from controller.progress import ProgressReport
+from controller.settings import ControllerSettings
+from trading.log import get_logger
+
+__all__ = ["alike", "find_proposed"]
+
+log = get_logger(__name__)
+
+
+async def find_proposed(settings: ControllerSettings, *, similarity: int) -> list[tuple[int, Pair]]:
+    """(likeness 0..100, pair) of every pair in state proposed at or above similarity. Venue failures are logged; what the cache
+    still knows is listed."""
+    ports = production_ports()
+    try:
+        system = build(settings, ports)
+        with ProgressReport("discovery") as progress:
+            found = await system.adoption.discover(progress=progress, force=settings.force_discovery)
+    finally:
+        if ports.close is not None:
+            await ports.close()
+    titles = {market.id: market.question for market in found.markets.values()}
+    proposed = Desk.of(settings).listed(state="proposed")
+    scored = [(alike(titles.get(pair.first, ""), titles.get(pair.second, "")), pair) for pair in proposed]
+    return sorted((row for row in scored if row[0] >= similarity), key=lambda row: (-row[0], row[1].id))
+
+
+def alike(one: str, other: str) -> int:
+    """How alike two titles are, 0..100, whatever the order of their words."""
+    first, second = (" ".join(sorted(set(title[:200].lower().split()))) for title in (one, other))
+    return round(100 * SequenceMatcher(None, first, second, autojunk=False).ratio())
