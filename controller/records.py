@@ -14,7 +14,8 @@ import msgspec
 
 from controller.model import ArbClosed
 from controller.risk.decision import Approved, Decision
-from trading.clock import MS, Clock
+from controller.risk.size import UNIT
+from trading.clock import MS, SECOND, Clock
 from trading.log import get_logger
 from trading.market import Market, MarketId
 from trading.offload import Offload
@@ -24,6 +25,8 @@ __all__ = ["SCHEMA", "Records"]
 
 SCHEMA = 1
 _KEEP = 10_000
+_REDEEM_DAYS = 1
+"""After the later settlement, as the gate reckons (execution.md 3)."""
 log = get_logger(__name__)
 
 
@@ -127,6 +130,7 @@ def _row(kept: _Decided) -> Row:
         "edge": to_dollars(intent.edge),
         "worst_edge": to_dollars(intent.worst_edge),
         "reason": intent.reason,
+        **_lock(kept),
         "is_test": intent.is_test,
         "legs": [
             {
@@ -153,6 +157,19 @@ def _row(kept: _Decided) -> Row:
             "why": decision.plan.reason,
         }
     return row | {"kind": "refused", "code": decision.code, "detail": decision.detail}
+
+
+def _lock(kept: _Decided) -> Row:
+    """When the money is expected back, and what the edge earns on it a year; null where no market tells a date."""
+    dates = [market.settles_at or market.closes_at for market in kept.markets if market is not None]
+    settles = max((date for date in dates if date is not None), default=None)
+    if settles is None:
+        return {"settles_at_ns": None, "annualised_return": None}
+    intent = kept.decision.intent
+    days = max(0, settles - kept.wall) / (86_400 * SECOND) + _REDEEM_DAYS
+    cost = intent.basket.payout * UNIT - intent.edge
+    yearly = round(intent.edge * 365 / (cost * days), 4) if cost > 0 else None
+    return {"settles_at_ns": settles, "annualised_return": yearly}
 
 
 def _terms(market: Market | None) -> dict[str, Any] | None:

@@ -21,7 +21,7 @@ from controller.model import Pair
 from trading.clock import SECOND, Clock
 from trading.errors import BadAnswer
 from trading.kalshi import wire as kalshi_wire
-from trading.market import Market, MarketId
+from trading.market import Market, MarketId, hash_rules
 from trading.offload import Offload
 from trading.polymarket import wire as polymarket_wire
 from trading.units import WallNs
@@ -168,6 +168,10 @@ def _renew(
     markets: dict[MarketId, Market] = {}
     for pair in pairs:
         markets[pair.first], markets[pair.second] = _starting(kalshi[pair.first], pair.starts_at), before[pair.second]
+    # A text that changed since the pair was matched gives it another hash, which sends it back to review (matching.md 3.5).
+    pairs = tuple(
+        msgspec.structs.replace(pair, texts=hash_rules(markets[pair.first].rules, markets[pair.second].rules)) for pair in pairs
+    )
     fresh = _demote(Cached(mode=mode, pairs=pairs, markets=tuple(markets.values())), mode)
     return fresh, [_report(name, ours, None, fresh, problems) for name in good]
 

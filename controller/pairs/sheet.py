@@ -50,6 +50,8 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
     settlement: Settlement
     doubts: tuple[str, ...] = ()
     decision: str = ""
+    polarity_proven: bool = True
+    """False: which outcome of the second market means YES of the first is not proven; nothing may be bought on it."""
 
     @property
     def fails(self) -> tuple[Finding, ...]:
@@ -79,8 +81,11 @@ def sheet_of(pair: Pair, first: Market, second: Market, *, sport: str, decision:
     )
 
 
-def sheet_of_row(row: Mapping[str, Any], *, outcome_index: int = 0, state: str = "not matched") -> Sheet:
-    """The page of a recorded row {"pair_id", "kalshi", "polymarket"}, whatever its fields hold."""
+def sheet_of_row(row: Mapping[str, Any], *, outcome_index: int | None = None) -> Sheet:
+    """The page of a recorded row {"pair_id", "kalshi", "polymarket"}, whatever its fields hold.
+
+    outcome_index: the outcome that means Kalshi's YES; None = nobody has proven it, and the page says so.
+    """
     ours, theirs = (part if isinstance(part, Mapping) else {} for part in (row.get("kalshi"), row.get("polymarket")))
     ticker, outcomes = clean(ours.get("ticker") or "?"), _two(theirs.get("outcomes"))
     series = clean(ours.get("series_ticker") or ticker.partition("-")[0])
@@ -98,7 +103,8 @@ def sheet_of_row(row: Mapping[str, Any], *, outcome_index: int = 0, state: str =
     return Sheet(
         pair_id=clean(row.get("pair_id") or "?"),
         description=f"{clean(ours.get('title') or ticker)} / {clean(theirs.get('question') or '?')}",
-        state=state,
+        state="not known here",
+        polarity_proven=outcome_index is not None,
         terms="conflict" if settlement.conflicts else "unverified" if settlement.unknown else "verified",
         first=Side(
             venue="Kalshi",
@@ -126,6 +132,7 @@ def lines_of(sheet: Sheet) -> list[str]:
     """The page as text."""
     one, two, deal = sheet.first, sheet.second, sheet.settlement
     charge = f"{deal.charge * 100 / DOLLAR:.2f}c a contract, at most ${deal.cap // DOLLAR:,} on the pair"
+    same = "the same there" if sheet.polarity_proven else "perhaps the same there, not proven"
     out = [
         f"{sheet.pair_id}",
         f"{sheet.description}",
@@ -136,10 +143,15 @@ def lines_of(sheet: Sheet) -> list[str]:
         _columns(one.venue, two.venue),
         _columns(one.id, two.id),
         _columns(one.question, two.question),
-        _columns(f"YES here: {one.yes}", f"the same there: {two.yes}"),
-        _columns(f"NO here: {one.no}", f"the same there: {two.no}"),
+        _columns(f"YES here: {one.yes}", f"{same}: {two.yes}"),
+        _columns(f"NO here: {one.no}", f"{same}: {two.no}"),
         _columns(f"starts: {one.starts}", f"starts: {two.starts}"),
         "",
+        *(
+            ()
+            if sheet.polarity_proven
+            else ("Which outcomes mean the same is not proven: if it is the other way round, both hedges below are bets.",)
+        ),
         f"Hedge 1: buy {one.yes!r} on {one.venue} and {two.no!r} on {two.venue}.",
         f"Hedge 2: buy {one.no!r} on {one.venue} and {two.yes!r} on {two.venue}.",
         "Either pays $1.00 when both venues settle on the same result. Otherwise, per contract:",
@@ -176,6 +188,7 @@ def to_json(sheet: Sheet) -> dict[str, Any]:
         "state": sheet.state,
         "terms": sheet.terms,
         "decision": sheet.decision,
+        "polarity_proven": sheet.polarity_proven,
         "class": deal.grade,
         "charge_dollars": f"{deal.charge / DOLLAR:.4f}",
         "cap_dollars": str(deal.cap // DOLLAR),

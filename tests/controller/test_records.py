@@ -3,15 +3,17 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from controller.model import Basket, EventId
 from controller.records import Records
 from controller.risk.decision import Refused
 from controller.strategy.base import Intent, Quote
-from trading.clock import ManualClock
-from trading.market import Action, MarketId, Outcome
+from trading.clock import SECOND, ManualClock
+from trading.market import KALSHI, Action, Market, MarketId, Outcome
 from trading.offload import InlineOffload
 from trading.order import Want
-from trading.units import Money, MonoNs, Price, Size
+from trading.units import Money, MonoNs, Price, Size, WallNs
 
 
 def refused() -> Refused:
@@ -49,6 +51,31 @@ async def test_a_refusal_is_kept_with_prices_and_reason(tmp_path: Path) -> None:
     assert (row["schema"], row["kind"], row["code"]) == (1, "refused", "feed_unproven")
     assert row["legs"][0]["limit"] == "0.4200"
     assert row["legs"][0]["size"] == "1.5"
+
+
+@pytest.mark.parametrize(("days", "yearly"), [(0, 11.2887), (364, 0.0309)])
+async def test_a_decision_carries_when_the_money_is_back_and_what_it_earns_a_year(
+    tmp_path: Path, days: int, yearly: float
+) -> None:
+    """Three cents on 97 for a day is 1,129 % a year, for a year 3 %: a cent locked for long is no arbitrage."""
+    clock = ManualClock()
+    settles = WallNs(clock.wall_ns() + days * 86_400 * SECOND)
+    market = Market(
+        id=MarketId("A"),
+        venue=KALSHI,
+        event_id="e",
+        question="?",
+        grid=((Price(0), Price(10_000), Price(100)),),
+        min_size=Size(10_000),
+        fees=None,
+        settles_at=settles,
+    )
+    records = Records(tmp_path, clock, InlineOffload(), lambda _: market)
+    records.decided(refused())
+    await records.flush()
+    row = json.loads((tmp_path / "decisions.jsonl").read_text())
+
+    assert (row["settles_at_ns"], row["annualised_return"]) == (settles, yearly)
 
 
 async def test_an_unwritable_directory_costs_rows_not_the_process(tmp_path: Path) -> None:

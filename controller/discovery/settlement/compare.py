@@ -96,7 +96,7 @@ def settle(
     troubled = (
         [
             Finding(
-                point="text",
+                point="anything a missing or unreadable rule text would have told",
                 first=_trouble(venues[0], one) if one.troubles else "is read",
                 second=_trouble(venues[1], two) if two.troubles else "is read",
                 verdict="conflict" if _contradicts(one) or _contradicts(two) else "unknown",

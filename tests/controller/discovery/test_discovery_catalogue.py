@@ -220,6 +220,21 @@ async def test_old_cache_drops_a_pair_whose_start_moved(tmp_path):
     assert found.pairs == ()
 
 
+async def test_a_renewed_pair_carries_the_hash_of_todays_text(tmp_path):
+    """A rule text that changed between two full readings is noticed at the renewal, not hours later (matching.md 3.5)."""
+    cache, clock = DiscoveryCache(tmp_path / "c.json"), ManualClock(wall=NOW)
+    before = {pair.id: pair.texts for pair in (await run(Kalshi(), Gamma(), cache, clock, leagues=("nba",))).pairs}
+    clock.advance(7_200 * SECOND)
+    same = {pair.id: pair.texts for pair in (await run(Kalshi(), Gamma(), cache, clock, leagues=("nba",))).pairs}
+    clock.advance(7_200 * SECOND)
+    kalshi = Kalshi()
+    kalshi.events["KXNBAGAME"][0]["markets"][0]["rules_secondary"] = "If the game is cancelled, it resolves to No."
+    after = {pair.id: pair.texts for pair in (await run(kalshi, Gamma(), cache, clock, leagues=("nba",))).pairs}
+
+    assert same == before
+    assert [one for one in before if after[one] != before[one]] == [one for one in before if one.startswith(f"{NBA}-UTA")]
+
+
 async def test_old_cache_with_a_new_market_reads_the_other_venue_too(tmp_path):
     """An unpaired Kalshi market is looked up at every refresh, because the other venue often lists later."""
     cache, clock = DiscoveryCache(tmp_path / "c.json"), ManualClock(wall=NOW)

@@ -155,6 +155,16 @@ def test_each_hedge_of_every_recorded_pair_has_two_failing_outcomes_on_its_page(
         assert to_json(sheet)["settlement"]
 
 
+def test_a_recorded_rows_page_does_not_claim_which_outcomes_are_the_same():
+    """Nobody proved the polarity of a bare row: the page says that its hedges may be bets."""
+    row = {"pair_id": "x", "kalshi": {"yes_sub_title": "Utah"}, "polymarket": {"outcomes": ["Warriors", "Jazz"]}}
+    unproven, proven = "\n".join(lines_of(sheet_of_row(row))), "\n".join(lines_of(sheet_of_row(row, outcome_index=1)))
+
+    assert "not proven" in unproven
+    assert "not proven" not in proven
+    assert "Hedge 1: buy 'Utah' on Kalshi and 'Warriors' on Polymarket." in proven
+
+
 @pytest.mark.parametrize(
     "row",
     [
