@@ -1,0 +1,223 @@
+"""Answer one question: do these two markets ask the same, and which outcome is Kalshi's YES?
+
+match_row reads one row of each venue (the shape of the labelled pairs), match_all joins many by their claims. Equal claims
+match, everything else does not, and text similarity only proposes to people. Labels are read by score_rows alone.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from controller.discovery.game import Abstain, Keyed, Row, conflicting_starts
+from controller.discovery.kalshi_keys import kalshi_key
+from controller.discovery.names import Names, load
+from controller.discovery.polymarket_keys import polymarket_key
+from controller.discovery.questions.claim import Claim, Claimed, Unread
+from controller.discovery.questions.contests import kalshi_contest_claim, polymarket_contest_claim
+from controller.discovery.questions.games import kalshi_game_claim, polymarket_game_claim
+
+__all__ = ["Match", "Proposal", "Score", "match_all", "match_row", "score"]
+
+_MAX_TEXT = 2_000
+"""Titles longer than this are no titles."""
+
+
+class Match(msgspec.Struct, frozen=True, kw_only=True):
+    """outcome_index is the Polymarket outcome that equals Kalshi YES, None without a match.
+
+    tradable: structure on both sides, both starts and named outcomes. Terms and approval are asked elsewhere.
+    """
+
+    match: bool
+    outcome_index: int | None
+    reasons: tuple[str, ...]
+    tradable: bool
+
+
+class Proposal(msgspec.Struct, frozen=True, kw_only=True):
+    """One pair of match_all: the Kalshi ticker, the Polymarket condition id (or Gamma id) and the match."""
+
+    ticker: str
+    condition: str
+    match: Match
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts over rows of certainty other than medium. A wrong outcome index is a false positive and a miss."""
+
+    tp: int
+    fp: int
+    fn: int
+    precision: float | None
+    recall: float | None
+    by_category: Mapping[str, Mapping[str, int]]
+    false_positives: tuple[str, ...]
+
+
+def match_row(kalshi: Row, polymarket: Row, *, names: Names | None = None) -> Match:
+    """Compare one row of each venue. Never raises on what a venue sent; reasons say what stood in the way."""
+    table = names or load()
+    first, second = _read_kalshi(kalshi, table), _read_polymarket(polymarket, table)
+    for venue, read in (("kalshi", first), ("polymarket", second)):
+        if isinstance(read, Unread):
+            return _no(f"{venue}: {read.reason} {read.detail[:200]}".strip())
+    assert isinstance(first, Claimed) and isinstance(second, Claimed)
+    return _compare(first, second)
+
+
+def match_all(kalshi: Iterable[Row], polymarket: Iterable[Row], *, names: Names | None = None) -> tuple[Proposal, ...]:
+    """Join many rows by claim, in time linear in rows. A claim that two markets of one venue make rejects all of them."""
+    table = names or load()
+    ours: dict[Claim, dict[str, Claimed]] = {}
+    theirs: dict[Claim, dict[str, Claimed]] = {}
+    for rows, read, found, ids in (
+        (kalshi, _read_kalshi, ours, ("ticker",)),
+        (polymarket, _read_polymarket, theirs, ("condition_id", "id")),
+    ):
+        for row in rows:
+            ident = next((str(row[name]) for name in ids if row.get(name)), "")
+            claimed = read(row, table)
+            if isinstance(claimed, Claimed) and ident:
+                for claim in claimed.claims:
+                    if claim is not None:
+                        found.setdefault(claim, {})[ident] = claimed
+    made = []
+    for claim, markets in ours.items():
+        others = theirs.get(claim, {})
+        if len(markets) == 1 and len(others) == 1:
+            ((ticker, first), (condition, second)) = (*markets.items(), *others.items())
+            result = _compare(first, second)
+            if result.match:
+                made.append(Proposal(ticker=ticker, condition=condition, match=result))
+    return tuple(made)
+
+
+def score(rows: Iterable[Mapping[str, Any]], *, names: Names | None = None) -> Score:
+    """Judge match_row on labelled rows; the only place here that reads labels."""
+    counts: dict[str, dict[str, int]] = {}
+    wrong: list[str] = []
+    for row in rows:
+        if row.get("certainty") == "medium":
+            continue
+        found = match_row(row["kalshi"], row["polymarket"], names=names)
+        same = row["label"] == "equivalent"
+        right = same and found.match and found.outcome_index == row["yes_maps_to"]["outcome_index"]
+        place = counts.setdefault(str(row["category"]), {"tp": 0, "fp": 0, "fn": 0})
+        place["tp"] += right
+        place["fn"] += same and not right
+        if found.match and not right:
+            place["fp"] += 1
+            wrong.append(str(row.get("pair_id")))
+    tp, fp, fn = (sum(place[name] for place in counts.values()) for name in ("tp", "fp", "fn"))
+    return Score(
+        tp=tp,
+        fp=fp,
+        fn=fn,
+        precision=tp / (tp + fp) if tp + fp else None,
+        recall=tp / (tp + fn) if tp + fn else None,
+        by_category=counts,
+        false_positives=tuple(wrong),
+    )
+
+
+def _no(*reasons: str) -> Match:
+    return Match(match=False, outcome_index=None, reasons=reasons, tradable=False)
+
+
+def _compare(first: Claimed, second: Claimed) -> Match:
+    wanted = first.claims[0]
+    hits = [index for index, claim in enumerate(second.claims) if claim is not None and claim == wanted]
+    if len(hits) != 1:
+        seen = next((claim for claim in second.claims if claim is not None), ())
+        return _no(f"kalshi asks {' | '.join(wanted or ())}", f"polymarket asks {' | '.join(seen)}")
+    if conflicting_starts(first.start, second.start):
+        return _no("starts are more than 90 minutes apart")
+    both = first.start is not None and second.start is not None
+    facts = (f"both ask {' | '.join(wanted or ())}", *first.evidence, *second.evidence)
+    return Match(match=True, outcome_index=hits[0], reasons=facts, tradable=first.structural and second.structural and both)
+
+
+def _read_kalshi(row: Row, names: Names) -> Claimed | Unread:
+    try:
+        market = {name: row.get(name) for name in ("ticker", "event_ticker", "title", "yes_sub_title", "floor_strike")}
+        if _unusable(row.values()):
+            return Unread("unreadable_text")
+        event: Row = {
+            "event_ticker": row.get("event_ticker"),
+            "series_ticker": row.get("series_ticker"),
+            "title": row.get("event_title") or row.get("title"),
+            "product_metadata": row.get("product_metadata"),
+            "markets": [],
+        }
+        if names.league_of_series(str(row.get("series_ticker"))) is not None:
+            return _winner(kalshi_key({**event, "markets": [market]}, market, row.get("milestone"), names=names))
+        game = kalshi_game_claim(event, market, row.get("milestone"), names)
+        return kalshi_contest_claim(event, market, names) if isinstance(game, Unread) and game.reason == "series" else game
+    except (TypeError, AttributeError, ValueError, KeyError) as error:
+        return Unread("malformed", repr(error))
+
+
+def _read_polymarket(row: Row, names: Names) -> Claimed | Unread:
+    try:
+        if _unusable(row[name] for name in row if name != "description"):
+            return Unread("unreadable_text")
+        event, market = _gamma_event(row), _gamma_market(row)
+        game = polymarket_game_claim(event, market, names)
+        if isinstance(game, Claimed) or game.reason != "question_form":
+            return game
+        found = _winner(polymarket_key(event, market, names=names))
+        if isinstance(found, Claimed) or row.get("sports_market_type"):
+            return found
+        contest = polymarket_contest_claim(event, market, names)
+        return contest if isinstance(contest, Claimed) else found
+    except (TypeError, AttributeError, ValueError, KeyError) as error:
+        return Unread("malformed", repr(error))
+
+
+def _winner(found: Keyed | Abstain) -> Claimed | Unread:
+    if isinstance(found, Abstain):
+        return Unread(found.reason, found.detail)
+    key = found.key
+    place = ("game", key.league, key.day_et.isoformat(), "+".join(sorted(key.teams)), "full", "winner")
+    first, second = (None if side is None else (*place, side) for side in found.sides)
+    return Claimed((first, second), found.proven, found.evidence, key.start)
+
+
+def _gamma_event(row: Row) -> Row:
+    tags = [{"slug": tag} for tag in row.get("tags") or ()]
+    if row.get("league"):
+        tags.append({"label": row["league"]})
+    return {
+        "id": row.get("event_id"),
+        "slug": row.get("event_slug"),
+        "title": row.get("event_title") or row.get("question"),
+        "eventDate": row.get("event_date") or row.get("event_condition_date"),
+        "startTime": row.get("start_time"),
+        "endDate": row.get("deadline") or row.get("end_date"),
+        "seriesSlug": row.get("series_slug"),
+        "tags": tags,
+    }
+
+
+def _gamma_market(row: Row) -> Row:
+    market = {
+        "conditionId": row.get("condition_id"),
+        "id": row.get("id"),
+        "slug": row.get("slug"),
+        "question": row.get("question"),
+        "groupItemTitle": row.get("group_item_title"),
+        "sportsMarketType": row.get("sports_market_type"),
+        "line": row.get("line"),
+        "gameStartTime": row.get("game_start_time"),
+        "negRiskOther": row.get("neg_risk_other"),
+    }
+    outcomes = row.get("outcomes")
+    return {**market, "outcomes": outcomes if isinstance(outcomes, str) else json.dumps(outcomes)} if outcomes else market
+
+
+def _unusable(values: Iterable[object]) -> bool:
+    """Texts with control characters, unfilled marks or no end are not read at all."""
+    texts: Sequence[str] = [value for value in values if isinstance(value, str)]
+    return any(len(text) > _MAX_TEXT or "||" in text or any(ord(ch) < 32 for ch in text) for text in texts)

@@ -1,0 +1,288 @@
+"""Claims about one game beside its winner: spread, total, both teams to score, first half, first inning, one map.
+
+The game itself is read by the two readers of full-game winners, which are handed the row with its market part taken off: one
+place knows series, days, starts and names. The line is Kalshi's floor_strike or title and Polymarket's line or question, never
+the ticker's suffix (KX...-1 and KX...-2 have both meant over 1.5: matching.md section 4).
+"""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from functools import cache
+
+from controller.discovery.game import Abstain, Keyed, Row
+from controller.discovery.kalshi_keys import kalshi_key
+from controller.discovery.names import DRAW, League, Names, fold
+from controller.discovery.polymarket_keys import outcomes_of, polymarket_key
+from controller.discovery.questions.claim import Claim, Claimed, Unread
+
+__all__ = ["kalshi_game_claim", "polymarket_game_claim"]
+
+_KINDS = {
+    "SPREAD": ("spread", "full"),
+    "TOTAL": ("total", "full"),
+    "BTTS": ("btts", "full"),
+    "1H": ("winner", "1h"),
+    "1HWINNER": ("winner", "1h"),
+    "1HSPREAD": ("spread", "1h"),
+    "1HTOTAL": ("total", "1h"),
+    "RFI": ("first_inning_run", "1i"),
+    "MAP": ("winner", "map"),
+}
+_WINNER = re.compile(r"(?:GAME|MATCH)$")
+_TAIL = re.compile(
+    r": (?:spreads?|total(?: \w+)?|btts|both teams to score|first half (?:winner|spread|total)|first inning run|map \d)$", re.I
+)
+_WINS_BY = re.compile(
+    r"(?P<name>.+?) wins (?:the (?:game|match) |the (?:1st|first) half )?by over (?P<line>\d+\.5) \w+\??", re.I
+)
+_OVER = re.compile(r"(?:will |.*: )?over (?P<line>\d+\.5) \w+(?: be)?(?: scored)?\??", re.I)
+_HALF_WIN = re.compile(r"Will (?P<name>.+) win the (?:1st|first) half\?", re.I)
+_MAP_WIN = re.compile(r"Will (?P<name>.+) win map (?P<map>\d) in the .+ match\?", re.I)
+
+_P_SPREAD = re.compile(r"(?P<half>1H )?Spread: (?P<name>.+) \((?P<line>-\d+\.5)\)", re.I)
+_P_TOTAL = re.compile(r"(?P<pair>.+): (?P<half>1H )?O/U (?P<line>\d+\.5)", re.I)
+_P_BTTS = re.compile(r"(?P<pair>.+): Both Teams to Score\??", re.I)
+_P_LEADING = re.compile(r"(?P<name>.+) leading at half-?time\?", re.I)
+_P_HALF_DRAW = re.compile(r"(?P<pair>.+): Draw at half-?time\?", re.I)
+_P_HALF_WIN = re.compile(r"(?P<pair>.+): 1H Moneyline", re.I)
+_P_INNING = re.compile(r"Will there be a run scored in the first inning\?: (?P<pair>.+)", re.I)
+_P_MAP = re.compile(r"(?P<pair>.+?)(?: -|:) (?:Map|Game) (?P<map>\d) Winner", re.I)
+_COMPANION = re.compile(r" - (?:More Markets|Half-?time Result|Exact Score)$", re.I)
+_COMPANION_SLUG = re.compile(r"(?<=\d{4}-\d{2}-\d{2})-(?:more-markets|halftime-result)$")
+_VERSUS = re.compile(r"\s+(?:vs\.?|v\.?|at|@)\s+", re.I)
+_TYPES = {
+    "spreads": "spread",
+    "totals": "total",
+    "first_half_spreads": "spread",
+    "first_half_totals": "total",
+    "first_half_moneyline": "winner",
+    "both_teams_to_score": "btts",
+    "btts": "btts",
+    "moneyline": "winner",
+    "child_moneyline": "winner",
+}
+
+
+@cache
+def _roots(names: Names) -> dict[str, tuple[League, str]]:
+    """KXEPL -> the league and its series of full-game winners."""
+    return {_WINNER.sub("", series): (league, series) for league in names.leagues.values() for series in league.series}
+
+
+def kalshi_game_claim(event: Row, market: Row, milestone: Row | None, names: Names) -> Claimed | Unread:
+    """Read a market of a spread, total, half, inning or map series; any other series is unread."""
+    series = str(event.get("series_ticker") or str(event.get("event_ticker") or "").partition("-")[0])
+    found = next(
+        (
+            (_roots(names)[series.removesuffix(end)], kind)
+            for end, kind in _KINDS.items()
+            if series.endswith(end) and series.removesuffix(end) in _roots(names)
+        ),
+        None,
+    )
+    if found is None:
+        return Unread("series", series)
+    (league, winners), (kind, period) = found
+    ticker, title = str(event.get("event_ticker") or ""), str(event.get("title") or "")
+    if kind == "winner" and period == "map":
+        ticker, _, number = ticker.rpartition("-")
+        period = "map " + number
+        if not title.endswith(f": Map {number}"):
+            return Unread("map", title)
+    pair = _TAIL.sub("", title)
+    if pair == title or ": " in pair:
+        return Unread("title", title)
+    game = _kalshi_game(league, series, winners, ticker, pair, milestone, names)
+    if isinstance(game, Unread):
+        return game
+    asked = [str(text) for text in (market.get("title"), market.get("yes_sub_title")) if text]
+    what = _kalshi_what(kind, period, asked, market, game, league, names)
+    if isinstance(what, Unread):
+        return what
+    return Claimed(
+        (_claim(game, kind, period, what), None),
+        game.key.start is not None and league.names != "exact",
+        game.evidence,
+        game.key.start,
+    )
+
+
+def _kalshi_game(
+    league: League, series: str, winners: str, ticker: str, pair: str, milestone: Row | None, names: Names
+) -> Keyed | Unread:
+    """The game of a series beside the winners', read by the winners' own reader."""
+    full = winners + ticker.removeprefix(series)
+    sides = [part.strip() for part in _VERSUS.split(pair)]
+    if len(sides) != 2:
+        return Unread("title", pair)
+    tie = league.shape == "three_way"
+    markets = [{"ticker": f"{full}-x{i}", "yes_sub_title": side} for i, side in enumerate(sides)]
+    asked = {"ticker": f"{full}-TIE", "yes_sub_title": "Tie"} if tie else markets[0]
+    event = {"event_ticker": full, "series_ticker": winners, "title": pair, "markets": markets}
+    found = kalshi_key(event, asked, milestone, names=names)
+    return Unread(found.reason, found.detail) if isinstance(found, Abstain) else found
+
+
+def _kalshi_what(
+    kind: str, period: str, asked: list[str], market: Row, game: Keyed, league: League, names: Names
+) -> tuple[str, ...] | Unread:
+    """Side and line, from title and subtitle where both say something and agree."""
+    if kind in ("btts", "first_inning_run"):
+        return ()
+    pattern = _OVER if kind == "total" else _WINS_BY if kind == "spread" else _HALF_WIN if period == "1h" else _MAP_WIN
+    read = [match for match in map(pattern.fullmatch, asked) if match]
+    if not read:
+        return Unread("title_form", " / ".join(asked))
+    strike = market.get("floor_strike")
+    lines = {_line(match["line"]) for match in read} if kind in ("total", "spread") else set()
+    if strike is not None and lines and lines != {_line(strike)}:
+        return Unread("line_conflict", f"{strike}: {asked}")
+    if len(lines) > 1:
+        return Unread("line_conflict", str(asked))
+    if kind == "total":
+        return ("over", *lines)
+    if period.startswith("map ") and {match["map"] for match in read} != {period[4:]}:
+        return Unread("map", str(asked))
+    side = {_side(names, league, match["name"], game) for match in read}
+    if len(side) != 1 or "" in side:
+        return Unread("side_unknown", str(asked))
+    return (side.pop(), *lines)
+
+
+def polymarket_game_claim(event: Row, market: Row, names: Names) -> Claimed | Unread:
+    """Read a spread, total, both-teams, half, inning or map market; a full-game winner is unread here."""
+    question, title = str(market.get("question") or "").strip(), str(event.get("title") or "").strip()
+    form = _polymarket_form(question)
+    if form is None:
+        return Unread("question_form", question)
+    kind, period, match = form
+    stated = market.get("sportsMarketType")
+    if stated and (_TYPES.get(stated, "") != kind or stated.startswith("first_half") != (period == "1h")):
+        return Unread("type_conflict", f"{stated}: {question}")
+    line = _line(match["line"]) if kind in ("spread", "total") else ""
+    given = market.get("line")
+    # Gamma gives the same spread as -3.5 for full games and as 4.5 for halves: its size is what must agree.
+    if line and given is not None and _line(given).lstrip("-") != line.lstrip("-"):
+        return Unread("line_conflict", f"{given}: {question}")
+    base = _COMPANION.sub("", title)
+    game = _polymarket_game(event, base, names)
+    if isinstance(game, Unread):
+        return game
+    league = names.leagues[game.key.league]
+    groups = match.groupdict()
+    if groups.get("pair") and not _same_pair(names, league, groups["pair"], game):
+        return Unread("title_conflict", question)
+    if kind in ("btts", "first_inning_run"):
+        return _yes_no(market, _claim(game, kind, period, ()), game)
+    if kind == "total":
+        return _two(market, {"over": _claim(game, kind, period, ("over", line))}, "over", game, fold)
+    if groups.get("name"):
+        side = _side(names, league, groups["name"], game)
+        if not side:
+            return Unread("side_unknown", question)
+        if kind == "winner":
+            return _yes_no(market, _claim(game, kind, period, (side,)), game)
+        claim = _claim(game, kind, period, (side, line.lstrip("-")))
+        return _two(market, {side: claim}, side, game, lambda name: _side(names, league, name, game))
+    if _P_HALF_DRAW.fullmatch(question):
+        return _yes_no(market, _claim(game, kind, period, (DRAW,)), game)
+    if period == "1h" and league.shape != "three_way":
+        return Unread("half_tie", question)  # two outcomes, and a half may end level: not one team's market
+    sides = [_side(names, league, name, game) for name in outcomes_of(market) or _VERSUS.split(_bare(groups["pair"]))]
+    if len(sides) != 2 or not all(sides) or sides[0] == sides[1]:
+        return Unread("side_unknown", question)
+    return Claimed(
+        (_claim(game, kind, period, (sides[0],)), _claim(game, kind, period, (sides[1],))), False, game.evidence, game.key.start
+    )
+
+
+def _polymarket_form(question: str) -> tuple[str, str, re.Match[str]] | None:
+    for pattern, kind, period in (
+        (_P_INNING, "first_inning_run", "1i"),
+        (_P_SPREAD, "spread", "full"),
+        (_P_TOTAL, "total", "full"),
+        (_P_BTTS, "btts", "full"),
+        (_P_LEADING, "winner", "1h"),
+        (_P_HALF_DRAW, "winner", "1h"),
+        (_P_HALF_WIN, "winner", "1h"),
+        (_P_MAP, "winner", "map"),
+    ):
+        match = pattern.fullmatch(question)
+        if match is not None:
+            if "half" in match.groupdict() and match["half"]:
+                period = "1h"
+            return kind, "map " + match["map"] if period == "map" else period, match
+    return None
+
+
+def _polymarket_game(event: Row, base: str, names: Names) -> Keyed | Unread:
+    """The game, read by the winners' reader from the event alone; a two-way and a three-way question are both tried."""
+    slug = _COMPANION_SLUG.sub("", str(event.get("slug") or ""))
+    shell = {**event, "title": base, "slug": slug}
+    reason = Abstain("title_form", base)
+    for question in (base, f"Will {base} end in a draw?"):
+        found = polymarket_key(
+            shell, {"conditionId": "game", "question": question, "sportsMarketType": "moneyline"}, names=names
+        )
+        if isinstance(found, Keyed):
+            return found
+        reason = found
+    return Unread(reason.reason, reason.detail)
+
+
+def _bare(text: str) -> str:
+    """Drop what stands around both names: "LoL: A vs B (BO3)" becomes "A vs B"."""
+    _, colon, tail = text.partition(": ")
+    return re.sub(r"\s*\(BO\d\).*$", "", tail if colon and _VERSUS.search(tail) else text, flags=re.I)
+
+
+def _same_pair(names: Names, league: League, text: str, game: Keyed) -> bool:
+    return {_side(names, league, name, game) for name in _VERSUS.split(_bare(text))} == game.key.teams
+
+
+def _side(names: Names, league: League, name: str, game: Keyed) -> str:
+    """The team of this game that a name means, or the draw; "" when it is neither."""
+    if fold(name) in ("tie", "draw"):
+        return DRAW if league.shape == "three_way" else ""
+    team = names.team(league, name.strip())
+    return team if team is not None and team in game.key.teams else ""
+
+
+def _yes_no(market: Row, claim: Claim, game: Keyed) -> Claimed | Unread:
+    outcomes = [fold(name) for name in outcomes_of(market)]
+    if not outcomes and market.get("outcomes"):
+        return Unread("outcomes", str(market.get("outcomes")))
+    if outcomes not in ([], ["yes", "no"], ["no", "yes"]):
+        return Unread("outcomes", str(outcomes))
+    sides = (None, claim) if outcomes[:1] == ["no"] else (claim, None)
+    return Claimed(sides, bool(outcomes) and game.key.start is not None, game.evidence, game.key.start)
+
+
+def _two(market: Row, claims: dict[str, Claim], first: str, game: Keyed, read: Callable[[str], str]) -> Claimed | Unread:
+    """Outcomes named by side; without names the proposition's own side is outcome 0."""
+    outcomes = outcomes_of(market)
+    if not outcomes:
+        return (
+            Unread("outcomes")
+            if market.get("outcomes")
+            else Claimed((claims[first], None), False, game.evidence, game.key.start)
+        )
+    sides = [read(name) for name in outcomes]
+    if len(sides) != 2 or sides.count(first) != 1 or not all(sides):
+        return Unread("outcomes", str(outcomes))
+    found = (claims[first], None) if sides[0] == first else (None, claims[first])
+    return Claimed(found, game.key.start is not None and game.proven, game.evidence, game.key.start)
+
+
+def _claim(game: Keyed, kind: str, period: str, what: tuple[str, ...]) -> Claim:
+    key = game.key
+    return ("game", key.league, key.day_et.isoformat(), "+".join(sorted(key.teams)), period, kind, *what)
+
+
+def _line(value: object) -> str:
+    """ "1.50" and 1.5 -> "1.5"; what is no number stays unlike every number."""
+    try:
+        return format(Decimal(str(value)).normalize(), "f")
+    except InvalidOperation:
+        return f"? {value!r}"
