@@ -11,7 +11,7 @@ import typer
 
 from controller.model import Pair
 from controller.pairs.desk import Desk, PairRefused
-from controller.pairs.sheet import lines_of, sheet_of_row, to_json
+from controller.pairs.sheet import lines_of, to_json
 from controller.settings import ControllerSettings
 from trading.clock import SystemClock
 from trading.errors import TandemError
@@ -25,6 +25,7 @@ StateDir = Annotated[str | None, typer.Option("--state-dir", help="STATE_DIR", s
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON on stdout and nothing else")]
 By = Annotated[str, typer.Option("--by", help="who decides; default: this user", show_default=False)]
 Why = Annotated[str, typer.Option("--why", help="the reason, for whoever reads it later", show_default=False)]
+FileArg = Annotated[Path, typer.Argument(help="JSONL rows with pair_id, kalshi and polymarket")]
 PairArg = Annotated[list[str], typer.Argument(help="a pair id, or Kalshi ticker and Polymarket condition id")]
 
 
@@ -82,7 +83,9 @@ def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettin
     ) -> None:
         """Put both markets side by side, with every outcome in which a hedge over them fails."""
         if file is not None:
-            sheet = _run(lambda: sheet_of_row(_row_of(file, pair[0])))
+            from controller.pairs.rows import row_sheet
+
+            sheet = _run(lambda: row_sheet(file, pair[0]))
         else:
             sheet = _run(lambda: desk(state_dir).show(_id(pair)))
         typer.echo(json.dumps(to_json(sheet)) if as_json else "\n".join(lines_of(sheet)))
@@ -144,6 +147,28 @@ def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettin
         count, templates = _run(lambda: desk(state_dir).bring_in(_object(file)))
         typer.echo(f"{count} decisions and {templates} templates taken")
 
+    @pairs.command()
+    def match(file: FileArg, as_json: AsJson = False) -> None:
+        """Match the rows of a file; one line each, and no label is read."""
+        from controller.pairs.rows import match_lines
+
+        for row in _run(lambda: list(match_lines(file))):
+            verdict = f"match {row['outcome_index']}" if row["match"] else "no match"
+            typer.echo(json.dumps(row) if as_json else f"{row['pair_id']}  {verdict}  {'; '.join(row['reasons'])}")
+
+    @pairs.command()
+    def score(file: FileArg, as_json: AsJson = False) -> None:
+        """Compare the matcher's answers with the labels of a file."""
+        from controller.pairs.rows import score_file
+
+        found = _run(lambda: score_file(file))
+        if as_json:
+            typer.echo(json.dumps(found))
+            return
+        typer.echo(f"tp {found['tp']}, fp {found['fp']}, fn {found['fn']}")
+        typer.echo(f"precision {found['precision']}, recall {found['recall']}")
+        typer.echo("false positives: " + (", ".join(found["false_positives"]) or "none"))
+
 
 def _id(words: list[str]) -> str:
     if len(words) > 2:
@@ -168,18 +193,6 @@ def _row(pair: Pair) -> dict[str, Any]:
 def _line(pair: Pair) -> str:
     doubt = f"  ({pair.doubts[0]})" if pair.doubts else ""
     return f"{pair.state:<9} {pair.terms:<10} {pair.id}  {pair.description}{doubt}"
-
-
-def _row_of(file: Path, pair_id: str) -> dict[str, Any]:
-    for number, line in enumerate(_text(file).splitlines(), 1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except ValueError as exc:
-                raise PairRefused(f"{file}:{number} is no JSON object: {exc}") from exc
-            if isinstance(row, dict) and row.get("pair_id") == pair_id:
-                return row
-    raise PairRefused(f"no row {pair_id!r} in {file}")
 
 
 def _object(file: Path) -> dict[str, Any]:

@@ -1,0 +1,67 @@
+"""`pairs match` and `pairs score`: recorded rows through the matcher, one answer each.
+
+A row holds pair_id, kalshi and polymarket. Matching never sees a label: it is given these three fields and nothing else.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from controller.discovery.match_rows import match_row, score
+from controller.pairs.desk import PairRefused
+from controller.pairs.sheet import Sheet, sheet_of_row
+
+__all__ = ["match_lines", "row_sheet", "rows_of", "score_file"]
+
+
+def rows_of(file: Path) -> Iterator[dict[str, Any]]:
+    """The JSON objects of a file, one a line. Raises PairRefused with the line that is none, and OSError."""
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError) as exc:
+                raise PairRefused(f"{file}:{number} is no JSON object: {exc}") from exc
+            if not isinstance(row, dict):
+                raise PairRefused(f"{file}:{number} is no JSON object")
+            yield row
+
+
+def match_lines(file: Path) -> Iterator[dict[str, Any]]:
+    """{"pair_id", "match", "outcome_index", "reasons"} for each row."""
+    for row in rows_of(file):
+        ours, theirs = row.get("kalshi"), row.get("polymarket")
+        if not isinstance(ours, Mapping) or not isinstance(theirs, Mapping):
+            yield {"pair_id": row.get("pair_id"), "match": False, "outcome_index": None, "reasons": ["a side is missing"]}
+            continue
+        found = match_row(dict(ours), dict(theirs))
+        yield {
+            "pair_id": row.get("pair_id"),
+            "match": found.match,
+            "outcome_index": found.outcome_index,
+            "reasons": list(found.reasons),
+        }
+
+
+def row_sheet(file: Path, pair_id: str) -> Sheet:
+    """The page of one row, its polarity as far as the matcher proves it. Raises PairRefused when there is no such row."""
+    row = next((row for row in rows_of(file) if row.get("pair_id") == pair_id), None)
+    if row is None:
+        raise PairRefused(f"no row {pair_id!r} in {file}")
+    ours, theirs = row.get("kalshi"), row.get("polymarket")
+    if not isinstance(ours, Mapping) or not isinstance(theirs, Mapping):
+        return sheet_of_row(row)
+    return sheet_of_row(row, outcome_index=match_row(dict(ours), dict(theirs)).outcome_index)
+
+
+def score_file(file: Path) -> dict[str, Any]:
+    """tp, fp, fn, precision, recall, by category and the list of false positives. Raises PairRefused where labels are missing."""
+    try:
+        return {"schema": 1, **msgspec.to_builtins(score(rows_of(file)))}
+    except KeyError as exc:
+        raise PairRefused(f"{file}: a row lacks {exc}: only labelled rows can be scored") from exc
