@@ -13,6 +13,8 @@ from trading.http_wire import MalformedAnswer, Response, ResponseParser, origin_
 
 __all__ = ["Connection", "Origin"]
 
+_EARLY_S = 0.001
+"""A timer may run this early; without the allowance it would be set again for the same moment, over and over."""
 _IDLE_S = 12.0
 """Venues close a connection idle for 15 s; an order written into that close would be in doubt."""
 _HAPPY_S = 0.25  # RFC 8305 5: then the next address is tried beside the first
@@ -225,8 +227,8 @@ class Origin:
 
     def _sweep(self) -> None:
         """Close what the venue is about to close."""
-        now = self._loop.time()
-        while self._idle and now - self._idle[0].idle_since >= _IDLE_S:
+        due = self._loop.time() - _IDLE_S + _EARLY_S
+        while self._idle and self._idle[0].idle_since <= due:
             self._idle.popleft().abort()
         self._sweeper = self._loop.call_at(self._idle[0].idle_since + _IDLE_S, self._sweep) if self._idle else None
 
