@@ -55,6 +55,7 @@ class Breaks:
         self.plant = plant
         self.rng = plant.rng
         self._undo: list[Callable[[], None]] = []
+        self._turn = 0
         if any(abs(drift) > 50 for drift in plant.drifts.values()):
             plant.faults["clock skew"] += 1
 
@@ -102,8 +103,9 @@ class Breaks:
         return side, "controller" if side == "controller" else self.rng.choice(self.plant.names[1:])
 
     def _venue(self) -> str:
-        venue = self.rng.choice(("kalshi", "polymarket"))
-        fault = self.rng.choice(tuple(name for name in VENUE_FAULTS[venue] if name != "ghost"))
+        self._turn += 1  # in turn over the seeds, so that none is left out by chance
+        pairs = [(venue, fault) for venue, faults in VENUE_FAULTS.items() for fault in faults if fault != "ghost"]
+        venue, fault = pairs[(self.plant.seed + 7 * self._turn) % len(pairs)]
         self.plant.venue_faults.throw(venue, fault, self.rng.randint(1, 2))
         back = VENUE_FAULTS[venue][fault]
         if back:

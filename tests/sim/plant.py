@@ -6,13 +6,13 @@ nothing of theirs is faked beyond their ports.
 
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from processes import LAYOUTS, Accounts, ControllerHere, Process, Promises, TraderHere
 from system_bench import Ladder, Listing, make_games, make_universe
 from virtual import Disk, Network, VirtualClock, VirtualLoop
-from wires import Door, tag_tasks
+from wires import Door, Life, tag_tasks
 
 from controller.app import App
 from controller.model import ArbClosed
@@ -33,7 +33,7 @@ GAMES = 6
 class Plant:
     """Everything. note() writes the trace, whose lines are the same for the same seed."""
 
-    def __init__(self, loop: VirtualLoop, accounts: Accounts, directory: Path, seed: int) -> None:
+    def __init__(self, loop: VirtualLoop, accounts: Accounts, directory: Path, seed: int, *, edges: bool = False) -> None:
         tag_tasks(loop)
         self.loop, self.accounts, self.directory, self.seed = loop, accounts, directory, seed
         self.rng = random.Random(f"plan {seed}")
@@ -69,9 +69,13 @@ class Plant:
         self.driver = Driver((self.kalshi, self.polymarket), self.clock)
         cores = {"kalshi": self.kalshi, "polymarket": self.polymarket}
         self.doors = {name: Door(core, random.Random(f"net {name} {seed}"), self.driver.poke) for name, core in cores.items()}
+        self.gone: Callable[[Life], None] = lambda life: None
+        """Told of each process that ended."""
         self.disks = {name: Disk() for name in ("controller", *LAYOUTS[self.layout][1])}
         self._promises: dict[str, Promises] = {}
         self.network = Network()
+        self.edges = edges
+        """Processes use their real sockets' code, on a loop that carries it."""
         self.away: set[str] = set()
         """Traders that find no way to the controller."""
         self.wall_off: dict[str, int] = {}
@@ -80,7 +84,7 @@ class Plant:
         self.running: dict[str, Process] = {}
         self.starts = 0
         self.ladders: dict[str, Ladder] = {}
-        self.driving = loop.create_task(self.driver.run())
+        self.driving = None if edges else loop.create_task(self.driver.run())
 
     def note(self, *what: object) -> None:
         self.trace.append((round(self.loop.time(), 6), *what))
@@ -144,6 +148,7 @@ class Plant:
             self.network.shut()
         for door in self.doors.values():
             door.hang_up(one.name)
+        self.gone(one.life)
 
     @property
     def controller(self) -> ControllerHere | None:

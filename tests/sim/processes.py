@@ -27,14 +27,16 @@ from trader.settings import TraderSettings
 from trader.worker import JOURNAL_ID, Worker
 from trading.clock import SECOND
 from trading.errors import Disconnected
+from trading.http import Http, PooledHttp
 from trading.ids import SeededIds, arb_of
 from trading.journal_file import FileJournal, SentRow
 from trading.link.identity import load_identity, load_peers, one_peer
-from trading.link.sockets import dial_url
+from trading.link.sockets import LinkDialer, LinkListener, dial_url
 from trading.offload import InlineOffload
 from trading.secrets import write_private
 from trading.settings import load
 from trading.sim.credentials import Credentials, Urls, make_credentials, write_env
+from trading.stream import Dialer, WebsocketsDialer
 from trading.units import MonoNs
 from trading.venue import Prepared
 
@@ -126,10 +128,14 @@ class Process:
     async def run(self) -> None:
         raise NotImplementedError
 
-    def http(self, venue: str) -> VirtualHttp:
-        return VirtualHttp(self.plant.doors[venue], self.life)
+    def http(self, venue: str) -> Http:
+        """The port to a venue's requests."""
+        return PooledHttp(venue) if self.plant.edges else VirtualHttp(self.plant.doors[venue], self.life)
 
-    def dialer(self, name: str) -> VirtualDialer:
+    def dialer(self, name: str) -> Dialer:
+        """The port to a venue's streams."""
+        if self.plant.edges:
+            return WebsocketsDialer(name)
         return VirtualDialer(self.plant.doors["kalshi" if name.startswith("kalshi") else "polymarket"], self.life)
 
     def _promised(self, key: str) -> tuple[bool, float]:
@@ -184,7 +190,7 @@ class TraderHere(Process):
             load_identity(settings.identity_path),
             one_peer(load_peers(settings.peers_path), "controller", settings.peers_path),
             [dial_url(address) for address in settings.controller_address],
-            self,
+            LinkDialer() if plant.edges else self,
             self.clock,
             self.ids,
             name=self.name,
@@ -248,7 +254,7 @@ class ControllerHere(Process):
             dialer=self.dialer,
             journal=journal,
             offload=InlineOffload(),
-            listener=plant.network,
+            listener=LinkListener() if plant.edges else plant.network,
             sleep=self.life.sleep,
         )
         system = build(settings, ports, epoch=epoch)

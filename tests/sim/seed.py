@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 from breaks import Breaks
+from edges import MemoryLoop, serve
 from plant import Plant
 from processes import Accounts
 from virtual import VirtualLoop, run
@@ -67,21 +68,24 @@ def play(
     enough: int = ENOUGH,
     end_s: float = END_S,
     breaks: Callable[[Plant], Breaks] = Breaks,
+    edges: bool = False,
 ) -> Outcome:
     """Run one seed on a fresh loop. spoil may break the system itself, to show that it is noticed."""
     with tempfile.TemporaryDirectory(prefix="tandem-seed-") as directory, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "coroutine .* was never awaited")  # of a process that was killed before it came to it
 
         async def whole(loop: VirtualLoop) -> Outcome:
-            plant = Plant(loop, accounts, Path(directory), seed)
+            plant = Plant(loop, accounts, Path(directory), seed, edges=edges)
             spoil(plant)
+            if edges:
+                await serve(plant)
             try:
                 return await _Play(plant, steps, min(enough, 2 * steps), end_s, breaks).run()
             finally:
                 for process in plant.running.values():
                     process.life.end()
 
-        return run(whole)
+        return run(whole, MemoryLoop if edges else VirtualLoop)
 
 
 class _Play:
