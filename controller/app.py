@@ -75,6 +75,8 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     close: Callable[[], Awaitable[None]] | None = None
     """Ends what the ports opened."""
+    probe: Callable[[str], None] = lambda _: None
+    """Hears each step of a leg that is executed here, for tests that break the process there."""
     freeze: Callable[[], None] = lambda: None
     """Called once when the start is over: takes what stands by then out of the garbage collector's sight."""
 
@@ -169,6 +171,7 @@ def build(
             name="paper" if world == "paper" else "local",
             market_of=state.markets.get,
             sleep=ports.sleep,
+            probe=ports.probe,
         )
         for venue, client in clients.items()
         if world == "paper" or (venue in settings.platforms and connections.can_trade(venue))

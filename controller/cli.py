@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from controller.alarms import TripWatch
@@ -31,6 +32,7 @@ from controller.settings import ControllerSettings
 from controller.show import brief, show_discovery
 from controller.status import status_of
 from trading.clock import SystemClock
+from trading.crash import crash_probe
 from trading.errors import SettingsError, TandemError
 from trading.journal_file import FileJournal
 from trading.log import get_logger, setup_logging
@@ -242,6 +244,7 @@ async def _trade_with(
     as_json: bool,
 ) -> int:
     ports = production_ports(record=record, journal=journal, insecure_bind=settings.link_insecure_bind)
+    ports = msgspec.structs.replace(ports, probe=crash_probe(os.environ, settings.world()))
     try:
         system = build(
             settings,

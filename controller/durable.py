@@ -5,11 +5,13 @@ from the ones before it (distributed.md 4.7).
 """
 
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from controller.settings import ControllerSettings
 from trading.clock import SystemClock
+from trading.crash import crash_probe
 from trading.journal_file import FileJournal
 from trading.journal_sqlite import SqliteStore
 from trading.state_dir import StateDir
@@ -30,7 +32,8 @@ async def open_journal(settings: ControllerSettings) -> AsyncIterator[tuple[File
     journal cannot be trusted."""
     held = StateDir(state_path(settings))
     try:
-        journal = FileJournal(SqliteStore(held.path / "journal.sqlite"), SystemClock())
+        probe = crash_probe(os.environ, settings.world())
+        journal = FileJournal(SqliteStore(held.path / "journal.sqlite", probe=probe), SystemClock())
         try:
             epoch = journal.number_kept(_EPOCH) + 1
             await journal.keep(_EPOCH, epoch)

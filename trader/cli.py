@@ -20,6 +20,7 @@ from trader.serve import serve, state_path
 from trader.settings import TraderSettings
 from trader.show import EXIT_CODES, show_placed
 from trader.ticket import parse_ticket
+from trading.crash import crash_probe
 from trading.errors import SettingsError, TandemError
 from trading.log import setup_logging
 from trading.settings import load
@@ -99,9 +100,12 @@ def run(
         "state_dir": state_dir,
         "link_dir": link_dir,
     }
-    _run(
-        flags, config, lambda settings, ports: serve(settings, ports, notice=lambda line: typer.echo(f"note: {line}", err=True))
-    )
+
+    def work(settings: TraderSettings, ports: Ports) -> Awaitable[int]:
+        probe = crash_probe(os.environ, settings.world())
+        return serve(settings, ports, notice=lambda line: typer.echo(f"note: {line}", err=True), probe=probe)
+
+    _run(flags, config, work)
 
 
 @app.command()

@@ -71,11 +71,12 @@ async def serve(
     controller = one_peer(load_peers(settings.peers_path), "controller", settings.peers_path)
     state = StateDir(state_path(settings))
     try:
-        journal = FileJournal(SqliteStore(state.path / "journal.sqlite"), ports.clock, deliver=True)
+        journal = FileJournal(SqliteStore(state.path / "journal.sqlite", probe=probe), ports.clock, deliver=True)
         try:
             if not journal.number_kept(JOURNAL_ID):
                 await journal.keep(JOURNAL_ID, secrets.randbits(53) | 1)
             await journal.prune()
+            probe("J10")
             venues = connected(settings, ports, notice)
             try:
                 worker = await _worker(settings, ports, venues, venue, journal, state.path, probe)

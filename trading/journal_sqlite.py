@@ -171,9 +171,9 @@ class SqliteStore:
             self._database.execute("BEGIN IMMEDIATE")
             for row in rows:
                 self._insert(row)
-            self._probe("before_commit")
+            self._probe(f"before_{_word(rows)}")
             self._database.execute("COMMIT")
-            self._probe("after_commit")
+            self._probe(f"after_{_word(rows)}")
         except (sqlite3.Error, OSError) as exc:
             self._failed = self._say(exc)
             return self._failed
@@ -212,6 +212,14 @@ class SqliteStore:
         self._jobs.put(None)
         await asyncio.get_running_loop().run_in_executor(None, self._writer.join)
         self._database.close()
+
+
+def _word(rows: Sequence[Row]) -> str:
+    """What a transaction is above all, for tests that break it: a promise, a result, an arb's end, or a number."""
+    for kind, word in ((SentRow, "promise"), (KeptRow, "result"), (ArbRow, "end")):
+        if any(isinstance(row, kind) for row in rows):
+            return word
+    return "number"
 
 
 def _tell(done: "asyncio.Future[None]", failed: str) -> None:

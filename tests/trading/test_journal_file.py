@@ -121,7 +121,7 @@ async def test_an_arbs_orders_are_kept_together_or_not_at_all(path: Path) -> Non
     store = SqliteStore(path)
 
     def die(name: str) -> None:
-        if name == "before_commit":
+        if name == "before_promise":
             raise sqlite3.OperationalError("disk I/O error")
 
     store._probe = die
@@ -141,7 +141,7 @@ async def test_the_first_failed_write_is_final(path: Path) -> None:
     store = SqliteStore(path)
 
     def probe(name: str) -> None:
-        if bad["now"] and name == "before_commit":
+        if bad["now"] and name.startswith("before_"):
             raise sqlite3.OperationalError("database or disk is full")
 
     store._probe = probe
