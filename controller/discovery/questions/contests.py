@@ -1,8 +1,8 @@
 """Claims about who wins a competition, an award, a nomination or an election.
 
-Both questions are cut into subject and contest by a small grammar; the contest is the set of its words after a table of synonyms,
-with league and year taken out and compared as fields of their own. Two contests are the same when the sets are equal: a word
-only one side has ("1st round", "ticket", "advance") makes them different. Placeholders never have a claim.
+Both questions are cut into subject and contest by a small grammar; the contest is the set of its words after a table of
+synonyms, with league and year taken out as fields of their own. Two contests are the same when the sets are equal: a word only
+one side has ("1st round", "ticket", "advance") makes them different. Placeholders never have a claim.
 """
 
 import re
@@ -22,7 +22,8 @@ _NOMINEE = re.compile(
     re.I,
 )
 _HOUSE = re.compile(
-    r"Will (?:the )?(?P<who>.+?) win the (?:House race for (?P<d1>[A-Z]{2}-(?:\d+|AL))|(?P<d2>[A-Z]{2}-(?:\d+|AL)) House seat)\??"
+    r"Will (?:the )?(?P<who>.+?) win the (?:House race for (?P<d1>[A-Z]{2}-(?:\d+|AL))"
+    r"|(?P<d2>[A-Z]{2}-(?:\d+|AL)) House seat)\??"
 )
 _OFFICE = re.compile(
     r"Will (?:the )?(?P<who>.+?) win the (?:(?P<o1>governorship|Senate race) in (?P<s1>[A-Za-z ]+?)"
@@ -34,8 +35,9 @@ _PARTY = {
     "republican": "republican", "republicans": "republican", "republican party": "republican",
 }  # fmt: skip
 _PLACEHOLDER = re.compile(
-    r"(?:another|any other|other|no|none|someone)\b.*|(?:player|person|candidate|chef|team|driver|club|option|party|country|artist"
-    r"|individual|contestant|actor|company) [a-z0-9]{1,3}|[a-z0-9]{1,2}|field",
+    r"(?:another|any other|other|no|none|someone)\b.*|(?:player|person|candidate|chef|team|driver|club|option|party|country"
+    r"|artist|individual"
+    r"|contestant|actor|company) [a-z0-9]{1,3}|[a-z0-9]{1,2}|field",
     re.I,
 )
 _SYNONYMS = (
