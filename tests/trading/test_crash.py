@@ -16,7 +16,9 @@ PASSES = "from trading.crash import *; p = crash_probe({VARIABLE: '%s'}, 'sim');
 @pytest.mark.parametrize(("at", "passed", "code"), [("J4", 1, -9), ("J4:2", 2, -9), ("J5", 3, 0), ("J4:4", 3, 0)])
 def test_the_process_dies_at_the_named_passing(at: str, passed: int, code: int) -> None:
     """Killed, not ended: no handler, no exit code of its own."""
-    run = subprocess.run([sys.executable, "-uc", PASSES % at], cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
+    run = subprocess.run(
+        [sys.executable, "-uc", PASSES % at], cwd=ROOT, capture_output=True, text=True, check=False, timeout=30
+    )
 
     assert (len(run.stdout.split()), run.returncode) == (passed, code), run.stderr
 
