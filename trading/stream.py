@@ -18,8 +18,9 @@ from trading.errors import AuthFailed, Disconnected
 
 __all__ = ["TURN_NS", "Dialer", "Recorder", "RecordingDialer", "WebsocketsDialer", "Wire"]
 
-TURN_NS = 3 * MS
-"""A reader that found frames waiting for this long lets the rest of the process have its turn."""
+TURN_NS = MS // 2
+"""A reader that found frames waiting for this long lets the rest of the process have its turn: a dozen sockets with a backlog then
+hold the loop for some milliseconds a round, not for forty."""
 _OPEN_TIMEOUT_S = 10.0
 _MAX_FRAME = 32 * 1024 * 1024
 

@@ -55,13 +55,13 @@ class Session:
         turn = clock()
         while True:
             data = await recv()
+            if len(data) == 4 and data == b"PONG":
+                self._pong_at = clock()
+            else:
+                on_data(data)
             if clock() - turn > TURN_NS:  # recv does not wait while frames are queued: a backlog must not hold the loop
                 await asyncio.sleep(0)
                 turn = clock()
-            if len(data) == 4 and data == b"PONG":
-                self._pong_at = self._clock.mono_ns()
-            else:
-                on_data(data)
 
     async def run_ping(self) -> None:
         """Ping until cancelled. Raises Disconnected when the pongs stay away."""
