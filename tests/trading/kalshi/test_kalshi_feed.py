@@ -169,7 +169,7 @@ async def test_silent_socket_is_dropped() -> None:
 
 
 async def test_refused_key_does_not_loop_hot() -> None:
-    """Retries after a 401 wait 5 s and ever longer, a minute at most: a clock set right is soon heard of, a bad key seldom asked."""
+    """Retries after a 401 wait 5 s and ever longer, at most a minute: a mended clock is soon heard of, a bad key seldom asked."""
     room = Room(*(AuthFailed("kalshi", "unauthorized") for _ in range(6)))
     room.feed.watch([make_market(T)])
     async with room.running():
