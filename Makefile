@@ -10,7 +10,7 @@ demo: setup
 	@$(BIN)/controller demo $(ARGS)
 
 test: setup-test
-	$(BIN)/python -m pytest tests $(ARGS)
+	$(BIN)/python -m pytest $(ARGS)
 
 # Ratios beside their reference, one JSON line each.
 bench: setup-bench
@@ -47,7 +47,7 @@ check: setup-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest tests $(ARGS)
+	$(BIN)/python -m pytest $(ARGS)
 
 setup: $(VENV)/.runtime
 setup-test: $(VENV)/.test

@@ -56,7 +56,7 @@ def serve(
             except (OSError, OverflowError) as exc:
                 reason = exc.strerror if isinstance(exc, OSError) else str(exc)
                 raise _fail(f"port {port} for {venue} on 127.0.0.1: {reason}; choose another or 0 for any free one") from exc
-        directory = state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tandem-sim-")))
+        directory = (state or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tandem-sim-")))).resolve()
         clock = MovableClock(SystemClock())
         urls = Urls.of(sockets[0].getsockname()[1], sockets[1].getsockname()[1])
         try:

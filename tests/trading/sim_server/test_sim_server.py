@@ -285,6 +285,20 @@ def test_the_command_prints_one_line_writes_its_env_and_stops_on_sigterm(tmp_pat
 
 
 @pytest.mark.system
+def test_the_env_file_of_a_relative_state_directory_works_from_anywhere(tmp_path: Path) -> None:
+    """Whoever copies it to another directory still finds the keys: every path in it is absolute."""
+    process = start("--state", os.path.relpath(tmp_path, ROOT), "--quiet-flow", "--events", "1")
+    assert process.stdout is not None
+    card = json.loads(process.stdout.readline())
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    env = dict(line.split("=", 1) for line in Path(card["env_file"]).read_text().splitlines() if "=" in line)
+
+    assert Path(card["env_file"]) == tmp_path / "sim.env"
+    assert env["KALSHI_PRIVATE_KEY_PATH"] == str(tmp_path / "kalshi_rsa.pem")
+
+
+@pytest.mark.system
 def test_a_taken_port_is_one_clear_line_and_exit_2() -> None:
     """The message names the port and what to do."""
     with socket.socket() as taken:
