@@ -159,7 +159,7 @@ def manual_trade_command(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Place one leg through the same path as a controller's and print what became of it (B-074).
+    """Place one leg through the same path as a controller's and print what became of it.
 
     In paper it meets the venue's real book, read once. Exit 0 = filled, in part or not at all; 1 = the venue said no or
     could not be read; 2 = a value is wrong, nothing was sent; 3 = sent, and the outcome is not known yet: look it up.
@@ -184,7 +184,7 @@ def manual_trade_command(
 
 @app.command()
 def doctor(config: Config = None, as_json: AsJson = False) -> None:
-    """Check keys, clock, reachability and balance of this trader's platform without trading; one line each (B-078).
+    """Check keys, clock, reachability and balance of this trader's platform without trading; one line each.
 
     The platform is TRADER_PLATFORM, or the one whose keys are set. Exit 1 = a check failed.
     """
