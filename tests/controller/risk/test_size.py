@@ -1,9 +1,10 @@
 """The sizing law: the last step pays the floor, one more would not, or the size is capped (execution.md 3)."""
 
+from itertools import accumulate
 from math import sqrt
 
 from desk import KALSHI_FEES, POLY_FEES
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from controller.risk.limits import RiskSettings
@@ -41,23 +42,41 @@ def marginal(legs: list[Depth], at: int) -> tuple[int, int] | None:
     return ONE * UNIT - cost, cost
 
 
+def pays(legs: list[Depth], at: int, extra: int) -> bool:
+    """Whether the contract after the first `at` units is there and earns its floor."""
+    step = marginal(legs, at)
+    return step is not None and step[0] >= base_floor(Money(step[1]), ALL) + extra
+
+
+def acceptable(legs: list[Depth], extra: int) -> int:
+    """Units before the first that does not pay: the margin changes only where a level ends, and only downwards."""
+    ends = {0, *(end for leg in legs for end in accumulate(size for _, size in leg.levels))}
+    return min(end for end in ends if not pays(legs, end, extra))
+
+
 @given(one=SIDES, two=SIDES, extra=st.integers(0, 20_000))
+@example(one=levels([48], [100]), two=levels([48], [100]), extra=0)
+@example(one=levels([48], [500]), two=levels([48], [500]), extra=0)
 def test_walk_stops_exactly_where_the_margin_falls_below_the_floor(one: list, two: list, extra: int) -> None:
-    """The last acceptable step earns the floor at its own cost; the next one does not, or a side is used up."""
+    """All depth that pays is taken and nothing beyond it, or none where the rounding of its fees eats the floor.
+
+    One contract at 48 + 48 cents stands 0.0048 cents above the floor, less than its fees are rounded by; five stand above it.
+    """
     legs = [Depth(one, KALSHI_FEES), Depth(two, POLY_FEES)]
+    depth = Size(acceptable(legs, extra))
 
     sized = walk(legs, ONE, extra=Money(extra), fraction_ppm=1_000_000, step=Size(1), settings=ALL)
 
-    if sized is None:
-        first = marginal(legs, 0)
-        tiny = min(one[0][1], two[0][1]) < CONTRACT  # rounding of fees may eat the edge of a small size
-        assert tiny or (first is not None and first[0] < base_floor(Money(first[1]), ALL) + extra)
+    if depth == 0:
+        assert sized is None
         return
-    last, after = marginal(legs, sized.acceptable - 1), marginal(legs, sized.acceptable)
+    last = marginal(legs, depth - 1)
     assert last is not None
-    assert last[0] >= base_floor(Money(last[1]), ALL) + extra
-    assert last[0] == sized.worst_edge
-    assert after is None or after[0] < base_floor(Money(after[1]), ALL) + extra
+    floor = base_floor(Money(last[1]), ALL) + extra
+    edge = (depth - sum(sum(take(leg, depth)) for leg in legs)) * CONTRACT // depth
+    assert (sized is not None) == (edge >= floor)
+    if sized is not None:
+        assert (sized.acceptable, sized.worst_edge, sized.edge) == (depth, last[0], edge)
 
 
 @given(one=SIDES, two=SIDES, fraction=st.integers(10_000, 1_000_000))
