@@ -126,6 +126,8 @@ async def ask(path: Path, question: str, *, timeout_s: float = 5.0, **more: obje
         raise TandemError(
             f"the controller does not answer on {path} within {timeout_s:g} s; is its machine overloaded?"
         ) from None
+    except FileNotFoundError as exc:
+        raise NotRunning(f"no controller of the state directory {path.parent}; another one: --state-dir or STATE_DIR") from exc
     except (OSError, ValueError) as exc:
         raise NotRunning(f"no controller answers on {path} ({exc})") from exc
     if not line:

@@ -7,12 +7,14 @@ import os
 from collections.abc import Mapping, Sequence
 
 from controller.app import App
+from controller.execution.trader_link import Health
 from controller.halt import HaltFile
 from trading.clock import SECOND
 from trading.journal_file import FileJournal
+from trading.market import Venue
 from trading.units import to_dollars
 
-__all__ = ["lines_of", "status_of"]
+__all__ = ["executed_by", "lines_of", "status_of"]
 
 _SHOWN = 50
 """Open legs listed one by one; more are counted."""
@@ -57,7 +59,12 @@ def status_of(system: App, halt: HaltFile, journal: FileJournal, epoch: int) -> 
                 "mode": state.mode(venue),
                 "books": (stats := feed.statistics()).markets,
                 "books_ready": stats.ready,
-                "executed": "here" if venue in system.settings.platforms else "by its trader",
+                "executed": executed_by(
+                    venue,
+                    listed=system.settings.platforms,
+                    paper=system.settings.world() == "paper",
+                    traders=traders.health() if traders is not None else {},
+                ),
             }
             for venue, feed in system.feeds.items()
         },
@@ -70,6 +77,14 @@ def status_of(system: App, halt: HaltFile, journal: FileJournal, epoch: int) -> 
         "naked_dollars": to_dollars(state.positions.naked_total()),
         "summary": system.runtime.summary(),
     }
+
+
+def executed_by(venue: Venue, *, listed: frozenset[Venue], paper: bool, traders: Mapping[str, tuple[Venue, Health]]) -> str:
+    """Where a leg of that venue would go now. With nothing listed, paper legs stay here until a trader comes (B-083)."""
+    if venue in listed:
+        return "here"
+    there = any(of == venue and health == "ready" for of, health in traders.values())
+    return "here, on paper, until its trader comes" if paper and not listed and not there else "by its trader"
 
 
 def _verdict(reason: str | None, freeze: bool, trip: str | None, failed: str) -> str:

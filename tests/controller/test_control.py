@@ -32,7 +32,7 @@ async def test_a_question_is_answered_and_only_the_owner_can_ask(tmp_path: Path)
         assert await ask(path, "echo", market="KX-A") == {"schema": 1, "ask": "echo", "market": "KX-A"}
 
     assert not path.exists()
-    with pytest.raises(NotRunning):
+    with pytest.raises(NotRunning, match="STATE_DIR"):  # the likeliest cause: another state directory
         await ask(path, "echo")
 
 
