@@ -63,7 +63,10 @@ def kalshi_signer(settings: VenueSettings, notice: Callable[[str], None] = lambd
         raise SettingsError("KALSHI_PRIVATE_KEY_PATH is empty while KALSHI_API_KEY_ID is set; set both or none")
     if path:
         file = Path(path).expanduser()
-        pem = read_key_file(file)
+        try:
+            pem = read_key_file(file)
+        except SettingsError as exc:
+            raise SettingsError(f"KALSHI_PRIVATE_KEY_PATH: {exc}") from exc
         if (loose := loose_permissions(file)) is not None:
             notice(loose)
     else:

@@ -69,7 +69,10 @@ def test_key_the_venue_refuses_fails(venues: VenueThread) -> None:
     ("changes", "line"),
     [
         ({}, "fail  platform: TRADER_PLATFORM=auto: keys of both platforms are set"),
-        ({"TRADER_PLATFORM": "kalshi", "KALSHI_PRIVATE_KEY_PATH": "gone.pem"}, "fail  kalshi keys: key file gone.pem"),
+        (
+            {"TRADER_PLATFORM": "kalshi", "KALSHI_PRIVATE_KEY_PATH": "gone.pem"},
+            "fail  kalshi keys: KALSHI_PRIVATE_KEY_PATH: key file gone.pem",
+        ),
         ({"TRADER_PLATFORM": "kalshi", "KALSHI_API_BASE": "http://127.0.0.1:9"}, "fail  kalshi reachable: unreachable"),
         (
             {"TRADER_PLATFORM": "polymarket", "POLYMARKET_CLOB_URL": "http://127.0.0.1:9"},
