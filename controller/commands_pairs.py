@@ -157,17 +157,27 @@ def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettin
             typer.echo(json.dumps(row) if as_json else f"{row['pair_id']}  {verdict}  {'; '.join(row['reasons'])}")
 
     @pairs.command()
-    def score(file: FileArg, as_json: AsJson = False) -> None:
+    def score(
+        file: FileArg,
+        mutations: Annotated[
+            bool, typer.Option("--mutations", help="also change every positive and count the answers")
+        ] = False,
+        as_json: AsJson = False,
+    ) -> None:
         """Compare the matcher's answers with the labels of a file."""
-        from controller.pairs.rows import score_file
+        from controller.pairs.rows import mutation_counts, score_file
 
         found = _run(lambda: score_file(file))
+        if mutations:
+            found["mutations"] = _run(lambda: mutation_counts(file))
         if as_json:
             typer.echo(json.dumps(found))
             return
         typer.echo(f"tp {found['tp']}, fp {found['fp']}, fn {found['fn']}")
         typer.echo(f"precision {found['precision']}, recall {found['recall']}")
         typer.echo("false positives: " + (", ".join(found["false_positives"]) or "none"))
+        for kind, row in found.get("mutations", {}).items():
+            typer.echo(f"{kind}: {row['flipped']} of {row['applicable']} changed the answer, {row['expected']} should")
 
 
 def _id(words: list[str]) -> str:

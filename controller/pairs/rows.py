@@ -11,10 +11,11 @@ from typing import Any
 import msgspec
 
 from controller.discovery.match_rows import match_row, score
+from controller.discovery.mutations import KEEPING, flips
 from controller.pairs.desk import PairRefused
 from controller.pairs.sheet import Sheet, sheet_of_row
 
-__all__ = ["match_lines", "row_sheet", "rows_of", "score_file"]
+__all__ = ["match_lines", "mutation_counts", "row_sheet", "rows_of", "score_file"]
 
 
 def rows_of(file: Path) -> Iterator[dict[str, Any]]:
@@ -57,6 +58,12 @@ def row_sheet(file: Path, pair_id: str) -> Sheet:
     if not isinstance(ours, Mapping) or not isinstance(theirs, Mapping):
         return sheet_of_row(row)
     return sheet_of_row(row, outcome_index=match_row(dict(ours), dict(theirs)).outcome_index)
+
+
+def mutation_counts(file: Path) -> dict[str, dict[str, int]]:
+    """Per kind of mutation: to how many labelled positives it applies, how many answers changed, and how many should have."""
+    found = flips(row for row in rows_of(file) if row.get("label") == "equivalent")
+    return {kind: {**row, "expected": 0 if kind in KEEPING else row["applicable"]} for kind, row in found.items()}
 
 
 def score_file(file: Path) -> dict[str, Any]:
