@@ -5,6 +5,7 @@ match, everything else does not, and text similarity only proposes to people. La
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from controller.discovery.questions.games import kalshi_game_claim, polymarket_g
 
 __all__ = ["Match", "Proposal", "Score", "match_all", "match_row", "score"]
 
+_CONTROL = re.compile(r"[\x00-\x1f]")
 _MAX_TEXT = 2_000
 """Titles longer than this are no titles."""
 
@@ -220,4 +222,4 @@ def _gamma_market(row: Row) -> Row:
 def _unusable(values: Iterable[object]) -> bool:
     """Texts with control characters, unfilled marks or no end are not read at all."""
     texts: Sequence[str] = [value for value in values if isinstance(value, str)]
-    return any(len(text) > _MAX_TEXT or "||" in text or any(ord(ch) < 32 for ch in text) for text in texts)
+    return any(len(text) > _MAX_TEXT or "||" in text or _CONTROL.search(text) is not None for text in texts)
