@@ -19,11 +19,14 @@ from controller.execution.arb import ArbRunner
 from controller.execution.hybrid import HybridExecutor
 from controller.execution.local import LocalExecutor
 from controller.execution.tokens import LegTokens
+from controller.halt import HaltFile
 from controller.ledger.memory import MemoryLedger
 from controller.link import Link, make_link
 from controller.model import ArbClosed, Event
 from controller.numbers import arb_settings, risk_settings
 from controller.pairs.store import PairStore
+from controller.reconcile_ours import RunningOurs
+from controller.reconcile_run import ABOUT_JOURNAL, Reconciler
 from controller.records import Records
 from controller.recovery import Recovery
 from controller.risk.decision import Approved
@@ -137,6 +140,8 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     runtime: Runtime
     recovery: Recovery | None
     """None: the journal dies with the process, and nothing of it can be recovered."""
+    reconciler: Reconciler | None
+    """None: the same journal, or paper, whose venues are this process."""
 
     async def close(self) -> None:
         for client in self.connections.clients.values():
@@ -196,7 +201,8 @@ def build(
     def routes(legs: Sequence[LegRequest]) -> str | None:
         if world == "live" and (recovery is None or not recovery.done):
             return "what an earlier start left behind is not recovered yet"
-        return executor.refuses(legs)
+        shut = reconciler.blocks(legs) if reconciler is not None else None
+        return shut or executor.refuses(legs)
 
     budgets: dict[Venue, OrderTokens] = {}
     if world != "paper":
@@ -262,6 +268,20 @@ def build(
             world=world,
             deliver=runtime.on_event,
         )
+    reconciler: Reconciler | None = None
+    if isinstance(ports.journal, FileJournal) and world != "paper":
+        reconciler = Reconciler(
+            (KALSHI, POLYMARKET),
+            read=executor.account,
+            market=lambda venue, market: clients[venue].market(market),
+            ours=RunningOurs(state, ledger, ports.journal, executor, runtime.hear),
+            numbers=ports.journal,
+            clock=ports.clock,
+            sleep=ports.sleep,
+            on_lost=lambda why: _halt(settings, why),
+        )
+        if world == "live":
+            reconciler.begin()
     gamma = Gamma(ports.http(POLYMARKET), settings.polymarket_gamma_url)
     adoption = Adoption(
         settings=settings,
@@ -293,6 +313,7 @@ def build(
         adoption=adoption,
         runtime=runtime,
         recovery=recovery,
+        reconciler=reconciler,
     )
 
 
@@ -314,6 +335,14 @@ def _check_live(settings: ControllerSettings, world: str, journal: Journal) -> N
     raise SettingsError(
         f"DRY_RUN=0 cannot trade on real venues in this version: {why}; run with DRY_RUN=1, or point every host at loopback"
     )
+
+
+def _halt(settings: ControllerSettings, why: str) -> None:
+    """Durably, so that the halt is seen everywhere; what it is about stays shut even where the disk refuses."""
+    try:
+        HaltFile(state_path(settings)).set(f"{ABOUT_JOURNAL}: {why}")
+    except OSError as exc:
+        log.error("halt_not_kept", error=str(exc))
 
 
 def _clients(

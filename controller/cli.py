@@ -21,6 +21,8 @@ from controller.alerts import alerting
 from controller.app import App, build, production_ports
 from controller.commands_control import register
 from controller.commands_pairs import register as register_pairs
+from controller.commands_reconcile import answer
+from controller.commands_reconcile import register as register_reconcile
 from controller.commands_status import register as register_status
 from controller.control import control_path, serving
 from controller.durable import open_journal, state_path
@@ -266,7 +268,8 @@ async def _trade_with(
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, system.runtime.stop)
         waiting = loop.create_task(_test_arb(system)) if settings.test_arb else None
-        assert system.recovery is not None  # the journal is a file
+        recovery = system.recovery
+        assert recovery is not None  # the journal is a file
         switch = HaltFile(state_path(settings))
         loop.add_signal_handler(signal.SIGUSR1, switch.set, "signal SIGUSR1")
         watch = HaltWatch(
@@ -277,11 +280,19 @@ async def _trade_with(
         async def status(_: Mapping[str, object]) -> object:
             return status_of(system, switch, journal, epoch)
 
+        async def reconcile(asked: Mapping[str, object]) -> object:
+            if not recovery.done:
+                raise TandemError("the controller is still starting; ask again in a moment")
+            return await answer(system.reconciler, switch, adopt=asked.get("adopt") is True)
+
         trips = TripWatch(system.engine.gate.breaker, ports.clock)
         watching = [loop.create_task(one) for one in (watch.run(), trips.run(), system.adoption.follow())]
+        if system.reconciler is not None:
+            system.reconciler.begin()
+            watching.append(loop.create_task(system.reconciler.run(after=lambda: recovery.done)))
         try:
-            async with serving(control_path(state_path(settings)), {"status": status}):
-                await system.recovery.run_with(system.runtime)
+            async with serving(control_path(state_path(settings)), {"status": status, "reconcile": reconcile}):
+                await recovery.run_with(system.runtime)
         finally:
             for one in watching:
                 one.cancel()
@@ -332,6 +343,7 @@ def _banner(system: App) -> None:
 
 register(app, lambda state_dir: _prepared({"state_dir": state_dir}, None))
 register_status(app, lambda state_dir: _prepared({"state_dir": state_dir}, None))
+register_reconcile(app, lambda state_dir: _prepared({"state_dir": state_dir}, None))
 register_pairs(app, lambda state_dir: _prepared({"state_dir": state_dir}, None))
 
 

@@ -16,9 +16,10 @@ from trading.journal_file import FileJournal
 from trading.journal_sqlite import SqliteStore
 from trading.state_dir import StateDir
 
-__all__ = ["open_journal", "state_path"]
+__all__ = ["EPOCH", "open_journal", "state_path"]
 
-_EPOCH = "epoch"
+EPOCH = "epoch"
+"""The journal's number of this start."""
 
 
 def state_path(settings: ControllerSettings) -> Path:
@@ -35,8 +36,8 @@ async def open_journal(settings: ControllerSettings) -> AsyncIterator[tuple[File
         probe = crash_probe(os.environ, settings.world())
         journal = FileJournal(SqliteStore(held.path / "journal.sqlite", probe=probe), SystemClock())
         try:
-            epoch = journal.number_kept(_EPOCH) + 1
-            await journal.keep(_EPOCH, epoch)
+            epoch = journal.number_kept(EPOCH) + 1
+            await journal.keep(EPOCH, epoch)
             await journal.prune()
             yield journal, epoch
         finally:

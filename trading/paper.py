@@ -360,7 +360,7 @@ class PaperClient:
                 return AccountPage(fills=tuple(row for row in self._fills if asked(row.market)))
             case "settlements":
                 return AccountPage(settlements=tuple(row for row in self._settlements if asked(row.market)))
-            case "orders":
+            case "orders" | "history":
                 return AccountPage()  # nothing rests
 
     async def mode(self) -> VenueMode:

@@ -95,9 +95,10 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """What to read. market narrows it; cursor continues a page."""
+    """What to read. market narrows it; cursor continues a page. orders are those that rest; history is orders in any state, newest
+    first, under the names we gave them: nothing where a venue keeps no such names."""
 
-    what: Literal["balances", "positions", "orders", "fills", "settlements"]
+    what: Literal["balances", "positions", "orders", "history", "fills", "settlements"]
     market: MarketId | None = None
     cursor: str = ""
 

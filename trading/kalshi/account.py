@@ -22,6 +22,7 @@ ReadBalance = Callable[[list[tuple[str, str]]], Awaitable[bytes]]
 _PATHS = {
     "positions": ("/portfolio/positions", [("count_filter", "position")]),
     "orders": ("/portfolio/orders", [("status", "resting")]),
+    "history": ("/portfolio/orders", []),
     "fills": ("/portfolio/fills", []),
     "settlements": ("/portfolio/settlements", []),
 }
@@ -69,7 +70,7 @@ async def _page(rest: KalshiRest, what: AccountQuery) -> AccountPage:
         positions = rest.decode(body, PositionsPage, path)
         rows = tuple(row.to_position() for row in positions.market_positions or ())
         return AccountPage(positions=tuple(row for row in rows if row.size), cursor=positions.cursor or "")
-    if what.what == "orders":
+    if what.what in ("orders", "history"):
         resting = rest.decode(body, RestingPage, path)
         return AccountPage(orders=tuple(row.to_open_order() for row in resting.orders or ()), cursor=resting.cursor or "")
     if what.what == "fills":

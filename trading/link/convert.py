@@ -175,7 +175,7 @@ def page_rows(what: AccountQuery, page: AccountPage) -> list[tuple[str | int | b
         return [(row.shard, row.cash) for row in page.balances]
     if what.what == "positions":
         return [(row.market, row.size, row.fees) for row in page.positions]
-    if what.what == "orders":
+    if what.what in ("orders", "history"):
         return [(row.venue_order_id, row.client_order_id, row.market, row.remaining) for row in page.orders]
     if what.what == "settlements":
         return [(row.market, row.payout, row.revenue, row.at) for row in page.settlements]
@@ -209,7 +209,7 @@ def page_of(message: AccountPageMessage) -> AccountPage:
                 Position(market=MarketId(_str(r[0])), size=Size(_int(r[1])), fees=Money(_int(r[2]))) for r in message.rows
             )
             return AccountPage(positions=positions, cursor=message.cursor)
-        if message.what == "orders":
+        if message.what in ("orders", "history"):
             orders = tuple(
                 OpenOrder(
                     venue_order_id=_str(r[0]),

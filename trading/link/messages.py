@@ -231,7 +231,7 @@ class Account(_Message, frozen=True, kw_only=True, tag="account"):
     """Read the trader's account at its venue; answered by account_page with the same request number."""
 
     request: Count
-    what: Literal["balances", "positions", "orders", "fills", "settlements"]
+    what: Literal["balances", "positions", "orders", "history", "fills", "settlements"]
     market: Annotated[str, Meta(max_length=128)] = ""
     cursor: Annotated[str, Meta(max_length=1_000)] = ""
 
@@ -245,7 +245,7 @@ class AccountPageMessage(
     """Rows of one kind, columns as in convert.py; error says why there are none."""
 
     request: Count
-    what: Literal["balances", "positions", "orders", "fills", "settlements"]
+    what: Literal["balances", "positions", "orders", "history", "fills", "settlements"]
     rows: Annotated[tuple[Row, ...], Meta(max_length=MAX_ROWS)] = ()
     cursor: Annotated[str, Meta(max_length=1_000)] = ""
     error: Text = ""

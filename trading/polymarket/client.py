@@ -339,6 +339,8 @@ class PolymarketClient:
             return AccountPage(balances=(Balance(shard=0, cash=(await self.holdings.free_cash())[0]),))
         if what.what == "positions" and what.market is not None:
             return AccountPage(positions=await self.holdings.exact_positions(await self._market(what.market)))
+        if what.what == "history":
+            return AccountPage()  # the venue keeps no name of ours
         if what.what in ("positions", "settlements"):
             status = "OPEN" if what.what == "positions" else "REDEEMABLE"
             rows, cursor = await self.holdings.position_page(status, what.cursor)

@@ -1,0 +1,148 @@
+"""What both sides say about the same positions, and what follows from it (B-183; distributed.md 5, P4).
+
+Ours is what the journal's legs add up to, theirs what a venue lists; both as contracts of YES less contracts of NO, so that sets
+that were merged, or bought outside, do not matter. A stranger is a position that a person told us to leave out. Pure: the reading
+is in reconcile_run.py. Cash has no such zero (deposits, fees of a card, rewards): it is only shown to be readable.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from trading.ids import LegId, parse_client_order_id
+from trading.journal_file import RETENTION_NS
+from trading.market import Action, MarketId, Outcome, Venue
+from trading.order import LegRequest, LegResult, World
+from trading.units import Size, WallNs, to_dollars
+from trading.venue import OpenOrder, Position, VenueFill
+
+__all__ = ["Difference", "compare_nets", "explain_fills", "is_lost", "journal_nets", "net_of", "own_order", "to_json"]
+
+Legs = Mapping[LegId, tuple[LegRequest, LegResult | None]]
+_MS_NS = 1_000_000
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One market on which we and its venue disagree. Sizes are signed contracts, YES positive; strangers counted in ours.
+
+    kind: foreign = no order of ours ever went there; position = orders of ours did; order = one of ours still rests there.
+    """
+
+    venue: Venue
+    market: MarketId
+    kind: Literal["foreign", "position", "order"]
+    ours: int
+    theirs: int
+    why: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> str:
+        """For people: both figures and what explains them."""
+        what = {
+            "foreign": "holds a position that no order of ours made",
+            "position": "holds something else than our orders add up to",
+            "order": "still lists an order of ours",
+        }[self.kind]
+        figures = f"ours {to_dollars(Size(self.ours))}, theirs {to_dollars(Size(self.theirs))} contracts of YES"
+        return "; ".join((f"{self.venue} {self.market} {what}: {figures}", *self.why))
+
+    @property
+    def next_step(self) -> str:
+        if self.kind == "order":
+            return "cancel it on the venue's site; its event opens by itself then"
+        return "close the difference on the venue's site, or take it as it is with `controller reconcile --adopt`"
+
+
+def journal_nets(legs: Legs, venue: Venue, world: World) -> dict[MarketId, int]:
+    """What the legs of one venue add up to; markets whose legs filled nothing are left out."""
+    found: dict[MarketId, int] = {}
+    for leg, result in legs.values():
+        if result is not None and result.filled and leg.venue == venue and leg.world == world:
+            yes = (leg.want.outcome is Outcome.YES) is (leg.want.action is Action.BUY)
+            found[leg.want.market] = found.get(leg.want.market, 0) + (result.filled if yes else -result.filled)
+    return found
+
+
+def net_of(positions: Iterable[Position]) -> dict[MarketId, int]:
+    """Rows of a venue, one per token or per market, as nets."""
+    found: dict[MarketId, int] = {}
+    for row in positions:
+        found[row.market] = found.get(row.market, 0) + row.size
+    return found
+
+
+def compare_nets(
+    venue: Venue,
+    ours: Mapping[MarketId, int],
+    theirs: Mapping[MarketId, int],
+    strangers: Mapping[MarketId, int],
+    touched: Collection[MarketId],
+) -> tuple[Difference, ...]:
+    """Every market where the two disagree. touched are the markets to which orders of ours went.
+
+    A stranger that is gone, in a market where we hold nothing either, is no difference: both sides say nothing.
+    """
+    found = []
+    for market in sorted({*ours, *theirs}):
+        mine, real, extra = ours.get(market, 0), theirs.get(market, 0), strangers.get(market, 0)
+        if mine + extra == real or (not mine and not real):
+            continue
+        kind: Literal["foreign", "position"] = "position" if mine or market in touched else "foreign"
+        found.append(Difference(venue=venue, market=market, kind=kind, ours=mine + extra, theirs=real))
+    return tuple(found)
+
+
+def explain_fills(legs: Legs, market: MarketId, fills: Sequence[VenueFill]) -> tuple[str, ...]:
+    """Which orders make the difference: filled there and not here, or here and not there."""
+    there: dict[str, int] = {}
+    for row in fills:
+        if row.market == market and row.fill.status != "reversed":
+            there[row.venue_order_id] = there.get(row.venue_order_id, 0) + row.fill.size
+    lines = []
+    for leg_id, (leg, result) in legs.items():
+        if leg.want.market != market or result is None:
+            continue
+        name = result.venue_order_id or ""
+        real = there.pop(name, 0) if name else 0
+        if real != result.filled:
+            lines.append(
+                f"leg {leg_id.hex()} (order {name or 'unknown'}) filled {to_dollars(result.filled)} by the journal,"
+                f" {to_dollars(Size(real))} by the venue"
+            )
+    for name, size in sorted(there.items()):
+        lines.append(f"order {name} filled {to_dollars(Size(size))} and belongs to no leg of the journal")
+    return tuple(lines[:10])
+
+
+def own_order(order: OpenOrder, legs: Legs, venue_ids: Mapping[str, LegId]) -> LegId | None:
+    """The leg of the journal behind a listed order, by its client order id or the venue's; None = it is not in the journal."""
+    leg_id = parse_client_order_id(order.client_order_id)
+    if leg_id is not None and leg_id in legs:
+        return leg_id
+    return venue_ids.get(order.venue_order_id)
+
+
+def is_lost(order: OpenOrder, legs: Legs, *, now: WallNs, adopted_at: WallNs) -> bool:
+    """Whether an order carries our name and this journal never promised it: the journal is younger than the account.
+
+    Names older than what a journal keeps, or than the last adoption, prove nothing.
+    """
+    leg_id = parse_client_order_id(order.client_order_id)
+    if leg_id is None or leg_id in legs:
+        return False
+    made = int.from_bytes(leg_id[:6]) * _MS_NS
+    return made > max(now - RETENTION_NS, adopted_at)
+
+
+def to_json(one: Difference) -> dict[str, object]:
+    """A difference for programs: exact decimals."""
+    return {
+        "venue": one.venue,
+        "market": one.market,
+        "kind": one.kind,
+        "ours": to_dollars(Size(one.ours)),
+        "theirs": to_dollars(Size(one.theirs)),
+        "line": one.line,
+        "next_step": one.next_step,
+    }

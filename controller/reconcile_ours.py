@@ -1,0 +1,95 @@
+"""Our side of the comparison: what a running controller holds in memory, or what a journal says by itself while none runs."""
+
+from collections.abc import Callable, Collection, Mapping
+
+from controller.execution.hybrid import HybridExecutor
+from controller.ledger.memory import MemoryLedger
+from controller.model import EventId
+from controller.reconcile import Legs, journal_nets
+from controller.state import State
+from trading.ids import LegId
+from trading.journal_file import FileJournal
+from trading.market import MarketId, Venue
+from trading.order import LegResult, World
+
+__all__ = ["JournalOurs", "RunningOurs"]
+
+
+class RunningOurs:
+    """Positions as the engine counts them, which a restart rebuilt from the journal. hear takes the result of a cancel."""
+
+    def __init__(
+        self,
+        state: State,
+        ledger: MemoryLedger,
+        journal: FileJournal,
+        executor: HybridExecutor,
+        hear: Callable[[LegResult], None],
+    ) -> None:
+        self._state = state
+        self._ledger = ledger
+        self._journal = journal
+        self._executor = executor
+        self._hear = hear
+        self._venues: dict[MarketId, Venue] = {}
+
+    def nets(self, venue: Venue) -> Mapping[MarketId, int]:
+        return {market: net for market, (net, _) in self._state.positions.all().items() if net and self._venue(market) == venue}
+
+    def _venue(self, market: MarketId) -> Venue | None:
+        known = self._state.markets.get(market)
+        if known is not None:
+            return known.venue
+        if market not in self._venues:  # its terms could not be read at the start
+            self._venues |= {leg.want.market: leg.venue for leg, _ in self._journal.legs().values()}
+        return self._venues.get(market)
+
+    def busy(self) -> Collection[MarketId]:
+        state = self._state
+        found = {leg.want.market for leg in self._ledger.unconfirmed()}
+        for leg_id, result in state.results().items():
+            known = self._journal.stored(leg_id)
+            if known is not None and (not result.final or not result.confirmed):
+                found.add(known[0].want.market)
+        for approved in state.arbs.values():
+            found |= {leg.want.market for leg in approved.legs}
+        return found
+
+    def legs(self) -> Legs:
+        return self._journal.legs()
+
+    def siblings(self, market: MarketId) -> tuple[EventId | None, Collection[MarketId]]:
+        event = self._state.positions.event_of(market)
+        return event, tuple(self._state.positions.markets_of(event)) if event is not None else ()
+
+    async def cancel(self, leg_id: LegId) -> LegResult | None:
+        result = await self._executor.cancel(leg_id)
+        if result.final:
+            self._hear(result)
+        return result
+
+
+class JournalOurs:
+    """A journal nobody writes to now. It cancels nothing."""
+
+    def __init__(self, journal: FileJournal, world: World) -> None:
+        self._journal = journal
+        self._world = world
+
+    def nets(self, venue: Venue) -> Mapping[MarketId, int]:
+        return {market: net for market, net in journal_nets(self._journal.legs(), venue, self._world).items() if net}
+
+    def busy(self) -> Collection[MarketId]:
+        legs = self._journal.legs().values()
+        return {
+            leg.want.market for leg, result in legs if leg.world == self._world and (result is None or not result.confirmed)
+        }
+
+    def legs(self) -> Legs:
+        return self._journal.legs()
+
+    def siblings(self, market: MarketId) -> tuple[EventId | None, Collection[MarketId]]:
+        return None, ()
+
+    async def cancel(self, leg_id: LegId) -> LegResult | None:
+        return None

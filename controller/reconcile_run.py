@@ -1,0 +1,380 @@
+"""The gate to trading that both venues hold: their record against ours, at the start and then for good (B-183, P4).
+
+    begin() ─► every venue is shut ─► read, compare ─► what agrees opens, what does not stays shut with a line that says why
+                                          └─► unreadable: that venue stays shut and is asked again
+
+A market is compared only while no order of ours in it is open or unconfirmed, before and after the reading. After the first look
+a difference counts when it was seen twice, the same. What stands alone may always be hedged: only new exposure is refused.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from controller.durable import EPOCH
+from controller.model import EventId
+from controller.reconcile import Difference, Legs, compare_nets, explain_fills, is_lost, net_of, own_order
+from trading.clock import SECOND, Clock
+from trading.errors import AuthFailed, Misuse, ModeClosed, Rejected, Throttled, VenueError
+from trading.ids import LegId
+from trading.log import get_logger
+from trading.market import Market, MarketId, Venue
+from trading.order import LegRequest, LegResult
+from trading.units import Money, WallNs
+from trading.venue import AccountPage, AccountQuery, OpenOrder
+
+__all__ = ["ABOUT_JOURNAL", "ADOPTED_AT", "Ours", "Reconciler", "Report", "stranger_key"]
+
+ADOPTED_AT = "reconcile_adopted_at"
+"""The journal's number for the last adoption: orders older than that are known to be unknown."""
+ABOUT_JOURNAL = "reconciliation"
+"""How the reason of a halt begins that an adoption may end."""
+_EVERY_S = 60.0
+_AGAIN_S = 2.0
+"""After a reading that left anything open; doubled up to _EVERY_S while it stays so."""
+_WAIT_S = 0.05
+_PAGES = 100
+_EXACT = 25
+"""Markets read one by one in a round: they share the venue's budget with orders."""
+_What = Literal["positions", "orders", "history", "fills"]
+_HEDGES = ("complete", "unwind")
+
+log = get_logger(__name__)
+
+
+class _Numbers(Protocol):
+    def number_kept(self, key: str) -> int: ...
+    async def keep(self, key: str, value: int) -> None: ...
+
+
+class Ours(Protocol):
+    """Our side, in memory."""
+
+    def nets(self, venue: Venue) -> Mapping[MarketId, int]:
+        """Contracts of YES less contracts of NO per market."""
+
+    def busy(self) -> Collection[MarketId]:
+        """Markets with an order that is open, or whose fills the venue may still change."""
+
+    def legs(self) -> Legs:
+        """Every leg of the journal in this world."""
+
+    def siblings(self, market: MarketId) -> tuple[EventId | None, Collection[MarketId]]:
+        """The event of a market and all markets of that event."""
+
+    async def cancel(self, leg_id: LegId) -> LegResult | None:
+        """Ask the venue to end one of our orders; None = this process does not do that."""
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What the newest look found. unread names the venues that did not answer and why; waiting are markets not compared because
+    orders there are under way."""
+
+    differences: tuple[Difference, ...]
+    unread: Mapping[Venue, str]
+    waiting: tuple[MarketId, ...]
+    notes: tuple[str, ...]
+    lost: str
+    cash: Mapping[Venue, Money]
+
+    @property
+    def equal(self) -> bool:
+        return not (self.differences or self.unread or self.lost)
+
+
+class Reconciler:
+    """Compares, and refuses what may not be opened. read asks whoever holds a venue's keys; on_lost hears once that the journal is
+    older than the account."""
+
+    def __init__(
+        self,
+        venues: Sequence[Venue],
+        *,
+        read: Callable[[Venue, AccountQuery], Awaitable[AccountPage]],
+        market: Callable[[Venue, MarketId], Awaitable[Market]],
+        ours: Ours,
+        numbers: _Numbers,
+        clock: Clock,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        on_lost: Callable[[str], None] = lambda why: None,
+    ) -> None:
+        self._venues = tuple(venues)
+        self._read = read
+        self._market = market
+        self._ours = ours
+        self._numbers = numbers
+        self._clock = clock
+        self._sleep = sleep
+        self._on_lost = on_lost
+        self._unread: dict[Venue, str] = {}
+        self._first: set[Venue] = set(venues)
+        """Venues never compared: there a difference counts at once."""
+        self._pending: dict[MarketId, Venue] = {}
+        """Markets busy at the first look."""
+        self._found: dict[MarketId, Difference] = {}
+        self._said: dict[MarketId, tuple[int, int]] = {}
+        self._seen: dict[MarketId, tuple[Venue, int, int]] = {}
+        """Differences seen once."""
+        self._paid: set[MarketId] = set()
+        """Settled, and the venue holds nothing of it any more."""
+        self._notes: dict[Venue, tuple[str, ...]] = {}
+        self._cash: dict[Venue, Money] = {}
+        self._lost = ""
+        self._looking = asyncio.Lock()
+
+    # --- the gate -----------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Shut every venue until it was compared."""
+        for venue in self._venues:
+            self._unread.setdefault(venue, "not compared with our record yet")
+
+    def blocks(self, legs: Sequence[LegRequest]) -> str | None:
+        """Why these legs may not go, None when they may; what completes or unwinds an arb always may."""
+        if not (self._unread or self._found or self._pending or self._lost):
+            return None
+        for leg in legs:
+            if leg.purpose in _HEDGES:
+                continue
+            if self._lost:
+                return self._lost
+            if leg.venue in self._unread:
+                return f"{leg.venue}: {self._unread[leg.venue]}"
+            _, markets = self._ours.siblings(leg.want.market)
+            for market in (leg.want.market, *markets):
+                if market in self._found:
+                    return self._found[market].line
+                if market in self._pending:
+                    return f"{market} was not compared yet: an order of an earlier start is under way there"
+        return None
+
+    # --- looking ------------------------------------------------------------------------------------------------------
+
+    async def run(self, *, after: Callable[[], bool] = lambda: True) -> None:
+        """Look until cancelled, from the moment that after() says ours is known. A fault of our own shuts everything, as an
+        unreadable venue does."""
+        while not after():
+            await self._sleep(_WAIT_S)
+        pause = _AGAIN_S
+        while True:
+            try:
+                report = await self.look()
+                calm = report.equal and not self._pending and not self._seen
+            except Exception as exc:  # the task's boundary: nothing is opened on a comparison that failed
+                log.exception("reconciliation_failed", next_step="it is tried again; new arbs wait")
+                self._unread.update(dict.fromkeys(self._venues, f"the comparison failed: {exc!r}"))
+                calm = False
+            if calm:
+                pause = _AGAIN_S
+            await self._sleep(_EVERY_S if calm else pause)
+            pause = _AGAIN_S if calm else min(2 * pause, _EVERY_S)
+
+    async def look(self, *, full: bool = False) -> Report:
+        """Compare every venue once. full also reads orders, their history and cash, as the first look does."""
+        waiting: list[MarketId] = []
+        async with self._looking:
+            for found in await asyncio.gather(*(self._look_at(venue, full=full) for venue in self._venues)):
+                waiting += found
+        return Report(
+            differences=tuple(self._found[market] for market in sorted(self._found)),
+            unread=dict(self._unread),
+            waiting=tuple(sorted(waiting)),
+            notes=tuple(note for venue in self._venues for note in self._notes.get(venue, ())),
+            lost=self._lost,
+            cash=dict(self._cash),
+        )
+
+    async def _look_at(self, venue: Venue, *, full: bool) -> set[MarketId]:
+        first = venue in self._first
+        full = full or first or any(one.kind == "order" and one.venue == venue for one in self._found.values())
+        before, busy = self._nets(venue), set(self._ours.busy())
+        try:
+            theirs = net_of(await self._all(venue, "positions"))
+            resting = await self._orders(venue, busy=set() if first else busy) if full else ()
+            strangers = {one: self._numbers.number_kept(stranger_key(venue, one)) for one in {*before, *theirs}}
+            seen, later = await self._differences(venue, before, theirs, strangers, busy)
+            found = {one.market: one for one in seen}
+        except (VenueError, Misuse) as exc:
+            if not self._unread.get(venue, "").endswith(str(exc)):
+                log.error(
+                    "venue_not_compared", venue=venue, error=str(exc), next_step="its markets stay shut; it is asked again"
+                )
+            self._unread[venue] = f"cannot be compared with our record: {exc}"
+            return set()
+        after, busy_after = self._nets(venue), self._ours.busy()
+        moved = {one for one in {*before, *after} - self._paid if before.get(one, 0) != after.get(one, 0)}
+        here = {*before, *after, *theirs, *(leg for leg, at in self._pending.items() if at == venue)}
+        waiting = moved | later | ({*busy, *busy_after} & here)
+        found = {one.market: one for one in resting} | found
+        self._judge(venue, found, waiting)
+        if self._unread.pop(venue, None) is not None:
+            log.info("venue_compared", venue=venue, differences=len(found), markets=len(here))
+        self._first.discard(venue)
+        return waiting
+
+    def _judge(self, venue: Venue, found: Mapping[MarketId, Difference], waiting: Collection[MarketId]) -> None:
+        """Take over what was seen; what waits keeps its verdict, and at a first look stays shut until it can be compared."""
+        first = venue in self._first
+        fresh = {one for one, at in self._pending.items() if at == venue and one not in waiting}
+        for market in fresh:
+            del self._pending[market]
+        if first:
+            self._pending.update(dict.fromkeys(waiting, venue))
+        for market in [one for one, kept in self._found.items() if kept.venue == venue and one not in {*found, *waiting}]:
+            del self._found[market]
+            self._said.pop(market, None)
+            log.warning("agrees_again", venue=venue, market=market)
+        for market in [one for one, seen in self._seen.items() if seen[0] == venue and one not in {*found, *waiting}]:
+            del self._seen[market]
+        for market, one in found.items():
+            if market in waiting:
+                continue
+            at_once = first or market in fresh or market in self._found
+            seen = venue, one.ours, one.theirs
+            if not at_once and self._seen.get(market) != seen:
+                self._seen[market] = seen
+                continue
+            self._seen.pop(market, None)
+            self._found[market] = one
+            if self._said.get(market) != seen[1:]:
+                self._said[market] = seen[1:]
+                log.error("disagreement", venue=venue, market=market, detail=one.line, next_step=one.next_step)
+
+    async def _differences(
+        self,
+        venue: Venue,
+        ours: Mapping[MarketId, int],
+        theirs: Mapping[MarketId, int],
+        strangers: Mapping[MarketId, int],
+        busy: Collection[MarketId],
+    ) -> tuple[list[Difference], set[MarketId]]:
+        """Compare, then ask once more, market by market, where orders of ours went: lists lag, and what was paid out is gone.
+
+        Also the markets left for the next look, so that many of them do not use up the venue's budget.
+        """
+        rough = compare_nets(venue, ours, theirs, strangers, ())
+        if not rough:
+            return [], set()
+        legs = self._ours.legs()
+        touched = {leg.want.market for leg, _ in legs.values()}
+        found: list[Difference] = []
+        later: set[MarketId] = set()
+        asked = 0
+        rows = compare_nets(venue, ours, theirs, strangers, touched)
+        for one in sorted(rows, key=lambda row: row.market in self._found):  # nobody waits behind what is known
+            if one.market in busy:
+                continue  # waits
+            if one.kind == "foreign":
+                found.append(one)
+            elif asked == _EXACT:
+                later.add(one.market)
+            else:
+                asked += 1
+                found += await self._exactly(one, legs, _only(ours, one.market), strangers)
+        return found, later
+
+    async def _exactly(
+        self, rough: Difference, legs: Legs, ours: Mapping[MarketId, int], strangers: Mapping[MarketId, int]
+    ) -> tuple[Difference, ...]:
+        """One market by itself: nothing, or the difference with the orders that make it."""
+        venue, market = rough.venue, rough.market
+        try:
+            again = compare_nets(venue, ours, net_of(await self._all(venue, "positions", market)), strangers, (market,))
+            if again and not again[0].theirs and (await self._market(venue, market)).status == "settled":
+                self._paid.add(market)
+                return ()
+            if not again:
+                return ()
+            why = explain_fills(legs, market, await self._all(venue, "fills", market))
+        except (Throttled, AuthFailed, ModeClosed):
+            raise  # says nothing about this market
+        except Rejected as exc:  # one market the venue does not know any more keeps no other shut
+            return (msgspec.structs.replace(rough, why=(f"it cannot be read by itself: {exc}",)),)
+        return (msgspec.structs.replace(again[0], why=why),)
+
+    def _nets(self, venue: Venue) -> dict[MarketId, int]:
+        """Ours without what was paid out."""
+        return {market: net for market, net in self._ours.nets(venue).items() if market not in self._paid}
+
+    async def _orders(self, venue: Venue, *, busy: Collection[MarketId]) -> tuple[Difference, ...]:
+        """End our own resting orders, note the others, and look whether the journal knows every order under our name."""
+        resting = await self._all(venue, "orders")
+        history = await self._all(venue, "history")
+        self._cash[venue] = Money(sum(row.cash for row in (await self._read(venue, AccountQuery(what="balances"))).balances))
+        legs = self._ours.legs()  # after the reading: an order is promised before it is sent
+        ids = {result.venue_order_id: leg_id for leg_id, (_, result) in legs.items() if result and result.venue_order_id}
+        self._note_lost(venue, [*resting, *history], legs)
+        notes: list[str] = []
+        left: list[Difference] = []
+        for order in resting:
+            leg_id = own_order(order, legs, ids)
+            if leg_id is None:
+                notes.append(f"{venue} {order.market}: order {order.venue_order_id} is not ours and is left alone")
+            elif order.market not in busy:
+                result = await self._ours.cancel(leg_id)
+                if result is None or not result.final:
+                    left.append(Difference(venue=venue, market=order.market, kind="order", ours=0, theirs=0))
+                else:
+                    log.warning("own_order_cancelled", venue=venue, market=order.market, leg=leg_id, state=result.state)
+                    notes.append(f"{venue} {order.market}: our order {order.venue_order_id} rested and was cancelled")
+        self._notes[venue] = tuple(notes)
+        return tuple(left)
+
+    def _note_lost(self, venue: Venue, orders: Sequence[OpenOrder], legs: Legs) -> None:
+        now, adopted = self._clock.wall_ns(), WallNs(self._numbers.number_kept(ADOPTED_AT))
+        unknown = [order for order in orders if is_lost(order, legs, now=now, adopted_at=adopted)]
+        if not unknown:
+            return
+        before, one = self._lost, unknown[0]
+        self._lost = (
+            f"{venue} has {len(unknown)} orders under our name that the journal does not know: it is an old copy, was deleted, or"
+            " another one traded here; restore the newest journal, or take the positions as they are with"
+            " `controller reconcile --adopt`"
+        )
+        if not before:
+            log.error("journal_lost_orders", venue=venue, orders=len(unknown), one=one.client_order_id, detail=self._lost)
+            self._on_lost(self._lost)
+
+    async def _all(self, venue: Venue, what: _What, market: MarketId | None = None) -> tuple[Any, ...]:
+        """Every row; of the history only the newest page: what is older than that has had its look."""
+        rows: list[Any] = []
+        cursor = ""
+        for _ in range(1 if what == "history" else _PAGES):
+            page = await self._read(venue, AccountQuery(what=what, market=market, cursor=cursor))
+            rows += page.orders if what == "history" else getattr(page, what)
+            cursor = page.cursor
+            if not cursor:
+                break
+        else:
+            if what != "history":
+                raise VenueError(venue, "too_many_rows", f"{what} do not end after {_PAGES} pages")
+        return tuple(rows)
+
+    # --- a person's word ----------------------------------------------------------------------------------------------
+
+    async def adopt(self) -> Report:
+        """Take every position as its venue states it now, and orders under our name of before as known to be unknown. Strangers
+        are in no limit, and no order of ours ever closes them. Raises JournalFailed."""
+        report = await self.look(full=True)
+        for one in report.differences:
+            key = stranger_key(one.venue, one.market)
+            await self._numbers.keep(key, self._numbers.number_kept(key) + one.theirs - one.ours)
+        if not report.unread:
+            await self._numbers.keep(ADOPTED_AT, self._clock.wall_ns())
+            # a trader refuses an epoch below one it has seen; seconds are above any count of starts
+            epoch = max(self._numbers.number_kept(EPOCH), self._clock.wall_ns() // SECOND)
+            await self._numbers.keep(EPOCH, epoch)
+            self._lost = ""
+        log.warning("adopted", markets=len(report.differences))
+        return await self.look(full=True)
+
+
+def stranger_key(venue: Venue, market: MarketId) -> str:
+    """The journal's number for the contracts of a market that are not ours."""
+    return f"stranger {venue} {market}"
+
+
+def _only(nets: Mapping[MarketId, int], market: MarketId) -> dict[MarketId, int]:
+    return {market: nets[market]} if market in nets else {}

@@ -1,0 +1,128 @@
+"""The gate that both venues hold, on the simulated venues over real sockets: what a start compares before it opens anything."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from system_bench import Desk, Venues, all_ready, funded, settings_of
+
+from controller.app import build, production_ports
+from controller.commands_reconcile import _alone
+from controller.durable import open_journal
+from controller.halt import HaltFile
+from controller.model import ArbClosed
+from controller.progress import ProgressReport
+from controller.reconcile_run import Reconciler
+from trading.units import MonoNs
+
+
+@asynccontextmanager
+async def controller(venues: Venues, directory: Path) -> AsyncIterator[tuple[Desk, Reconciler]]:
+    """One start on the directory's journal, shut until its first look; the looks are the test's."""
+    settings = settings_of(directory, venues.env(directory))
+    async with open_journal(settings) as (journal, epoch):
+        system = build(settings, production_ports(journal=journal), epoch=epoch)
+        closed: list[ArbClosed] = []
+        with ProgressReport("test", quiet=True) as progress:
+            await system.adoption.adopt(await system.adoption.discover(progress=progress, force=True), progress=progress)
+        assert system.recovery is not None and system.reconciler is not None
+        await system.recovery.run()
+        system.reconciler.begin()
+        take = system.engine.gate.closed
+
+        def taken(event: ArbClosed, now: MonoNs) -> None:
+            take(event, now)
+            closed.append(event)
+
+        system.engine.gate.closed = taken  # type: ignore[method-assign]  # the test's ear
+        running = asyncio.get_running_loop().create_task(system.runtime.run())
+        desk = Desk(system, venues, {}, running, closed)
+        try:
+            await desk.until(lambda: all_ready(system), "books ready")
+            await desk.until(lambda: funded(system), "balances read")
+            yield desk, system.reconciler
+        finally:
+            system.runtime.stop()
+            await asyncio.wait_for(running, 20)
+            await system.recovery.flush()
+            await system.close()
+
+
+async def one_arb(venues: Venues, desk: Desk, game: int) -> None:
+    """Let one arb be done and confirmed."""
+    before = len(desk.closed)
+    venues.open_arb(venues.games[game])
+    await desk.until_closed(before + 1)
+    venues.to_rest(venues.games[game])
+    await desk.until(lambda: not desk.system.ledger.unconfirmed(), "confirmed")
+
+
+async def test_a_start_opens_nothing_before_its_first_look_and_trades_after_it(venues: Venues, tmp_path: Path) -> None:
+    """B-183 and P4 on the wire: shut, compared, equal to the unit, open; and equal again after a restart with positions."""
+    async with controller(venues, tmp_path) as (desk, reconciler):
+        venues.open_arb(venues.games[0])
+        await desk.until(lambda: desk.refusals["no_route"], "refused")
+        assert venues.orders == (0, 0)
+        venues.to_rest(venues.games[0])
+        assert (await reconciler.look()).equal
+        await one_arb(venues, desk, 0)
+        assert (await reconciler.look(full=True)).equal
+
+    async with controller(venues, tmp_path) as (desk, reconciler):
+        report = await reconciler.look()
+        assert (report.equal, report.waiting) == (True, ())
+
+
+async def test_a_restored_old_journal_stops_new_arbs_until_its_adoption(venues: Venues, tmp_path: Path) -> None:
+    """An arb later than the copy: the venue's orders under our name tell it; the halt names the way; adopting opens."""
+    state, copy = tmp_path / "state", tmp_path / "copy"
+    async with controller(venues, tmp_path) as (desk, reconciler):
+        await reconciler.look()
+        await one_arb(venues, desk, 0)
+    shutil.copytree(state, copy)
+    async with controller(venues, tmp_path) as (desk, reconciler):
+        await reconciler.look()
+        await one_arb(venues, desk, 1)
+    shutil.rmtree(state)
+    shutil.copytree(copy, state)
+    sent = venues.orders
+
+    async with controller(venues, tmp_path) as (desk, reconciler):
+        report = await reconciler.look()
+        halt = HaltFile(state / "controller").state()[0] or ""
+        venues.open_arb(venues.games[0])
+        await desk.until(lambda: desk.refusals["no_route"], "refused")
+        venues.to_rest(venues.games[0])
+        assert venues.orders == sent
+
+        adopted = await reconciler.adopt()
+        await one_arb(venues, desk, 0)
+
+    assert "the journal does not know" in report.lost
+    assert len(report.differences) == 2
+    assert "controller reconcile --adopt" in halt
+    assert (adopted.equal, adopted.lost) == (True, "")
+
+
+async def test_a_deleted_state_directory_is_seen_and_adopted_without_a_running_controller(
+    venues: Venues, tmp_path: Path
+) -> None:
+    """`controller reconcile` with none running reads both venues and changes nothing; --adopt writes what the next start uses."""
+    settings = settings_of(tmp_path, venues.env(tmp_path))
+    async with controller(venues, tmp_path) as (desk, reconciler):
+        await reconciler.look()
+        await one_arb(venues, desk, 0)
+    equal = await _alone(settings, adopt=False)
+    shutil.rmtree(tmp_path / "state")
+
+    seen = await _alone(settings, adopt=False)
+    untouched = not (tmp_path / "state").exists()
+    adopted = await _alone(settings, adopt=True)
+    async with controller(venues, tmp_path) as (_, reconciler):
+        again = await reconciler.look()
+
+    assert (equal["equal"], equal["differences"]) == (True, [])
+    assert (seen["equal"], bool(seen["lost"]), untouched) == (False, True, True)
+    assert (adopted["equal"], again.equal) == (True, True)
