@@ -11,6 +11,8 @@ from controller.settings import ControllerSettings
 
 __all__ = ["register"]
 
+_NOT_HALTED = "was not halted; a tripped breaker ends with: controller halt, then controller resume"
+
 
 def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettings]) -> None:
     """Add the commands to the command line; settings reads them for a state directory given by flag, or None."""
@@ -34,5 +36,5 @@ def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettin
     def resume(
         state_dir: Annotated[str | None, typer.Option("--state-dir", help="STATE_DIR", show_default=False)] = None,
     ) -> None:
-        """Allow new arbs again; clears every trip of a running controller's breaker."""
-        typer.echo("resumed" if HaltFile(state_path(settings(state_dir))).clear() else "was not halted")
+        """End a halt, and with it every trip of a running controller's breaker. Without a halt it changes nothing."""
+        typer.echo("resumed" if HaltFile(state_path(settings(state_dir))).clear() else _NOT_HALTED)
