@@ -329,12 +329,10 @@ def _check_live(settings: ControllerSettings, world: str, journal: Journal) -> N
         return
     if settings.require_live_confirm and settings.live_confirm != "I_UNDERSTAND":
         raise SettingsError("REQUIRE_LIVE_CONFIRM=1: set LIVE_CONFIRM=I_UNDERSTAND to trade live (B-057)")
-    why = "nothing compares our positions with the venues' at the start yet, so lost or old state would not be noticed"
     if not journal.durable:
-        why = "the journal is kept in memory and must be durable"
-    raise SettingsError(
-        f"DRY_RUN=0 cannot trade on real venues in this version: {why}; run with DRY_RUN=1, or point every host at loopback"
-    )
+        raise SettingsError(
+            "DRY_RUN=0 cannot trade on real venues: the journal is kept in memory and must be durable; run with DRY_RUN=1"
+        )
 
 
 def _halt(settings: ControllerSettings, why: str) -> None:

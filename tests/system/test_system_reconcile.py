@@ -15,7 +15,10 @@ from controller.halt import HaltFile
 from controller.model import ArbClosed
 from controller.progress import ProgressReport
 from controller.reconcile_run import Reconciler
-from trading.units import MonoNs
+from trading.ids import LegId
+from trading.market import KALSHI, POLYMARKET, Action, MarketId, Outcome, Venue
+from trading.order import LegRequest, Want
+from trading.units import Money, MonoNs, Price, Size
 
 
 @asynccontextmanager
@@ -126,3 +129,34 @@ async def test_a_deleted_state_directory_is_seen_and_adopted_without_a_running_c
     assert (equal["equal"], equal["differences"]) == (True, [])
     assert (seen["equal"], bool(seen["lost"]), untouched) == (False, True, True)
     assert (adopted["equal"], again.equal) == (True, True)
+
+
+async def test_a_live_controller_is_built_shut_on_both_venues(tmp_path: Path) -> None:
+    """DRY_RUN=0 on the real hosts starts, and opens nothing before it has compared them (nothing is connected here)."""
+    settings = settings_of(tmp_path, {}, controller_platforms="")
+    async with open_journal(settings) as (journal, epoch):
+        system = build(settings, production_ports(journal=journal), epoch=epoch)
+        assert system.reconciler is not None
+        legs = [leg_on(venue) for venue in (KALSHI, POLYMARKET)]
+
+        shut = [system.reconciler.blocks([leg]) for leg in legs]
+
+        await system.close()
+
+    assert settings.world() == "live"
+    assert all("not compared" in (why or "") for why in shut)
+
+
+def leg_on(venue: Venue) -> LegRequest:
+    """A leg that would open something."""
+    want = Want(market=MarketId("any"), outcome=Outcome.YES, action=Action.BUY, limit=Price(5_000), size=Size(1_000_000))
+    return LegRequest(
+        leg_id=LegId(bytes(16)),
+        want=want,
+        venue=venue,
+        purpose="open",
+        max_cost=Money(1_000_000),
+        world="live",
+        epoch=1,
+        deadline=MonoNs(0),
+    )
