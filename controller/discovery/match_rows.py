@@ -19,7 +19,7 @@ from controller.discovery.questions.claim import Claim, Claimed, Unread
 from controller.discovery.questions.contests import kalshi_contest_claim, polymarket_contest_claim
 from controller.discovery.questions.games import kalshi_game_claim, polymarket_game_claim
 
-__all__ = ["Match", "Proposal", "Score", "match_all", "match_row", "score"]
+__all__ = ["Match", "Proposal", "Score", "match_all", "match_row", "read_kalshi", "read_polymarket", "score"]
 
 _CONTROL = re.compile(r"[\x00-\x1f]")
 _MAX_TEXT = 2_000
@@ -61,7 +61,7 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
 def match_row(kalshi: Row, polymarket: Row, *, names: Names | None = None) -> Match:
     """Compare one row of each venue. Never raises on what a venue sent; reasons say what stood in the way."""
     table = names or load()
-    first, second = _read_kalshi(kalshi, table), _read_polymarket(polymarket, table)
+    first, second = read_kalshi(kalshi, table), read_polymarket(polymarket, table)
     for venue, read in (("kalshi", first), ("polymarket", second)):
         if isinstance(read, Unread):
             return _no(f"{venue}: {read.reason} {read.detail[:200]}".strip())
@@ -75,8 +75,8 @@ def match_all(kalshi: Iterable[Row], polymarket: Iterable[Row], *, names: Names 
     ours: dict[Claim, dict[str, Claimed]] = {}
     theirs: dict[Claim, dict[str, Claimed]] = {}
     for rows, read, found, ids in (
-        (kalshi, _read_kalshi, ours, ("ticker",)),
-        (polymarket, _read_polymarket, theirs, ("condition_id", "id")),
+        (kalshi, read_kalshi, ours, ("ticker",)),
+        (polymarket, read_polymarket, theirs, ("condition_id", "id")),
     ):
         for row in rows:
             ident = next((str(row[name]) for name in ids if row.get(name)), "")
@@ -141,7 +141,8 @@ def _compare(first: Claimed, second: Claimed) -> Match:
     return Match(match=True, outcome_index=hits[0], reasons=facts, tradable=first.structural and second.structural and both)
 
 
-def _read_kalshi(row: Row, names: Names) -> Claimed | Unread:
+def read_kalshi(row: Row, names: Names) -> Claimed | Unread:
+    """The claim of one Kalshi row, or why there is none. Never raises on what the venue sent."""
     try:
         market = {name: row.get(name) for name in ("ticker", "event_ticker", "title", "yes_sub_title", "floor_strike")}
         if _unusable(row.values()):
@@ -161,7 +162,8 @@ def _read_kalshi(row: Row, names: Names) -> Claimed | Unread:
         return Unread("malformed", repr(error))
 
 
-def _read_polymarket(row: Row, names: Names) -> Claimed | Unread:
+def read_polymarket(row: Row, names: Names) -> Claimed | Unread:
+    """The claims of one Polymarket row, or why there are none. Never raises on what the venue sent."""
     try:
         if _unusable(row[name] for name in row if name != "description"):
             return Unread("unreadable_text")

@@ -10,12 +10,13 @@ from typing import Any
 
 import msgspec
 
+from controller.discovery.candidates import LEAST, candidates
 from controller.discovery.match_rows import match_row, score
 from controller.discovery.mutations import KEEPING, flips
 from controller.pairs.desk import PairRefused
 from controller.pairs.sheet import Sheet, sheet_of_row
 
-__all__ = ["match_lines", "mutation_counts", "row_sheet", "rows_of", "score_file"]
+__all__ = ["match_lines", "mutation_counts", "review_counts", "row_sheet", "rows_of", "score_file"]
 
 
 def rows_of(file: Path) -> Iterator[dict[str, Any]]:
@@ -67,8 +68,33 @@ def mutation_counts(file: Path) -> dict[str, dict[str, int]]:
 
 
 def score_file(file: Path) -> dict[str, Any]:
-    """tp, fp, fn, precision, recall, by category and the list of false positives. Raises PairRefused where labels are missing."""
+    """tp, fp, fn, precision, recall, by category, false positives and proposals. Raises PairRefused where labels are missing."""
     try:
-        return {"schema": 1, **msgspec.to_builtins(score(rows_of(file)))}
+        return {"schema": 1, **msgspec.to_builtins(score(rows_of(file))), "proposals": review_counts(file)}
     except KeyError as exc:
         raise PairRefused(f"{file}: a row lacks {exc}: only labelled rows can be scored") from exc
+
+
+def review_counts(file: Path, *, similarity: int = LEAST) -> dict[str, Any]:
+    """What a person would be shown: matches that may not trade by themselves and look-alikes, and how many are right.
+
+    Keys: shown, right, precision (None when nothing is shown), and by_text, the shown and right of the look-alikes alone.
+    """
+    shown, right = {"key": 0, "text": 0}, {"key": 0, "text": 0}
+    for row in rows_of(file):
+        if row.get("certainty") == "medium":
+            continue
+        found, same = match_row(row["kalshi"], row["polymarket"]), row["label"] == "equivalent"
+        if found.match and not found.tradable:
+            shown["key"] += 1
+            right["key"] += same and found.outcome_index == row["yes_maps_to"]["outcome_index"]
+        elif not found.match and candidates([row["kalshi"]], [row["polymarket"]], similarity=similarity):
+            shown["text"] += 1
+            right["text"] += same
+    total = sum(shown.values())
+    return {
+        "shown": total,
+        "right": sum(right.values()),
+        "precision": sum(right.values()) / total if total else None,
+        "by_text": {"shown": shown["text"], "right": right["text"]},
+    }

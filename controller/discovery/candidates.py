@@ -1,0 +1,119 @@
+"""Pairs of markets whose texts look alike, for people to look at: never a match, never tradable.
+
+Only pairs of which one side has no claim are proposed: two claims that differ are known to differ. Texts are compared inside
+a bucket alone (domain, day, numbers, one word both say), and a word too common to tell markets apart makes no bucket, so
+the work grows with the number of markets and not with its square.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import msgspec
+from rapidfuzz.fuzz import token_set_ratio
+
+from controller.discovery.game import Row
+from controller.discovery.match_rows import read_kalshi, read_polymarket
+from controller.discovery.names import Names, fold, load
+from controller.discovery.questions.claim import Claimed, Unread
+
+__all__ = ["LEAST", "Candidate", "candidates"]
+
+LEAST = 90
+"""Below this likeness most look-alikes are wrong (matching.md section 2)."""
+_CROWD = 64
+"""More markets than this under one word: the word names a template, not a market."""
+_MAX_TEXT = 300
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_DAY = re.compile(r"-(\d\d)(JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)(\d\d)")
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_ISO = re.compile(r"20\d\d-\d\d-\d\d")
+_SILENT = frozenset(
+    {"will", "the", "a", "an", "of", "in", "on", "at", "by", "be", "to", "for", "vs", "win", "wins", "winner", "game", "match"}
+    | {"market", "yes", "no"}
+)  # fmt: skip
+_GAME = re.compile(r"\b(?:vs|v|at|beat|win (?:game|map|set)|map|o/u|spread|score|scored|half)\b", re.I)
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """Two markets that read alike: the Kalshi ticker, the Polymarket condition id (or Gamma id), likeness 0..100 and both texts."""
+
+    ticker: str
+    condition: str
+    similarity: int
+    kalshi: str
+    polymarket: str
+
+
+class _Text(NamedTuple):
+    ident: str
+    bucket: tuple[str, str, tuple[str, ...]]
+    words: frozenset[str]
+    text: str
+    claimed: bool
+
+
+def candidates(
+    kalshi: Iterable[Row], polymarket: Iterable[Row], *, similarity: int = LEAST, names: Names | None = None
+) -> tuple[Candidate, ...]:
+    """Look-alikes at or above similarity (0..100), the most alike first. Never raises on what a venue sent."""
+    table = names or load()
+    places: dict[tuple[object, str], list[_Text]] = defaultdict(list)
+    for row in polymarket:
+        ident = str(row.get("condition_id") or row.get("id") or "")
+        read = read_polymarket(row, table)
+        if isinstance(read, Unread) and read.reason == "placeholder":
+            continue  # what it asks changes when the placeholder is named
+        claimed = isinstance(read, Claimed)
+        for text in _texts(ident, row, ("question", "group_item_title"), claimed):
+            for word in text.words:
+                places[text.bucket, word].append(text)
+    found: dict[tuple[str, str], Candidate] = {}
+    for row in kalshi:
+        claimed = isinstance(read_kalshi(row, table), Claimed)
+        for ours in _texts(str(row.get("ticker") or ""), row, ("title", "yes_sub_title"), claimed):
+            for theirs in _near(ours, places):
+                likeness = round(token_set_ratio(ours.text, theirs.text, score_cutoff=similarity))
+                if likeness >= max(similarity, 1):
+                    found[ours.ident, theirs.ident] = Candidate(
+                        ticker=ours.ident,
+                        condition=theirs.ident,
+                        similarity=likeness,
+                        kalshi=ours.text,
+                        polymarket=theirs.text,
+                    )
+    return tuple(sorted(found.values(), key=lambda one: (-one.similarity, one.ticker, one.condition)))
+
+
+def _near(ours: _Text, places: dict[tuple[object, str], list[_Text]]) -> Iterator[_Text]:
+    """The markets of ours' bucket that share a telling word with it, each once."""
+    seen: set[str] = set()
+    for word in ours.words:
+        others = places.get((ours.bucket, word), ())
+        for theirs in others if len(others) <= _CROWD else ():
+            if theirs.ident not in seen and not (ours.claimed and theirs.claimed):
+                seen.add(theirs.ident)
+                yield theirs
+
+
+def _texts(ident: str, row: Row, fields: tuple[str, str], claimed: bool) -> Iterator[_Text]:
+    """The row's text, or nothing where it has no id, no text or one too long to be a title."""
+    parts = [value for value in (row.get(name) for name in fields) if isinstance(value, str) and value]
+    asked = " ".join(dict.fromkeys(parts))
+    if not ident or not parts or len(asked) > _MAX_TEXT or "||" in asked:
+        return
+    folded = fold(asked)
+    words = frozenset(word for word in folded.split() if word not in _SILENT and not word.isdigit())
+    numbers = tuple(sorted(set(_NUMBER.findall(asked))))
+    yield _Text(ident, ("game" if _GAME.search(asked) else "other", _day(row), numbers), words, folded, claimed)
+
+
+def _day(row: Row) -> str:
+    """The day either venue states for its event as YYYY-MM-DD, "" where it states none."""
+    for name in ("event_condition_date", "event_date", "ticker_date"):
+        stated = row.get(name)
+        if isinstance(stated, str) and _ISO.match(stated):
+            return stated[:10]
+    coded = _DAY.search(str(row.get("event_ticker") or row.get("ticker") or ""))
+    return f"20{coded[1]}-{_MONTHS.index(coded[2]) + 1:02d}-{coded[3]}" if coded else ""
