@@ -8,6 +8,7 @@ import textwrap
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
@@ -24,6 +25,8 @@ __all__ = ["Side", "Sheet", "clean", "lines_of", "sheet_of", "sheet_of_row", "to
 _RULES_SHOWN = 1_500
 _WIDTH = 120
 _HALF = 58
+_RIGHT = 66
+"""A condition id fits."""
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +94,7 @@ def sheet_of_row(row: Mapping[str, Any], *, outcome_index: int | None = None) ->
     series = clean(ours.get("series_ticker") or ticker.partition("-")[0])
     league = next((one for one in load_names().leagues.values() if series in one.series), None)
     rules = "\n\n".join(str(ours[name]) for name in ("rules_primary", "rules_secondary") if ours.get(name))
-    yes = clean(ours.get("yes_sub_title") or ours.get("title") or "Yes")
+    yes = clean(ours.get("yes_sub_title") or "Yes")  # a title names no side: the ticker above the columns tells which market
     settlement = settle(
         rules,
         str(theirs.get("description") or ""),
@@ -111,7 +114,7 @@ def sheet_of_row(row: Mapping[str, Any], *, outcome_index: int | None = None) ->
             id=ticker,
             question=clean(ours.get("title") or "?"),
             yes=yes,
-            no=f"not {yes}",
+            no="No" if yes == "Yes" else f"not {yes}",
             starts=clean(ours.get("event_sub_title") or ours.get("ticker_date") or "not said"),
             rules=clean(rules, _RULES_SHOWN),
         ),
@@ -247,7 +250,9 @@ def _pays(least: Price) -> str:
 
 
 def _columns(left: str, right: str) -> str:
-    return f"{left[:_HALF]:<{_HALF}}  {right[: _WIDTH - _HALF]}".rstrip()
+    """Two cells, wrapped and never cut: an id is copied from here, and a cut outcome could be taken for another."""
+    cells = (textwrap.wrap(left, _HALF) or [""], textwrap.wrap(right, _RIGHT) or [""])
+    return "\n".join(f"{one:<{_HALF}}  {two}".rstrip() for one, two in zip_longest(*cells, fillvalue=""))
 
 
 def _wrapped(text: str) -> list[str]:

@@ -254,3 +254,18 @@ def test_the_cache_of_other_hosts_is_not_this_desks(settings, tmp_path):
     DiscoveryCache(Path(settings.discovery_cache_path), source="elsewhere").save(Cached(source="elsewhere", pairs=(PAIR,)))
 
     assert Desk.of(settings).listed() == []
+
+
+def test_a_page_shows_whole_ids_and_invents_no_side_of_a_market():
+    """The ids are copied from the page into `pairs approve`; a title that names both teams is not what YES means."""
+    condition = "0x" + "5f" * 32
+    row = {
+        "pair_id": "x",
+        "kalshi": {"ticker": "KXEPLGAME-26MAY13MCICRY-CRY", "title": "Manchester City vs Crystal Palace Winner?" * 2},
+        "polymarket": {"condition_id": condition, "question": "Will Crystal Palace FC win?"},
+    }
+    text = "\n".join(lines_of(sheet_of_row(row, outcome_index=0)))
+
+    assert condition in text
+    assert "Hedge 1: buy 'Yes' on Kalshi and 'No' on Polymarket." in text
+    assert "Hedge 2: buy 'No' on Kalshi and 'Yes' on Polymarket." in text
