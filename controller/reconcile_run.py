@@ -363,10 +363,9 @@ class Reconciler:
             await self._numbers.keep(key, self._numbers.number_kept(key) + one.theirs - one.ours)
         if not report.unread:
             await self._numbers.keep(ADOPTED_AT, self._clock.wall_ns())
-            # a trader refuses an epoch below one it has seen; seconds are above any count of starts
-            epoch = max(self._numbers.number_kept(EPOCH), self._clock.wall_ns() // SECOND)
-            await self._numbers.keep(EPOCH, epoch)
             self._lost = ""
+        # A trader refuses a start below one it has served, and its venue stays unread; seconds are above any count of starts.
+        await self._numbers.keep(EPOCH, max(self._numbers.number_kept(EPOCH), self._clock.wall_ns() // SECOND))
         log.warning("adopted", markets=len(report.differences))
         return await self.look(full=True)
 

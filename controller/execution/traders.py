@@ -200,6 +200,13 @@ class Traders:
         else:
             link.closed(channel)
             _log.warning("trader_gone", trader=link.name, venue=link.venue, reason=reason, open_legs=link.open_legs)
+            if reason == "stale_epoch":  # distributed.md 4.7: it has served a later start than this journal knows
+                _log.error(
+                    "trader_knows_a_newer_start",
+                    trader=link.name,
+                    next_step="end the other controller; or restore the newest state directory; or run `controller reconcile"
+                    " --adopt` and restart",
+                )
 
     async def _admit(self, link: TraderLink, channel: Channel, address: str) -> None:
         """The process is the pinned one; is its machine too?"""

@@ -341,3 +341,14 @@ async def test_many_differences_do_not_use_up_the_budget_and_stay_shut(desk: Des
         report = await desk.one.look()
     assert report.equal
     assert not any(desk.blocked(MarketId(f"KX{n}")) for n in range(60))
+
+
+async def test_adopting_lets_a_trader_of_a_lost_journal_accept_the_next_start(desk: Desk) -> None:
+    """Its venue cannot be read while it refuses us, so the next epoch rises without that reading; nothing else is adopted."""
+    desk.dead = {POLYMARKET}
+    desk.history = [order(_A, client_order_id(leg_name(7)))]
+
+    report = await desk.one.adopt()
+
+    assert desk.journal.number_kept("epoch") >= _NOW // SECOND
+    assert (bool(report.lost), list(report.unread)) == (True, [POLYMARKET])

@@ -1,15 +1,19 @@
 """The gate that both venues hold, on the simulated venues over real sockets: what a start compares before it opens anything."""
 
 import asyncio
+import json
+import os
 import shutil
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from system_bench import Desk, Venues, all_ready, funded, settings_of
 
 from controller.app import build, production_ports
-from controller.commands_reconcile import _alone
+from controller.commands_reconcile import _alone, answer
+from controller.control import control_path, serving
 from controller.durable import open_journal
 from controller.halt import HaltFile
 from controller.model import ArbClosed
@@ -19,6 +23,8 @@ from trading.ids import LegId
 from trading.market import KALSHI, POLYMARKET, Action, MarketId, Outcome, Venue
 from trading.order import LegRequest, Want
 from trading.units import Money, MonoNs, Price, Size
+
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 @asynccontextmanager
@@ -145,6 +151,47 @@ async def test_a_live_controller_is_built_shut_on_both_venues(tmp_path: Path) ->
 
     assert settings.world() == "live"
     assert all("not compared" in (why or "") for why in shut)
+
+
+async def command(*args: str, env: Mapping[str, str], cwd: Path) -> tuple[int, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "controller",
+        *args,
+        cwd=cwd,
+        env=env,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert b"Traceback" not in err, err
+    return process.returncode or 0, out.decode()
+
+
+async def test_the_command_asks_the_running_controller_and_alone_reads_for_itself(venues: Venues, tmp_path: Path) -> None:
+    """Exit 0 while both agree, 1 on a difference that nobody adopted, 2 when it could not look."""
+    env = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(_ROOT), "HOME": str(tmp_path)} | venues.env(tmp_path)
+    env |= {"DRY_RUN": "0", "CONTROLLER_PLATFORMS": "kalshi,polymarket", "STATE_DIR": str(tmp_path / "state"), "LOG_FILE": ""}
+    async with controller(venues, tmp_path) as (desk, reconciler):
+        await reconciler.look()
+        await one_arb(venues, desk, 0)
+        halt = HaltFile(tmp_path / "state" / "controller")
+
+        async def asked(_: Mapping[str, object]) -> object:
+            return await answer(reconciler, halt, adopt=False)
+
+        async with serving(control_path(halt.path.parent), {"reconcile": asked}):
+            running = await command("reconcile", "--json", env=env, cwd=tmp_path)
+    alone = await command("reconcile", env=env, cwd=tmp_path)
+    shutil.rmtree(tmp_path / "state")
+    differs = await command("reconcile", env=env, cwd=tmp_path)
+    paper = await command("reconcile", env=env | {"DRY_RUN": "1"}, cwd=tmp_path)
+
+    assert (running[0], json.loads(running[1])["equal"]) == (0, True)
+    assert (alone[0], alone[1].splitlines()[-1]) == (0, "equal")
+    assert (differs[0], differs[1].splitlines()[-1]) == (1, "NOT equal")
+    assert paper[0] == 2
 
 
 def leg_on(venue: Venue) -> LegRequest:
