@@ -21,6 +21,7 @@ _BENCHES = {
     "P9": "p9_journal",
     "legs": "link_legs",
     "memory": "memory",
+    "matching": "matching",
     "discovery": "discovery",  # last: it leaves the largest heap behind
 }
 """Name to the module of this package that measures it."""

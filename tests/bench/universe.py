@@ -1,0 +1,106 @@
+"""Rows of many domains for the matcher, all distinct, made by number: game winners, spreads, totals and elections.
+
+Each Kalshi row has at most one partner; Polymarket lists more rows than have one. Nothing is random, so runs compare.
+"""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from controller.discovery.game import Row
+
+__all__ = ["kalshi_rows", "polymarket_rows"]
+
+_TEAMS = (
+    ("ATL", "Atlanta", "Hawks"), ("BOS", "Boston", "Celtics"), ("CHI", "Chicago", "Bulls"), ("DAL", "Dallas", "Mavericks"),
+    ("DEN", "Denver", "Nuggets"), ("HOU", "Houston", "Rockets"), ("MIA", "Miami", "Heat"), ("MIL", "Milwaukee", "Bucks"),
+    ("PHX", "Phoenix", "Suns"), ("SAC", "Sacramento", "Kings"), ("TOR", "Toronto", "Raptors"), ("UTA", "Utah", "Jazz"),
+)  # fmt: skip
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_LINES = tuple(f"{whole}.5" for whole in range(1, 15))
+_FIRST = date(2026, 1, 1)
+_PER_GAME = 1 + 2 * len(_LINES)
+
+
+def _game(number: int) -> tuple[date, tuple[str, str, str], tuple[str, str, str]]:
+    """Game number of the calendar: six a day, no team twice on one day."""
+    day, slot = divmod(number, 6)
+    return _FIRST + timedelta(days=day), _TEAMS[(slot + day) % 12], _TEAMS[(slot + day + 6) % 12]
+
+
+def kalshi_rows(count: int) -> Iterator[Row]:
+    """count rows: of each five one is a House race, the others belong to games."""
+    for number in range(count):
+        if number % 5 == 4:
+            yield _race(number // 5)
+            continue
+        game, what = divmod(number - number // 5, _PER_GAME)
+        day, away, home = _game(game)
+        code = f"{day:%y}{_MONTHS[day.month - 1]}{day:%d}{away[0]}{home[0]}"
+        pair = f"{away[1]} at {home[1]}"
+        if what == 0:
+            yield _kalshi("KXNBAGAME", code, away[0], pair, f"{pair} Winner?", away[1], None)
+            continue
+        spread, line = what <= len(_LINES), _LINES[(what - 1) % len(_LINES)]
+        series, tail = ("KXNBASPREAD", "Spread") if spread else ("KXNBATOTAL", "Total Points")
+        says = f"{away[1]} wins by over {line} points" if spread else f"Over {line} points scored"
+        yield _kalshi(series, code, f"{away[0]}{what}", f"{pair}: {tail}", f"{says}?", says, float(line))
+
+
+def polymarket_rows(count: int) -> Iterator[Row]:
+    """count rows in the same order; those beyond the other venue's have no partner."""
+    for number in range(count):
+        if number % 5 == 4:
+            asked = f"Will the Republican Party win the {_district(number // 5)} House seat?"
+            yield {**_gamma(f"r{number}", asked, f"{_district(number // 5)} House", None), "end_date": "2026-11-03T00:00:00Z"}
+            continue
+        game, what = divmod(number - number // 5, _PER_GAME)
+        day, away, home = _game(game)
+        pair = f"{away[2]} vs. {home[2]}"
+        slug = f"nba-{away[0].lower()}-{home[0].lower()}-{day}"
+        line = _LINES[(what - 1) % len(_LINES)]
+        spread = 0 < what <= len(_LINES)
+        question = pair if what == 0 else f"Spread: {away[2]} (-{line})" if spread else f"{pair}: O/U {line}"
+        kind = "moneyline" if what == 0 else "spreads" if spread else "totals"
+        outcomes = ["Over", "Under"] if kind == "totals" else [away[2], home[2]]
+        yield {
+            **_gamma(f"g{number}", question, pair, outcomes),
+            "event_slug": slug,
+            "event_date": str(day),
+            "sports_market_type": kind,
+            "game_start_time": f"{day + timedelta(days=1)} 00:00:00+00",
+            "series_slug": "nba-2026",
+            "tags": ["nba"],
+        }
+
+
+def _kalshi(series: str, code: str, side: str, event_title: str, title: str, yes: str, strike: float | None) -> Row:
+    event = f"{series}-{code}"
+    return {
+        "ticker": f"{event}-{side}",
+        "event_ticker": event,
+        "series_ticker": series,
+        "event_title": event_title,
+        "title": title,
+        "yes_sub_title": yes,
+        "floor_strike": strike,
+    }
+
+
+def _race(number: int) -> Row:
+    place = _district(number)
+    title = f"Will Republican win the House race for {place}?"
+    return {
+        "ticker": f"KXHOUSERACE-{place.replace('-', '')}-26-R",
+        "event_ticker": f"KXHOUSERACE-{place.replace('-', '')}-26",
+        "series_ticker": "KXHOUSERACE",
+        "title": title,
+        "event_title": f"{place} House winner?",
+    }
+
+
+def _district(number: int) -> str:
+    return f"{('CA', 'TX', 'NY', 'FL', 'OH', 'PA', 'IL', 'GA')[number % 8]}-{number // 8 + 1:02d}"
+
+
+def _gamma(ident: str, question: str, event: str, outcomes: list[str] | None) -> Row:
+    return {"condition_id": ident, "question": question, "event_title": event, "outcomes": outcomes or ["Yes", "No"]}
