@@ -17,6 +17,7 @@ from controller.discovery.names import Names, load
 from controller.discovery.polymarket_keys import polymarket_key
 from controller.discovery.questions.claim import Claim, Claimed, Unread
 from controller.discovery.questions.contests import kalshi_contest_claim, polymarket_contest_claim
+from controller.discovery.questions.economics import kalshi_economics_claim, polymarket_economics_claim
 from controller.discovery.questions.games import kalshi_game_claim, polymarket_game_claim
 
 __all__ = ["Match", "Proposal", "Score", "match_all", "match_row", "read_kalshi", "read_polymarket", "score"]
@@ -156,6 +157,9 @@ def read_kalshi(row: Row, names: Names) -> Claimed | Unread:
         }
         if names.league_of_series(str(row.get("series_ticker"))) is not None:
             return _winner(kalshi_key({**event, "markets": [market]}, market, row.get("milestone"), names=names))
+        economics = kalshi_economics_claim(event, market)
+        if isinstance(economics, Claimed) or economics.reason != "series":
+            return economics
         game = kalshi_game_claim(event, market, row.get("milestone"), names)
         return kalshi_contest_claim(event, market, names) if isinstance(game, Unread) and game.reason == "series" else game
     except (TypeError, AttributeError, ValueError, KeyError) as error:
@@ -168,6 +172,9 @@ def read_polymarket(row: Row, names: Names) -> Claimed | Unread:
         if _unusable(row[name] for name in row if name != "description"):
             return Unread("unreadable_text")
         event, market = _gamma_event(row), _gamma_market(row)
+        economics = polymarket_economics_claim(market)
+        if isinstance(economics, Claimed):
+            return economics
         game = polymarket_game_claim(event, market, names)
         if isinstance(game, Claimed) or game.reason != "question_form":
             return game

@@ -19,6 +19,7 @@ _DAY = re.compile(r"\b20\d\d-\d\d-\d\d(?!\d)")
 _CODES = re.compile(r"-\d\d[A-Z]{3}\d\d(?:\d{4})?([A-Z0-9]+)$")
 _BETWEEN = re.compile(r" (?:at|vs\.?) ", re.I)
 _LINE = re.compile(r"(?<=[-\s])(\d+)\.5")
+_AT_LEAST = re.compile(r"\bat least (\d+(?:\.\d+)?)|\b(\d+(?:\.\d+)?)\+", re.I)
 _PAIR = re.compile(r"^(?P<a>.+?) vs\. (?P<b>[^:(]+?)(?P<rest>$| - .*$)")
 
 
@@ -98,6 +99,12 @@ def _line(change: int) -> Callable[[Row], Row | None]:
     return moved
 
 
+def _above(market: Row) -> Row | None:
+    """ "at least 50" and "50+" become "above 50"."""
+    question = _AT_LEAST.sub(lambda found: f"above {found[1] or found[2]}", market["question"])
+    return None if question == market["question"] else {"question": question}
+
+
 def _reordered(market: Row) -> Row | None:
     outcomes = market.get("outcomes")
     return {"outcomes": outcomes[::-1]} if isinstance(outcomes, list) else None
@@ -124,6 +131,7 @@ KINDS: Mapping[str, Callable[[Row], Row | None]] = {
     "day_earlier": _shift(-1),
     "line_up": _line(1),
     "line_down": _line(-1),
+    "at_least_to_above": _above,
     "outcomes_reordered": _reordered,
     "first_half": _half,
     "swapped_teams": _swapped,

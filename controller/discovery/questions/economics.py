@@ -1,0 +1,85 @@
+"""Claims about the Federal Reserve's decision at one scheduled meeting.
+
+A claim holds the direction, the shape (exact, above, at least), the basis points and the meeting's month with its year. The
+shape is a field of its own: at least 50 and above 25 may pay alike today and are still two questions. Prices of coins,
+temperatures and inflation have no reader here, because the titles do not state source, station or rounding (matching.md 2).
+"""
+
+import re
+
+from controller.discovery.game import Row
+from controller.discovery.names import fold
+from controller.discovery.polymarket_keys import outcomes_of
+from controller.discovery.questions.claim import Claimed, Unread
+
+__all__ = ["kalshi_economics_claim", "polymarket_economics_claim"]
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_FULL = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
+)  # fmt: skip
+_KALSHI = re.compile(
+    r"Will the Federal Reserve (?P<way>cut|hike) rates by (?P<more>>|at least )?(?P<size>\d+) ?bps "
+    r"at their (?P<month>[A-Z]+) (?P<year>20\d\d) meeting\?",
+    re.I,
+)
+_TICKER = re.compile(r"KXFEDDECISION-(?P<year>\d\d)(?P<month>[A-Z]{3})")
+_WAYS = {"cut": "cut", "hike": "hike", "decrease": "cut", "increase": "hike"}
+_CHANGE = re.compile(
+    r"(?:Will the )?Fed (?P<way>decrease|increase)s? interest rates by (?P<over>above |more than )?(?P<size>\d+)(?P<more>\+)? ?bps "
+    r"after (?:the |its )?(?P<month>[A-Z]+) (?P<year>20\d\d) meeting\?",
+    re.I,
+)
+_STILL = re.compile(
+    r"(?:Will there be )?no change in Fed interest rates after (?:the )?(?P<month>[A-Z]+) (?P<year>20\d\d) meeting\?", re.I
+)
+
+
+def kalshi_economics_claim(event: Row, market: Row) -> Claimed | Unread:
+    """Read a KXFEDDECISION market; ticker and title must name the same meeting."""
+    if event.get("series_ticker") != "KXFEDDECISION":
+        return Unread("series", str(event.get("series_ticker")))
+    title = str(market.get("title") or "").strip()
+    found, coded = _KALSHI.fullmatch(title), _TICKER.fullmatch(str(event.get("event_ticker") or ""))
+    if found is None or coded is None:
+        return Unread("title_form", title)
+    meeting = _meeting(found)
+    if meeting != f"20{coded['year']}-{coded['month'].lower()}":
+        return Unread("meeting_conflict", f"{title}: {event.get('event_ticker')}")
+    more = (found["more"] or "").strip().lower()
+    shape = {"": "exact", ">": "above", "at least": "at_least"}[more]
+    return _done(meeting, found["way"], shape, int(found["size"]), title)
+
+
+def polymarket_economics_claim(market: Row) -> Claimed | Unread:
+    """Read "Fed decreases interest rates by N bps after M meeting?" and "No change ..."; anything else is unread."""
+    question = str(market.get("question") or "").strip()
+    still = _STILL.fullmatch(question)
+    found = still or _CHANGE.fullmatch(question)
+    outcomes = [fold(name) for name in outcomes_of(market)]
+    if found is None or market.get("negRiskOther"):
+        return Unread("question_form", question)
+    if outcomes not in ([], ["yes", "no"]) or (not outcomes and market.get("outcomes")):
+        return Unread("outcomes", str(market.get("outcomes")))
+    if still is not None:
+        return _done(_meeting(still), "cut", "exact", 0, question)
+    if found["over"] and found["more"]:
+        return Unread("contradiction", question)
+    shape = "above" if found["over"] else "at_least" if found["more"] else "exact"
+    return _done(_meeting(found), found["way"], shape, int(found["size"]), question)
+
+
+def _meeting(found: re.Match[str]) -> str:
+    """Year and month as 2026-jun, "" where the word is no month."""
+    word = found["month"].lower()
+    if word not in _MONTHS and word not in _FULL:
+        return ""
+    return f"{found['year']}-{word[:3]}"
+
+
+def _done(meeting: str, way: str, shape: str, size: int, asked: str) -> Claimed | Unread:
+    if not meeting:
+        return Unread("meeting", asked)
+    direction = "none" if size == 0 and shape == "exact" else _WAYS[way.lower()]
+    claim = ("economics", "US", "fed_decision", meeting, direction, shape, str(size))
+    return Claimed((claim, None), False, (f"asks {asked[:200]}",))
