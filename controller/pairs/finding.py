@@ -3,7 +3,7 @@
 Likeness decides nothing; it only says which proposals to look at first (B-104, B-293).
 """
 
-from difflib import SequenceMatcher
+from rapidfuzz.fuzz import token_set_ratio
 
 from controller.app import build, production_ports
 from controller.model import Pair
@@ -36,5 +36,4 @@ async def find_proposed(settings: ControllerSettings, *, similarity: int) -> lis
 
 def alike(one: str, other: str) -> int:
     """How alike two titles are, 0..100, whatever the order of their words."""
-    first, second = (" ".join(sorted(set(title[:200].lower().split()))) for title in (one, other))
-    return round(100 * SequenceMatcher(None, first, second, autojunk=False).ratio())
+    return round(token_set_ratio(one[:200].lower(), other[:200].lower()))
