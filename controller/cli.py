@@ -28,7 +28,6 @@ from controller.control import control_path, serving
 from controller.durable import open_journal, state_path
 from controller.halt import HaltFile, HaltWatch
 from controller.model import Command
-from controller.place import check_place
 from controller.progress import ProgressReport
 from controller.settings import ControllerSettings
 from controller.show import brief, show_discovery
@@ -38,6 +37,8 @@ from trading.crash import crash_probe
 from trading.errors import SettingsError, TandemError
 from trading.journal_file import FileJournal
 from trading.log import get_logger, setup_logging
+from trading.market import POLYMARKET
+from trading.polymarket.place import check_place
 from trading.settings import load, redacted
 
 __all__ = ["app", "main"]
@@ -257,7 +258,9 @@ async def _trade_with(
         )
         log.info("settings", **{name.lower(): value for name, value in redacted(settings).items()})
         _banner(system)
-        await check_place(settings, system.connections.polymarket)
+        if POLYMARKET in settings.platforms:
+            step = "run its trader where the venue allows it, or take polymarket out of CONTROLLER_PLATFORMS"
+            await check_place(settings, system.connections.polymarket, step=step)
         await system.runtime.preflight()
         with ProgressReport("start") as progress:
             found = await system.adoption.discover(progress=progress, force=settings.force_discovery)

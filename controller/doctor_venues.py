@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from controller.app import App
 from controller.discovery.reading import silent
 from controller.doctor_here import Finding, Level
-from controller.place import asks_place
 from controller.show import brief
 from controller.treasury import trade_cash
 from trading.clock import SECOND
@@ -21,6 +20,7 @@ from trading.kalshi.exchange import standing_window
 from trading.kalshi.feed import KalshiFeed
 from trading.market import KALSHI, POLYMARKET, Market, Venue
 from trading.polymarket.feed import PolymarketFeed
+from trading.polymarket.place import asks_place
 from trading.units import Money, WallNs, to_dollars
 from trading.venue import AccountQuery, Feed
 

@@ -29,6 +29,7 @@ from trading.log import get_logger
 from trading.market import KALSHI, POLYMARKET, Action, Market, Outcome
 from trading.order import LegRequest, LegResult, Want, World
 from trading.paper import PaperClient
+from trading.polymarket.place import check_place
 from trading.settings import redacted
 from trading.state_dir import StateDir
 from trading.units import DOLLAR, Money, MonoNs, Size, to_dollars
@@ -209,6 +210,8 @@ async def _client(
     """Who executes: the real client with its keys proven, or a paper one that meets the book of this moment."""
     real = venues.clients[ticket.venue]
     if world != "paper":
+        if ticket.venue == POLYMARKET:
+            await check_place(settings, venues.polymarket, step="trade from where the venue allows it")
         await real.warm()  # also takes the venue's clock, which signed stamps follow
         if ticket.venue == POLYMARKET and not settings.polymarket_api_key:
             await venues.polymarket.derive_credentials()

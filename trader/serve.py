@@ -32,6 +32,7 @@ from trading.link.wire import LinkDial
 from trading.log import get_logger
 from trading.market import KALSHI, POLYMARKET, MarketId, Venue
 from trading.paper import PaperClient
+from trading.polymarket.place import check_place
 from trading.settings import redacted
 from trading.state_dir import StateDir
 from trading.units import DOLLAR, Money
@@ -129,6 +130,8 @@ async def _worker(
     real = venues.clients[venue]
     if world != "paper" and not venues.can_trade(venue):
         raise SettingsError(f"DRY_RUN=0 and no keys to trade on {venue}; set {settings.key_names(venue)}")
+    if venue == POLYMARKET:
+        await check_place(settings, venues.polymarket, step="run this trader where the venue allows it")
     read = market_reader(venue, settings, ports, venues)
     books: dict[MarketId, Book] = {}
 

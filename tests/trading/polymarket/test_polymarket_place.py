@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from controller.place import check_place
-from controller.settings import ControllerSettings
 from trading.errors import AuthFailed, Unreachable
 from trading.polymarket.client import Geoblock
-from trading.settings import load
+from trading.polymarket.place import check_place
+from trading.settings import VenueSettings, load
 
 REAL = "https://polymarket.com/api/geoblock"
-LIVE = {"dry_run": False, "controller_platforms": "kalshi,polymarket", "polymarket_geoblock_url": REAL}
+LIVE = {"dry_run": False, "polymarket_geoblock_url": REAL}
+STEP = "trade elsewhere"
 
 
 class Venue:
@@ -29,8 +29,8 @@ class Venue:
         return self.answer
 
 
-def settings(tmp_path: Path, **changes: Any) -> ControllerSettings:
-    return load(ControllerSettings, flags={**LIVE, **changes}, environ={}, directory=tmp_path)
+def settings(tmp_path: Path, **changes: Any) -> VenueSettings:
+    return load(VenueSettings, flags={**LIVE, **changes}, environ={}, directory=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def settings(tmp_path: Path, **changes: Any) -> ControllerSettings:
 )
 async def test_a_blocked_or_unknown_place_stops_a_live_start(tmp_path: Path, answer: Any, code: str) -> None:
     """Fail closed: without a plain yes nothing is sent from here."""
-    with pytest.raises(AuthFailed, match="B-427") as told:
-        await check_place(settings(tmp_path), Venue(answer))
+    with pytest.raises(AuthFailed, match=rf"{STEP} \(B-427\)$") as told:
+        await check_place(settings(tmp_path), Venue(answer), step=STEP)
 
     assert told.value.code == code
 
@@ -48,18 +48,18 @@ async def test_a_blocked_or_unknown_place_stops_a_live_start(tmp_path: Path, ans
 async def test_an_open_place_starts(tmp_path: Path) -> None:
     """The venue's no block is enough."""
     venue = Venue(Geoblock(False))
-    await check_place(settings(tmp_path), venue)
+    await check_place(settings(tmp_path), venue, step=STEP)
 
     assert venue.asked == 1
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"dry_run": True}, {"controller_platforms": "kalshi"}, {"polymarket_clob_url": "http://127.0.0.1:9"}],
+    [{"dry_run": True}, {"polymarket_clob_url": "http://127.0.0.1:9"}],
 )
 async def test_nobody_is_asked_where_no_order_would_go(tmp_path: Path, changes: dict[str, Any]) -> None:
-    """Paper, a venue traded elsewhere, and a simulated one need no word of the real one."""
+    """Paper and a simulated venue need no word of the real one."""
     venue = Venue(Geoblock(True))
-    await check_place(settings(tmp_path, **changes), venue)
+    await check_place(settings(tmp_path, **changes), venue, step=STEP)
 
     assert venue.asked == 0
