@@ -274,7 +274,7 @@ def build(
             (KALSHI, POLYMARKET),
             read=executor.account,
             market=lambda venue, market: clients[venue].market(market),
-            ours=RunningOurs(state, ledger, ports.journal, executor, runtime.hear),
+            ours=RunningOurs(state, ledger, ports.journal, executor, runtime.hear, world),
             numbers=ports.journal,
             clock=ports.clock,
             sleep=ports.sleep,

@@ -25,12 +25,14 @@ class RunningOurs:
         journal: FileJournal,
         executor: HybridExecutor,
         hear: Callable[[LegResult], None],
+        world: World,
     ) -> None:
         self._state = state
         self._ledger = ledger
         self._journal = journal
         self._executor = executor
         self._hear = hear
+        self._world = world
         self._venues: dict[MarketId, Venue] = {}
 
     def nets(self, venue: Venue) -> Mapping[MarketId, int]:
@@ -56,7 +58,7 @@ class RunningOurs:
         return found
 
     def legs(self) -> Legs:
-        return self._journal.legs()
+        return _of_world(self._journal, self._world)
 
     def siblings(self, market: MarketId) -> tuple[EventId | None, Collection[MarketId]]:
         event = self._state.positions.event_of(market)
@@ -86,10 +88,15 @@ class JournalOurs:
         }
 
     def legs(self) -> Legs:
-        return self._journal.legs()
+        return _of_world(self._journal, self._world)
 
     def siblings(self, market: MarketId) -> tuple[EventId | None, Collection[MarketId]]:
         return None, ()
 
     async def cancel(self, leg_id: LegId) -> LegResult | None:
         return None
+
+
+def _of_world(journal: FileJournal, world: World) -> Legs:
+    """Without the legs of another world: a paper order explains nothing at a venue."""
+    return {leg_id: known for leg_id, known in journal.legs().items() if known[0].world == world}

@@ -46,6 +46,7 @@ log = get_logger(__name__)
 
 class _Numbers(Protocol):
     def number_kept(self, key: str) -> int: ...
+    def numbers_kept(self, prefix: str) -> Mapping[str, int]: ...
     async def keep(self, key: str, value: int) -> None: ...
 
 
@@ -193,7 +194,7 @@ class Reconciler:
         try:
             theirs = net_of(await self._all(venue, "positions"))
             resting = await self._orders(venue, busy=set() if first else busy) if full else ()
-            strangers = {one: self._numbers.number_kept(stranger_key(venue, one)) for one in {*before, *theirs}}
+            strangers = await self._strangers(venue, before, theirs, busy)
             seen, later = await self._differences(venue, before, theirs, strangers, busy)
             found = {one.market: one for one in seen}
         except (VenueError, Misuse) as exc:
@@ -213,6 +214,19 @@ class Reconciler:
             log.info("venue_compared", venue=venue, differences=len(found), markets=len(here))
         self._first.discard(venue)
         return waiting
+
+    async def _strangers(
+        self, venue: Venue, ours: Mapping[MarketId, int], theirs: Mapping[MarketId, int], busy: Collection[MarketId]
+    ) -> dict[MarketId, int]:
+        """Contracts adopted as not ours. Where neither side holds anything any more they are gone: a number that stayed would
+        explain away a false fill of ours of the same size."""
+        prefix = stranger_key(venue, MarketId(""))
+        found = {MarketId(key.removeprefix(prefix)): number for key, number in self._numbers.numbers_kept(prefix).items()}
+        for market, number in found.items():
+            if number and not ours.get(market) and not theirs.get(market) and market not in busy:
+                await self._numbers.keep(stranger_key(venue, market), 0)
+                found[market] = 0
+        return {one: found.get(one, 0) for one in {*ours, *theirs}}
 
     def _judge(self, venue: Venue, found: Mapping[MarketId, Difference], waiting: Collection[MarketId]) -> None:
         """Take over what was seen; what waits keeps its verdict, and at a first look stays shut until it can be compared."""

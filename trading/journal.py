@@ -4,7 +4,7 @@ The promise of all legs of an arb is one durable step; nothing is sent before it
 without surviving a crash: it says durable = False, and execute_leg refuses live legs on it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from trading.errors import Misuse
@@ -32,6 +32,9 @@ class Journal(Protocol):
 
     def number_kept(self, key: str) -> int:
         """A small number that lives as long as the journal, 0 before the first keep."""
+
+    def numbers_kept(self, prefix: str) -> Mapping[str, int]:
+        """Every small number whose key begins so."""
 
     async def keep(self, key: str, value: int) -> None:
         """Remember a small number: epochs, which journal a trader has."""
@@ -62,6 +65,9 @@ class MemoryJournal:
 
     def number_kept(self, key: str) -> int:
         return self._numbers.get(key, 0)
+
+    def numbers_kept(self, prefix: str) -> Mapping[str, int]:
+        return {key: value for key, value in self._numbers.items() if key.startswith(prefix)}
 
     async def keep(self, key: str, value: int) -> None:
         self._numbers[key] = value

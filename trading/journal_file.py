@@ -300,6 +300,10 @@ class FileJournal:
         """A small durable number, 0 before the first keep."""
         return self._meta.get(key, 0)
 
+    def numbers_kept(self, prefix: str) -> Mapping[str, int]:
+        """Every small durable number whose key begins so."""
+        return {key: value for key, value in self._meta.items() if key.startswith(prefix)}
+
     async def keep(self, key: str, value: int) -> None:
         """Make a small number durable: epochs and the like. Raises JournalFailed."""
         await self._commit([MetaRow(key=key, value=value)])

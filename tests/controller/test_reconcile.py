@@ -301,6 +301,18 @@ async def test_an_order_under_our_name_that_the_journal_does_not_know_stops_ever
     assert desk.journal.number_kept(stranger_key(KALSHI, _A)) == 4_000_000
 
 
+async def test_an_adopted_position_that_was_closed_hides_no_false_fill_of_ours(desk: Desk) -> None:
+    """Adopted +4, closed by its owner: the number goes with it, so that a false fill of ours of minus 4 is not explained away."""
+    desk.held = {_A: 4_000_000}
+    await desk.one.look()
+    await desk.one.adopt()
+    desk.held = {}
+    await desk.one.look()
+    await desk.one.look()
+
+    assert desk.journal.number_kept(stranger_key(KALSHI, _A)) == 0
+
+
 async def test_names_older_than_a_journal_keeps_prove_nothing(desk: Desk) -> None:
     """Legs past their retention were forgotten on purpose."""
     desk.history = [order(_A, client_order_id(leg_name(7, _NOW - 31 * 86_400 * SECOND)))]
