@@ -21,6 +21,8 @@ from trading.units import WallNs
 from trading.venue import Prepared
 
 __all__ = [
+    "HOLDING_NS",
+    "RETENTION_NS",
     "ArbRow",
     "Delivery",
     "FileJournal",
@@ -35,6 +37,8 @@ __all__ = [
 
 RETENTION_NS = 30 * 24 * 3600 * SECOND
 """J10: longer than any time to live, reconnect and clock error together (distributed.md 4.6)."""
+HOLDING_NS = 400 * 24 * 3600 * SECOND
+"""For legs that filled: what they hold may be paid out a year later, and without them it would look like a stranger's."""
 
 
 class JournalFailed(TandemError):
@@ -310,15 +314,15 @@ class FileJournal:
         self._meta[key] = value
 
     async def prune(self) -> int:
-        """Forget final legs past their retention that nobody waits for; returns how many."""
-        before = self._clock.wall_ns() - RETENTION_NS
+        """Forget final legs past their retention that nobody waits for; returns how many. A leg that filled is kept far longer."""
+        now = self._clock.wall_ns()
         acknowledged = self._meta.get(_ACKNOWLEDGED, 0)
         old = [
             leg_id
             for leg_id, since in self._since.items()
-            if since < before
-            and (result := self._results.get(leg_id)) is not None
+            if (result := self._results.get(leg_id)) is not None
             and result.final
+            and now - since > (HOLDING_NS if result.filled else RETENTION_NS)
             and self._numbers.get(leg_id, 0) <= acknowledged
         ]
         if old:

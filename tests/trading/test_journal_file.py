@@ -10,7 +10,7 @@ import pytest
 from trading.clock import SECOND, ManualClock
 from trading.errors import Misuse
 from trading.ids import SeededIds, arb_of, client_order_id, leg_id
-from trading.journal_file import RETENTION_NS, FileJournal, JournalFailed
+from trading.journal_file import HOLDING_NS, RETENTION_NS, FileJournal, JournalFailed
 from trading.journal_sqlite import SqliteStore
 from trading.market import KALSHI, Action, MarketId, Outcome
 from trading.order import Fill, LegRequest, LegResult, Want
@@ -260,20 +260,25 @@ async def test_results_are_numbered_and_handed_out_until_acknowledged(path: Path
 
 
 async def test_old_final_legs_are_forgotten_and_their_numbers_are_not_given_again(path: Path) -> None:
-    """J10: after thirty days a final, acknowledged leg goes; an open one stays for as long as it is open."""
+    """J10: after thirty days a final, acknowledged leg goes, one that filled after four hundred; an open one stays for as long as
+    it is open."""
     clock = ManualClock()
-    done, waiting = a_leg(), a_leg()
+    done, missed, waiting = a_leg(), a_leg(), a_leg()
     journal = FileJournal(SqliteStore(path), clock, deliver=True)
-    await journal.promise([prepared(done), prepared(waiting)])
+    await journal.promise([prepared(done), prepared(missed), prepared(waiting)])
+    await journal.settle(filled(missed, state="none", filled=Size(0), fills=(), cost=Money(0), fee=Money(0)))
     await journal.settle(filled(done))
     clock.advance(RETENTION_NS + SECOND)
     assert await journal.prune() == 0  # nobody has it yet
-    await journal.acknowledge(1)
+    await journal.acknowledge(2)
+    assert await journal.prune() == 1
+    assert (journal.stored(missed.leg_id), journal.stored(done.leg_id) is None) == (None, False)
+    clock.advance(HOLDING_NS)
     assert await journal.prune() == 1
     await journal.close()
 
     again = FileJournal(SqliteStore(path), clock, deliver=True)
-    assert (again.stored(done.leg_id), again.tail) == (None, 1)
+    assert (again.stored(done.leg_id), again.tail) == (None, 2)
     assert [leg.leg_id for leg in again.open_legs()] == [waiting.leg_id]
     await again.close()
 
@@ -319,7 +324,7 @@ async def test_an_arb_is_forgotten_with_the_last_of_its_legs(path: Path) -> None
         journal.plan(arb_of(leg.leg_id), b"plan")
         await journal.promise([leg])
     await journal.settle(filled(done))
-    clock.advance(RETENTION_NS + SECOND)
+    clock.advance(HOLDING_NS + SECOND)
 
     assert await journal.prune() == 1
     await journal.close()
