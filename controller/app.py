@@ -65,6 +65,9 @@ log = get_logger(__name__)
 _SHARDS = range(8)
 
 
+_FREEZE_S = 10.0
+
+
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that touches the world outside. http and dialer are called once per venue or stream name."""
 
@@ -82,6 +85,14 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     """Hears each step of a leg that is executed here, for tests that break the process there."""
     freeze: Callable[[], None] = lambda: None
     """Called once when the start is over: takes what stands by then out of the garbage collector's sight."""
+
+
+def _freeze() -> None:
+    """Take what stands out of the collector's sight, and every ten seconds what has come since: after a minute of 10,000 frames a
+    second a full collection of it alone took 26 ms. Cycles that became garbage by then are never freed; there are next to none.
+    """
+    gc.freeze()
+    asyncio.get_running_loop().call_later(_FREEZE_S, _freeze)
 
 
 def production_ports(*, record: Path | None = None, journal: Journal | None = None, insecure_bind: bool = False) -> Ports:
@@ -116,7 +127,7 @@ def production_ports(*, record: Path | None = None, journal: Journal | None = No
         offload=ThreadOffload(),
         listener=LinkListener(insecure_bind=insecure_bind),
         close=close,
-        freeze=gc.freeze,
+        freeze=_freeze,
     )
 
 
