@@ -28,6 +28,7 @@ from controller.control import control_path, serving
 from controller.durable import open_journal, state_path
 from controller.halt import HaltFile, HaltWatch
 from controller.model import Command
+from controller.preflight import preflight
 from controller.progress import ProgressReport
 from controller.settings import ControllerSettings
 from controller.show import brief, show_discovery
@@ -261,7 +262,7 @@ async def _trade_with(
         if POLYMARKET in settings.platforms:
             step = "run its trader where the venue allows it, or take polymarket out of CONTROLLER_PLATFORMS"
             await check_place(settings, system.connections.polymarket, step=step)
-        await system.runtime.preflight()
+        await preflight(settings, system.connections, system.clients)
         with ProgressReport("start") as progress:
             found = await system.adoption.discover(progress=progress, force=settings.force_discovery)
             await system.adoption.adopt(found, progress=progress)

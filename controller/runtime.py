@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from controller.adoption import Adoption
 from controller.alarms import DustWatch, log_alarm
+from controller.booking import Booking
 from controller.counts import Counts, summary
 from controller.discovery.reading import silent
 from controller.engine import Decided, Engine
@@ -22,23 +23,25 @@ from controller.execution.life import ArbAlarm
 from controller.late import LateTruth
 from controller.ledger.memory import MemoryLedger
 from controller.link import Link
-from controller.model import ArbClosed, Balances, Command, Event, Tick
+from controller.model import ArbClosed, Command, Event, Tick
 from controller.numbers import exit_settings
 from controller.records import Records
+from controller.refresh import Refresh
 from controller.risk.decision import Approved, Refused
 from controller.settings import ControllerSettings
 from controller.state import State
+from controller.troubles import Troubles
 from trading.book import BookChanged
 from trading.clock import SECOND, Clock
 from trading.connect import Connections
-from trading.errors import AuthFailed, TandemError, VenueError
+from trading.errors import TandemError, VenueError
 from trading.ids import ArbId
 from trading.journal import Journal
 from trading.log import get_logger
-from trading.market import POLYMARKET, MarketId, Venue
+from trading.market import MarketId, Venue
 from trading.order import LegRequest, LegResult
-from trading.units import Price, format_price, to_dollars
-from trading.venue import AccountQuery, Feed, VenueClient, VenueMode
+from trading.units import Price, format_price
+from trading.venue import Feed, VenueClient
 
 __all__ = ["Runtime"]
 
@@ -54,7 +57,6 @@ _STATUS_S = 30.0
 _STOP_S = 45.0
 _AGAIN_S = 1.0
 _E = TypeVar("_E", bound=Event)
-_BALANCES = AccountQuery(what="balances")
 
 
 class Runtime:
@@ -78,15 +80,12 @@ class Runtime:
         freeze: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
-        self._dust = exit_settings(settings).hedge_dust
         self._engine = engine
         self._state = state
         self._executor = executor
         self._ledger = ledger
         self._records = records
         self._journal = journal
-        self._connections = connections
-        self._clients = clients
         self._link = link
         self._clock = clock
         self._sleep = sleep
@@ -95,12 +94,29 @@ class Runtime:
         self._arbs: set[asyncio.Task[ArbClosed]] = set()
         self._stop = asyncio.Event()
         self._refused = asyncio.Event()
-        self._troubles: dict[str, str] = {}
-        self._faults: set[tuple[str, str]] = set()
         self._died = ""
         """Which feed ended by itself."""
         self._tops: dict[MarketId, tuple[Price, Price]] = {}
         self.counts = Counts()
+        self._troubles = Troubles(self.counts)
+        self._refresh = Refresh(
+            settings,
+            connections=connections,
+            clients=clients,
+            link=link,
+            state=state,
+            deliver=self.on_event,
+            troubles=self._troubles,
+            sleep=sleep,
+        )
+        self._booking = Booking(
+            ledger=ledger,
+            journal=journal,
+            state=state,
+            counts=self.counts,
+            records=records,
+            dust=exit_settings(settings).hedge_dust,
+        )
         self._dusty = DustWatch(state, self.on_alarm, self.counts.silence)
 
     def attach(self, runner: ArbRunner, feeds: Mapping[Venue, Feed], adoption: Adoption) -> None:
@@ -129,7 +145,7 @@ class Runtime:
 
     def _shut(self, event: Event, exc: Exception) -> None:
         """The engine's boundary: no feed dies of its fault, and nothing new is opened on a state in doubt."""
-        self._unforeseen(f"engine on {type(event).__name__}", exc, "new arbs are halted: read the log, then restart")
+        self._troubles.unforeseen(f"engine on {type(event).__name__}", exc, "new arbs are halted: read the log, then restart")
         self._engine.gate.breaker.halt()
 
     def _act(self, decisions: Sequence[Decided]) -> None:
@@ -154,7 +170,7 @@ class Runtime:
         self._arbs.discard(task)
         exc = None if task.cancelled() else task.exception()
         if exc is not None:
-            self._unforeseen(task.get_name(), exc, "look its orders up on both venues")
+            self._troubles.unforeseen(task.get_name(), exc, "look its orders up on both venues")
 
     def on_logged_event(self, event: Event) -> None:
         """on_event with a log line for each change of a best price (PRICE_LOGGING, B-036)."""
@@ -173,13 +189,13 @@ class Runtime:
         """What a running arb tells: results go to the ledger, the end to the counters, both to the engine, whose claims and cash
         wait for it: a fault of the book-keeping must not keep it away."""
         if isinstance(event, LegResult):
-            self._guarded(self._book, event)
+            self._guarded(self._booking.book, event)
             if event.state == "rejected":
                 self._adoption.doubt(event.code, self._journal.stored(event.leg_id))
                 self._refused.set()
             self.on_event(event)
         elif isinstance(event, ArbClosed):
-            self._guarded(self._count, event)
+            self._guarded(self._booking.close, event)
             self.on_event(event)
             self._guarded(self._dusty.on_closed, event)
 
@@ -191,7 +207,7 @@ class Runtime:
     def hear(self, result: LegResult) -> None:
         """A truth about a leg that no running arb asked for: booked, told to the engine, and offered to the leg's arb, which is
         opened again when it no longer stands hedged (B-424), whatever the book-keeping does."""
-        self._guarded(self._book, result)
+        self._guarded(self._booking.book, result)
         self.on_event(result)
         again = self._runner.offer(result)
         if again is not None:
@@ -200,56 +216,6 @@ class Runtime:
     def reopen(self, arb_id: ArbId) -> None:
         """Run an arb again that its runner asked to open again."""
         self._start(self._runner.reopen(arb_id), arb_id)
-
-    def _book(self, result: LegResult) -> None:
-        stored = self._journal.stored(result.leg_id)
-        if stored is None:
-            return  # refused before any promise: nothing was traded
-        leg = stored[0]
-        market = self._state.markets.get(leg.want.market)
-        if market is not None:
-            self._ledger.apply(leg, market, result)
-
-    def _count(self, closed: ArbClosed) -> None:
-        basket = self._state.baskets.get(closed.basket)
-        self.counts.close(
-            closed,
-            dust=self._dust,
-            purpose_of=lambda leg_id: stored[0].purpose if (stored := self._journal.stored(leg_id)) else None,
-            markets=[market for market, _ in basket.legs] if basket is not None else (),
-        )
-        log.info(
-            "arb_closed",
-            arb=closed.arb_id,
-            basket=closed.basket,
-            outcome=closed.outcome,
-            matched=to_dollars(closed.matched),
-            unhedged=to_dollars(closed.unhedged),
-            profit=to_dollars(closed.profit),
-            correction=closed.corrects is not None,
-        )
-        self._records.closed(closed)
-
-    # --- before the loops ---------------------------------------------------------------------------------------------
-
-    async def preflight(self) -> None:
-        """Prove the keys before anything trades: derive what is missing, read each traded venue's balance once.
-
-        Raises AuthFailed with the next step when a key, the clock or the wallet is refused; paper needs no proof.
-        """
-        if self._settings.dry_run:
-            return
-        for venue in sorted(self._settings.platforms):
-            try:
-                if venue == POLYMARKET and not self._settings.polymarket_api_key:
-                    await self._connections.polymarket.derive_credentials()
-                await self._clients[venue].account(AccountQuery(what="balances"))
-                held = (await self._clients[venue].account(AccountQuery(what="positions"))).positions
-            except AuthFailed as exc:
-                step = "check the key, its file and this clock with `controller doctor`"
-                raise AuthFailed(venue, exc.code, f"{exc.detail}; {step}") from exc
-            if count := sum(bool(position.size) for position in held):
-                log.warning("positions_found", venue=venue, markets=count, note="those not in the journal count in no limit")
 
     # --- loops --------------------------------------------------------------------------------------------------------
 
@@ -277,10 +243,10 @@ class Runtime:
                 loops.append(group.create_task(self._keep(name, work), name=name))
 
             keep("ticks", lambda: self._every(_TICK_S, self._tick))
-            keep("balances", lambda: self._every(_BALANCE_S, self.read_balances))
+            keep("balances", lambda: self._every(_BALANCE_S, self._refresh.balances))
             if self._link.traders is not None:
-                keep("traders", self._watch_traders)
-            keep("warming", lambda: self._every(_WARM_S, self._warm))
+                keep("traders", partial(self._refresh.follow_traders, self._link.traders))
+            keep("warming", lambda: self._every(_WARM_S, self._refresh.warm))
             keep("status", lambda: self._every(_STATUS_S, self._status))
             keep("modes", self._watch_modes)
             keep("records", self._records.run)
@@ -323,7 +289,9 @@ class Runtime:
         try:
             await feed.run()
         except Exception as exc:  # the task's boundary: running arbs are still to be ended
-            self._unforeseen(f"feed {venue}", exc, "new arbs are halted and the controller stops: read the log, then restart")
+            self._troubles.unforeseen(
+                f"feed {venue}", exc, "new arbs are halted and the controller stops: read the log, then restart"
+            )
         self._died = f"the {venue} feed ended by itself"
         self._engine.gate.breaker.halt()
         self.stop()
@@ -335,9 +303,9 @@ class Runtime:
                 await work()
                 return
             except VenueError as exc:
-                self._trouble(name, exc)
+                self._troubles.begin(name, exc)
             except Exception as exc:  # the task's boundary: the other loops and the arbs go on
-                self._unforeseen(name, exc, "it begins again; read the log")
+                self._troubles.unforeseen(name, exc, "it begins again; read the log")
             await self._sleep(_AGAIN_S)
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]], *, wait_first: bool = False) -> None:
@@ -355,66 +323,15 @@ class Runtime:
                 self._ticks_to_freeze = 0
                 self._freeze()  # a full collection over all markets and books would stop the loop for a tenth of a second
 
-    async def read_balances(self) -> None:
-        """Ask each venue for its own free cash, by whoever holds its keys: a leg without a route is not refused for want of
-        money."""
-        for venue, client in self._clients.items():
-            remote = self._link.remote.get(venue)
-            here = self._settings.dry_run or venue in self._settings.platforms or self._connections.can_trade(venue)
-            if not here and remote is None:
-                continue
-            try:
-                page = await (client.account(_BALANCES) if here or remote is None else remote.account(_BALANCES))
-            except VenueError as exc:
-                self._trouble(f"balances {venue}", exc)
-                continue
-            self._clear(f"balances {venue}")
-            self.on_event(Balances(venue, page.balances))
-        for venue, executor in self._link.remote.items():
-            self._state.apply_trigger(venue, executor.reach_ms())
-
-    async def _watch_traders(self) -> None:
-        """A trader that is ready at last is asked for its cash at once: until then its venue's legs are refused for want of it."""
-        assert self._link.traders is not None
-        seen: set[str] = set()
-        while True:
-            ready = {name for name, (_, health) in self._link.traders.health().items() if health in ("ready", "degraded")}
-            if ready - seen:
-                await self.read_balances()
-            seen = ready
-            await self._sleep(_TICK_S)
-
     async def _watch_modes(self) -> None:
         """Read both modes every two seconds, and at once when a venue refused a leg: it may have told a mode (B-426)."""
         while True:
             self._refused.clear()
-            await self._read_modes()
+            await self._refresh.modes()
             await self._adoption.reread()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_MODE_S):
                     await self._refused.wait()
-
-    async def _read_modes(self) -> None:
-        for venue, client in self._clients.items():
-            try:
-                mode = await client.mode()
-            except VenueError as exc:
-                self._trouble(f"mode {venue}", exc)
-                mode = VenueMode(venue=venue, mode="unreachable", detail=str(exc))
-            else:
-                self._clear(f"mode {venue}")
-            known = self._state.modes.get(venue) or VenueMode(venue=venue, mode="normal")
-            if (known.mode, known.closed_shards) != (mode.mode, mode.closed_shards):
-                log.info("venue_mode", venue=venue, mode=mode.mode, detail=mode.detail)
-            self.on_event(mode)
-
-    async def _warm(self) -> None:
-        """A cheap read on each venue keeps a connection open, so that no order leaves on a cold socket."""
-        for client in self._connections.clients.values():
-            try:
-                await client.warm()
-            except VenueError:
-                continue  # the mode loop says it
 
     async def _follow(self, executor: LegExecutor) -> None:
         """Later truths about our legs: hints that make waiting shorter (B-429)."""
@@ -426,7 +343,7 @@ class Runtime:
             found = await self._adoption.discover(progress=silent, force=True)
             await self._adoption.adopt(found, progress=silent)
         except VenueError as exc:
-            self._trouble("discovery", exc)
+            self._troubles.begin("discovery", exc)
 
     async def _status(self) -> None:
         """One line a while: what is watched and what stands in the way (B-316)."""
@@ -443,25 +360,6 @@ class Runtime:
             refusals=dict(self.counts.refusals.most_common(5)),
             not_ready="; ".join(stale),
         )
-
-    def _trouble(self, what: str, exc: VenueError) -> None:
-        """Log a trouble when it begins, not at each repetition."""
-        if self._troubles.get(what) != exc.code:
-            self._troubles[what] = exc.code
-            step = "check key and clock with `controller doctor`" if isinstance(exc, AuthFailed) else "it is retried"
-            log.warning("read_failed", what=what, error=str(exc), next_step=step)
-
-    def _unforeseen(self, what: str, exc: BaseException, step: str) -> None:
-        """Count a fault; the first of a kind is logged with its trace, so that a fault per frame cannot fill the disk."""
-        self.counts.faults += 1
-        kind = (what, repr(exc))
-        if kind not in self._faults:
-            self._faults.add(kind)
-            log.error("unforeseen", what=what, error=repr(exc), next_step=step, exc_info=exc)
-
-    def _clear(self, what: str) -> None:
-        if self._troubles.pop(what, None) is not None:
-            log.info("read_works_again", what=what)
 
     @property
     def running(self) -> int:

@@ -284,8 +284,7 @@ async def test_book_keeping_that_breaks_keeps_no_truth_from_engine_and_arb(desk:
     def broken(*_: object) -> Any:
         raise OSError("disk")
 
-    desk.runtime._journal = SimpleNamespace(stored=broken)  # type: ignore[assignment]  # only stored is asked
-    desk.runtime.counts = SimpleNamespace(close=broken, faults=0)  # type: ignore[assignment]  # only these are used
+    desk.runtime._booking = SimpleNamespace(book=broken, close=broken)  # type: ignore[assignment]  # all that is called
     desk.runner.again = ARB
     ended = ArbClosed(
         arb_id=ARB,
