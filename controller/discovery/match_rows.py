@@ -20,9 +20,21 @@ from controller.discovery.questions.contests import kalshi_contest_claim, polyma
 from controller.discovery.questions.economics import kalshi_economics_claim, polymarket_economics_claim
 from controller.discovery.questions.games import kalshi_game_claim, polymarket_game_claim
 
-__all__ = ["Match", "Proposal", "Score", "match_all", "match_row", "read_kalshi", "read_polymarket", "score"]
+__all__ = [
+    "Match",
+    "Proposal",
+    "Score",
+    "kalshi_claim",
+    "match_all",
+    "match_row",
+    "polymarket_claim",
+    "read_kalshi",
+    "read_polymarket",
+    "score",
+]
 
 _CONTROL = re.compile(r"[\x00-\x1f]")
+_KALSHI_FIELDS = ("ticker", "event_ticker", "title", "yes_sub_title", "floor_strike")
 _MAX_TEXT = 2_000
 """Titles longer than this are no titles."""
 
@@ -144,23 +156,30 @@ def _compare(first: Claimed, second: Claimed) -> Match:
 
 def read_kalshi(row: Row, names: Names) -> Claimed | Unread:
     """The claim of one Kalshi row, or why there is none. Never raises on what the venue sent."""
+    if _unusable(row.values()):
+        return Unread("unreadable_text")
+    market = {name: row.get(name) for name in _KALSHI_FIELDS}
+    event: Row = {
+        "event_ticker": row.get("event_ticker"),
+        "series_ticker": row.get("series_ticker"),
+        "title": row.get("event_title") or row.get("title"),
+        "product_metadata": row.get("product_metadata"),
+        "markets": [market],
+    }
+    return kalshi_claim(event, market, row.get("milestone"), names)
+
+
+def kalshi_claim(event: Row, market: Row, milestone: Row | None, names: Names) -> Claimed | Unread:
+    """The claim of a Kalshi market as the venue lists it (event of GET /events, its milestone), or why there is none."""
     try:
-        market = {name: row.get(name) for name in ("ticker", "event_ticker", "title", "yes_sub_title", "floor_strike")}
-        if _unusable(row.values()):
+        if _unusable((event.get("title"), market.get("title"), market.get("yes_sub_title"))):
             return Unread("unreadable_text")
-        event: Row = {
-            "event_ticker": row.get("event_ticker"),
-            "series_ticker": row.get("series_ticker"),
-            "title": row.get("event_title") or row.get("title"),
-            "product_metadata": row.get("product_metadata"),
-            "markets": [],
-        }
-        if names.league_of_series(str(row.get("series_ticker"))) is not None:
-            return _winner(kalshi_key({**event, "markets": [market]}, market, row.get("milestone"), names=names))
+        if names.league_of_series(str(event.get("series_ticker"))) is not None:
+            return _winner(kalshi_key(event, market, milestone, names=names))
         economics = kalshi_economics_claim(event, market)
         if isinstance(economics, Claimed) or economics.reason != "series":
             return economics
-        game = kalshi_game_claim(event, market, row.get("milestone"), names)
+        game = kalshi_game_claim(event, market, milestone, names)
         return kalshi_contest_claim(event, market, names) if isinstance(game, Unread) and game.reason == "series" else game
     except (TypeError, AttributeError, ValueError, KeyError) as error:
         return Unread("malformed", repr(error))
@@ -172,6 +191,16 @@ def read_polymarket(row: Row, names: Names) -> Claimed | Unread:
         if _unusable(row[name] for name in row if name != "description"):
             return Unread("unreadable_text")
         event, market = _gamma_event(row), _gamma_market(row)
+    except (TypeError, AttributeError, ValueError, KeyError) as error:
+        return Unread("malformed", repr(error))
+    return polymarket_claim(event, market, names)
+
+
+def polymarket_claim(event: Row, market: Row, names: Names) -> Claimed | Unread:
+    """The claims of a Gamma market and its event as the venue lists them, or why there are none."""
+    try:
+        if _unusable((event.get("title"), market.get("question"), market.get("groupItemTitle"))):
+            return Unread("unreadable_text")
         economics = polymarket_economics_claim(market)
         if isinstance(economics, Claimed):
             return economics
@@ -179,7 +208,7 @@ def read_polymarket(row: Row, names: Names) -> Claimed | Unread:
         if isinstance(game, Claimed) or game.reason != "question_form":
             return game
         found = _winner(polymarket_key(event, market, names=names))
-        if isinstance(found, Claimed) or row.get("sports_market_type"):
+        if isinstance(found, Claimed) or market.get("sportsMarketType"):
             return found
         contest = polymarket_contest_claim(event, market, names)
         return contest if isinstance(contest, Claimed) else found

@@ -16,7 +16,7 @@ from controller.discovery.names import DRAW, League, Names, fold
 from controller.discovery.polymarket_keys import outcomes_of, polymarket_key
 from controller.discovery.questions.claim import Claim, Claimed, Unread
 
-__all__ = ["kalshi_game_claim", "polymarket_game_claim"]
+__all__ = ["SEGMENTS", "kalshi_game_claim", "polymarket_game_claim", "series_roots"]
 
 _KINDS = {
     "SPREAD": ("spread", "full"),
@@ -29,6 +29,8 @@ _KINDS = {
     "RFI": ("first_inning_run", "1i"),
     "MAP": ("winner", "map"),
 }
+SEGMENTS = tuple(_KINDS)
+"""Ends of the series that are read beside a league's winners: KXNBA + SPREAD."""
 _WINNER = re.compile(r"(?:GAME|MATCH)$")
 _TAIL = re.compile(
     r": (?:spreads?|total(?: \w+)?|btts|both teams to score|first half (?:winner|spread|total)|first inning run|map \d)$", re.I
@@ -65,7 +67,7 @@ _TYPES = {
 
 
 @cache
-def _roots(names: Names) -> dict[str, tuple[League, str]]:
+def series_roots(names: Names) -> dict[str, tuple[League, str]]:
     """KXEPL -> the league and its series of full-game winners."""
     return {_WINNER.sub("", series): (league, series) for league in names.leagues.values() for series in league.series}
 
@@ -75,9 +77,9 @@ def kalshi_game_claim(event: Row, market: Row, milestone: Row | None, names: Nam
     series = str(event.get("series_ticker") or str(event.get("event_ticker") or "").partition("-")[0])
     found = next(
         (
-            (_roots(names)[series.removesuffix(end)], kind)
+            (series_roots(names)[series.removesuffix(end)], kind)
             for end, kind in _KINDS.items()
-            if series.endswith(end) and series.removesuffix(end) in _roots(names)
+            if series.endswith(end) and series.removesuffix(end) in series_roots(names)
         ),
         None,
     )
