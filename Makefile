@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench soak cold sim storms chaos contract check setup setup-test setup-bench clean
+.PHONY: demo test bench soak cold sim storms disk chaos contract check setup setup-test setup-bench clean
 
 # The whole system offline: both simulated venues, a scripted minute, a ledger that equals both venues.
 demo: setup
@@ -33,6 +33,10 @@ sim: setup-test
 # Fifty storms over the venues, twenty seeds each.
 storms: setup-test
 	@PYTHONHASHSEED=0 $(BIN)/python -m tests.sim.storms $(ARGS)
+
+# The power goes at every step of a leg and of a commit, fifty seeds each, on real SQLite files: unsynced bytes are lost or torn.
+disk: setup-test
+	@PYTHONHASHSEED=0 $(BIN)/python -m tests.sim.power $(ARGS)
 
 # kill -9 of the real programs at every step of a leg and at random moments, on the simulated venues: about two hours.
 chaos: setup-test

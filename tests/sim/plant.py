@@ -28,6 +28,13 @@ from trading.sim.server import Driver
 
 GAMES = 6
 """Enough that events shut by a doubt leave others to trade."""
+CHOICE = ("one", "one", "each", "twins")
+"""Layouts a seed draws from."""
+
+
+def layout_of(seed: int) -> str:
+    """Which one it draws."""
+    return random.Random(f"plan {seed}").choice(CHOICE)
 
 
 class Plant:
@@ -37,7 +44,7 @@ class Plant:
         tag_tasks(loop)
         self.loop, self.accounts, self.directory, self.seed = loop, accounts, directory, seed
         self.rng = random.Random(f"plan {seed}")
-        self.layout = self.rng.choice(("one", "one", "each", "twins"))
+        self.layout = self.rng.choice(CHOICE)
         self.clock = VirtualClock(loop)
         self.trace: list[tuple[object, ...]] = []
         self.closed: dict[ArbId, ArbClosed] = {}
@@ -83,6 +90,8 @@ class Plant:
         self.names = ("controller", *LAYOUTS[self.layout][1])
         self.running: dict[str, Process] = {}
         self.starts = 0
+        self.crash_next: dict[str, tuple[str, bool]] = {}
+        """By process the step at which its next start will die, and whether with its machine."""
         self.ladders: dict[str, Ladder] = {}
         self.driving = None if edges else loop.create_task(self.driver.run())
 

@@ -108,7 +108,8 @@ class Promises:
 
 
 class Process:
-    """One start of something mortal. start numbers the starts of all of them."""
+    """One start of something mortal. start numbers the starts of all of them; crash_at names the step at which it dies, and
+    crash_power whether its machine does too."""
 
     def __init__(self, plant: "Plant", name: str, start: int) -> None:
         self.plant, self.name, self.start = plant, name, start
@@ -120,13 +121,25 @@ class Process:
         self.clock.wall_off = plant.wall_off.get(name, 0)
         self.disk = plant.disks[name]
         self.store = self.disk.store()
-        self.store._passed = self.life.passed
+        self.store._passed = self._stored
         self.ids = SeededIds(self.clock, plant.seed * 1_000 + start)
         self.directory = plant.directory / name
+        self.crash_at, self.crash_power = plant.crash_next.pop(name, ("", False))
         self.task = self.life.start(self.run())
 
     async def run(self) -> None:
         raise NotImplementedError
+
+    def passed(self, step: str) -> None:
+        """A step of a leg or of a commit; at the one it was told to, it dies."""
+        self.life.check()
+        if step == self.crash_at:
+            self.plant.crash(self.name, step, power=self.crash_power)
+            raise asyncio.CancelledError
+
+    def _stored(self, step: str) -> None:
+        self.life.passed(step)
+        self.passed(step)
 
     def http(self, venue: str) -> Http:
         """The port to a venue's requests."""
@@ -150,10 +163,9 @@ class Process:
 
 
 class TraderHere(Process):
-    """A trader. crash_at names the journal step at which it dies."""
+    """A trader."""
 
     def __init__(self, plant: "Plant", name: str, start: int) -> None:
-        self.crash_at = ""
         self.worker: Worker | None = None
         self.pipe: Any = None
         super().__init__(plant, name, start)
@@ -171,6 +183,8 @@ class TraderHere(Process):
         journal = FileJournal(self.store, self.clock, deliver=True)
         if not journal.number_kept(JOURNAL_ID):
             await journal.keep(JOURNAL_ID, 42)
+        await journal.prune()
+        self.passed("J10")
         ports = TraderPorts(
             clock=self.clock,
             ids=self.ids,
@@ -183,7 +197,7 @@ class TraderHere(Process):
         venues = connected(settings, ports, lambda line: None)
         self.directory.mkdir(exist_ok=True)
         place = settings.platform()
-        worker = await trader_serve._worker(settings, ports, venues, place, journal, self.directory, self._passed)
+        worker = await trader_serve._worker(settings, ports, venues, place, journal, self.directory, self.passed)
         self.worker = worker
         dialling = Dialling(
             worker,
@@ -209,12 +223,6 @@ class TraderHere(Process):
         self.life.check()
         self.pipe = wire.pipe
         return wire
-
-    def _passed(self, step: str) -> None:
-        self.life.check()
-        if step == self.crash_at:
-            self.plant.crash(self.name, step)
-            raise asyncio.CancelledError
 
 
 class ControllerHere(Process):
@@ -247,6 +255,8 @@ class ControllerHere(Process):
         journal = FileJournal(self.store, self.clock)
         epoch = journal.number_kept("epoch") + 1
         await journal.keep("epoch", epoch)
+        await journal.prune()
+        self.passed("J10")
         ports = Ports(
             clock=self.clock,
             ids=self.ids,
@@ -256,6 +266,7 @@ class ControllerHere(Process):
             offload=InlineOffload(),
             listener=LinkListener() if plant.edges else plant.network,
             sleep=self.life.sleep,
+            probe=self.passed,
         )
         system = build(settings, ports, epoch=epoch)
         found = await system.adoption.discover(progress=silent, force=True)
