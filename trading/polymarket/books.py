@@ -9,7 +9,7 @@ token 0's are missing. There are no sequence numbers: each change carries the be
              ─► for 1 s, or a crossed snapshot, or two REST samples against it ─► lost, resync
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -18,82 +18,32 @@ from trading.book import Book, BookChanged, BookLost, MarketChanged, Sink
 from trading.clock import MS, SECOND
 from trading.errors import BadAnswer
 from trading.market import Market, MarketId, Outcome
+from trading.polymarket.frames import (
+    GARBLED,
+    KNOWN,
+    BestBidAsk,
+    BookFrame,
+    Change,
+    Event,
+    LastTrade,
+    NewMarket,
+    PriceChange,
+    Sample,
+    TickSize,
+    decode_frame,
+    read_levels,
+    read_milliseconds,
+    read_size,
+    stated_ask,
+    stated_bid,
+)
 from trading.polymarket.wire import grid_of, parse_tick, yes_levels
-from trading.units import ONE, MonoNs, Price, Size, WallNs, complement, parse_price, parse_size
+from trading.units import ONE, MonoNs, Price, WallNs, complement, parse_price
 
-__all__ = ["DOUBT_NS", "PolymarketBooks", "Sample"]
+__all__ = ["DOUBT_NS", "PolymarketBooks"]
 
 DOUBT_NS = 1 * SECOND
 STRIKES = 2
-_SIZES: dict[str, Size] = {}
-
-
-class _Level(msgspec.Struct, gc=False):
-    price: str
-    size: str
-
-
-class _Change(msgspec.Struct, gc=False):
-    asset_id: str
-    price: str
-    size: str
-    side: str
-    best_bid: str | None = None
-    best_ask: str | None = None
-
-
-class _PriceChange(msgspec.Struct, tag_field="event_type", tag="price_change"):
-    market: str
-    price_changes: list[_Change]
-    timestamp: str | int = ""
-
-
-class _BookFrame(msgspec.Struct, tag_field="event_type", tag="book"):
-    market: str
-    asset_id: str
-    bids: list[_Level]
-    asks: list[_Level]
-    timestamp: str | int = ""
-
-
-class _BestBidAsk(msgspec.Struct, tag_field="event_type", tag="best_bid_ask"):
-    market: str
-    asset_id: str
-    best_bid: str | None = None
-    best_ask: str | None = None
-    timestamp: str | int = ""
-
-
-class _TickSize(msgspec.Struct, tag_field="event_type", tag="tick_size_change"):
-    market: str
-    new_tick_size: str | float
-
-
-class _Resolved(msgspec.Struct, tag_field="event_type", tag="market_resolved"):
-    market: str
-
-
-class _LastTrade(msgspec.Struct, tag_field="event_type", tag="last_trade_price"):
-    """Read past: its direction is not reliable (polymarket.md 14)."""
-
-
-class _NewMarket(msgspec.Struct, tag_field="event_type", tag="new_market"):
-    """Read past: pushed for all markets, discovery reads Gamma."""
-
-
-_Event = _PriceChange | _BookFrame | _BestBidAsk | _TickSize | _Resolved | _LastTrade | _NewMarket
-_FRAME = msgspec.json.Decoder(_Event | list[_Event])
-_KNOWN = frozenset({"price_change", "book", "best_bid_ask", "tick_size_change", "market_resolved"})
-_GARBLED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-
-class Sample(msgspec.Struct):
-    """One book of POST /books."""
-
-    asset_id: str
-    bids: list[_Level]
-    asks: list[_Level]
-    timestamp: str | int = ""
 
 
 class _Watched:
@@ -169,8 +119,8 @@ class PolymarketBooks:
         subscribed where it came from (None: all), whose books are in doubt when the frame does not say what it is about."""
         self.frames += 1
         try:
-            frame = _FRAME.decode(data)
-        except _GARBLED:
+            frame = decode_frame(data)
+        except GARBLED:
             self._apply_odd(data, now, wall, socket)
             return
         if isinstance(frame, list):
@@ -185,7 +135,7 @@ class PolymarketBooks:
         self.bad_frames += 1
         try:
             frame: Any = msgspec.json.decode(data)
-        except _GARBLED:
+        except GARBLED:
             if not data.isascii() or any(mark in data for mark in b'{["'):  # else words, which the venue may send
                 self._want_all(socket, "undecodable frame")
             return
@@ -195,10 +145,10 @@ class PolymarketBooks:
                     self._want_all(socket, "unreadable frame")
                 continue
             try:
-                event = msgspec.convert(row, _Event)
+                event = msgspec.convert(row, Event)
             except (msgspec.ValidationError, RecursionError):
                 kind, named = row.get("event_type"), self._named(row)
-                if isinstance(kind, str) and kind not in _KNOWN:
+                if isinstance(kind, str) and kind not in KNOWN:
                     continue  # a kind that is new, or read past anyway
                 for watched in named or ():
                     self._want(watched, "unreadable frame")
@@ -222,20 +172,20 @@ class PolymarketBooks:
             if watched is not None and not watched.closed:
                 self._want(watched, reason)
 
-    def _apply_event(self, event: _Event, now: MonoNs, wall: WallNs) -> None:
-        if isinstance(event, _LastTrade | _NewMarket):
+    def _apply_event(self, event: Event, now: MonoNs, wall: WallNs) -> None:
+        if isinstance(event, LastTrade | NewMarket):
             return
         watched = self._watched.get(event.market)
         if watched is None or watched.closed:
             return
         try:
-            if isinstance(event, _PriceChange):
+            if isinstance(event, PriceChange):
                 self._apply_changes(watched, event, now, wall)
-            elif isinstance(event, _BookFrame):
+            elif isinstance(event, BookFrame):
                 self._apply_book(watched, event, now, wall)
-            elif isinstance(event, _BestBidAsk):
+            elif isinstance(event, BestBidAsk):
                 self._apply_best(watched, event, now, wall)
-            elif isinstance(event, _TickSize):
+            elif isinstance(event, TickSize):
                 self._apply_tick(watched, event.new_tick_size)
             else:
                 self._apply_resolved(watched)
@@ -243,11 +193,11 @@ class PolymarketBooks:
             self.bad_frames += 1
             self._want(watched, f"bad number: {exc}")
 
-    def _apply_changes(self, watched: _Watched, event: _PriceChange, now: MonoNs, wall: WallNs) -> None:
+    def _apply_changes(self, watched: _Watched, event: PriceChange, now: MonoNs, wall: WallNs) -> None:
         if not watched.synced:
             return  # its snapshot is still to come and holds this change
         book, token = watched.book, watched.yes
-        last: _Change | None = None
+        last: Change | None = None
         for change in event.price_changes:
             if change.asset_id == token:
                 last = change
@@ -266,7 +216,7 @@ class PolymarketBooks:
         if watched.synced:
             self._sink(BookChanged(book))
 
-    def _apply_best(self, watched: _Watched, event: _BestBidAsk, now: MonoNs, wall: WallNs) -> None:
+    def _apply_best(self, watched: _Watched, event: BestBidAsk, now: MonoNs, wall: WallNs) -> None:
         if not watched.synced or event.asset_id not in (watched.yes, watched.no):
             return
         before = watched.book.ready
@@ -275,14 +225,14 @@ class PolymarketBooks:
         if watched.synced and watched.book.ready is not before:
             self._sink(BookChanged(watched.book))
 
-    def _apply_book(self, watched: _Watched, event: _BookFrame, now: MonoNs, wall: WallNs) -> None:
+    def _apply_book(self, watched: _Watched, event: BookFrame, now: MonoNs, wall: WallNs) -> None:
         if event.asset_id not in (watched.yes, watched.no):
             return
         outcome = Outcome.YES if event.asset_id == watched.yes else Outcome.NO
-        stamp = _milliseconds(event.timestamp)
+        stamp = read_milliseconds(event.timestamp)
         if watched.synced and stamp and (stamp < watched.stamp or (outcome is Outcome.NO and stamp == watched.stamp)):
             return  # older than what stands here, or the mirror of it
-        bids, asks = yes_levels(_levels(event.bids), _levels(event.asks), outcome)
+        bids, asks = yes_levels(read_levels(event.bids), read_levels(event.asks), outcome)
         if bids and asks and max(bids) >= min(asks):
             self._want(watched, "crossed snapshot")
             return
@@ -324,7 +274,7 @@ class PolymarketBooks:
 
     def _stamp(self, watched: _Watched, text: str | int, now: MonoNs, wall: WallNs) -> None:
         watched.touched_at = now
-        stamp = _milliseconds(text)
+        stamp = read_milliseconds(text)
         if stamp:
             watched.stamp = stamp if stamp > watched.stamp else watched.stamp
             late = wall / MS - stamp
@@ -336,7 +286,7 @@ class PolymarketBooks:
         Only both sides together prove a book or end a doubt; one side alone can still disagree.
         """
         book = watched.book
-        bid, ask = _stated_bid(bid_text), _stated_ask(ask_text)
+        bid, ask = stated_bid(bid_text), stated_ask(ask_text)
         if mirrored:
             bid, ask = (None if ask is None else complement(ask)), (None if bid is None else complement(bid))
         if book.bid < book.ask and (bid is None or bid == book.bid) and (ask is None or ask == book.ask):
@@ -394,7 +344,7 @@ class PolymarketBooks:
             return
         try:
             outcome = Outcome.YES if sample.asset_id == watched.yes else Outcome.NO
-            bids, asks = yes_levels(_levels(sample.bids), _levels(sample.asks), outcome)
+            bids, asks = yes_levels(read_levels(sample.bids), read_levels(sample.asks), outcome)
         except (ValueError, BadAnswer):
             self.bad_frames += 1
             return
@@ -442,59 +392,11 @@ class PolymarketBooks:
             self._sink(BookLost(watched.book, reason))
 
 
-def _apply_level(book: Book, bid: bool, change: _Change, price: Price, now: MonoNs) -> None:
+def _apply_level(book: Book, bid: bool, change: Change, price: Price, now: MonoNs) -> None:
     if change.side not in ("BUY", "SELL"):
         raise ValueError(f"side {change.side!r}")
-    size = _size(change.size)
+    size = read_size(change.size)
     if 0 < price < ONE:
         book.apply_level("bid" if bid else "ask", price, size, now)
     elif size:
         raise ValueError(f"level at {change.price!r}")
-
-
-def _stated_bid(text: str | None) -> Price | None:
-    """A best bid in its token's price; 0 when the venue states that nobody bids, None when it states nothing."""
-    return None if text is None else parse_price(text) if text else Price(0)
-
-
-def _stated_ask(text: str | None) -> Price | None:
-    """A best ask likewise; an empty side is 1 dollar here, and "", "0" or "1" there."""
-    return None if text is None else (parse_price(text) or ONE) if text else ONE
-
-
-def _size(text: str) -> Size:
-    """A level's size. Round ones come again and again: looking one up takes a tenth of reading it."""
-    size = _SIZES.get(text)
-    if size is None:
-        size = parse_size(text)
-        if size < 0:
-            raise ValueError(f"size {text!r}")
-        if len(_SIZES) < 20_000:  # bounded: a feed of odd sizes cannot grow it without end
-            _SIZES[text] = size
-    return size
-
-
-def _levels(rows: Sequence[_Level]) -> dict[Price, Size]:
-    found: dict[Price, Size] = {}
-    for row in rows:
-        price, size = parse_price(row.price), _size(row.size)
-        if not 0 < price < ONE:
-            raise ValueError(f"level at {row.price!r}")
-        if size:
-            found[price] = size
-    return found
-
-
-_LATEST_MS = 10**14
-"""Beyond any stamp of this millennium: it says nothing of when."""
-
-
-def _milliseconds(value: str | int) -> int:
-    """A venue stamp, seconds or milliseconds (from 1e11 on), as milliseconds; 0 when it states none."""
-    try:
-        number = int(value or 0)
-    except ValueError:
-        return 0
-    if number > _LATEST_MS:
-        return 0
-    return number if number >= 100_000_000_000 else max(0, number) * 1000

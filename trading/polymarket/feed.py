@@ -17,7 +17,8 @@ from trading.http import Http
 from trading.ids import Ids
 from trading.log import get_logger
 from trading.market import POLYMARKET, Market, MarketId, Venue
-from trading.polymarket.books import PolymarketBooks, Sample
+from trading.polymarket.books import PolymarketBooks
+from trading.polymarket.frames import Sample
 from trading.polymarket.rest import error_for
 from trading.polymarket.session import Redial, Session
 from trading.stream import Dialer, Wire

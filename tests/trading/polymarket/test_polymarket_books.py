@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from trading.book import BookChanged, BookLost, MarketChanged, MarketEvent
 from trading.clock import MS, SECOND
 from trading.market import POLYMARKET, Action, FeeTerms, Market, MarketId, Outcome
-from trading.polymarket.books import PolymarketBooks, Sample
+from trading.polymarket.books import PolymarketBooks
+from trading.polymarket.frames import Sample
 from trading.units import ONE, MonoNs, Price, Size, WallNs, complement, parse_price, parse_size
 
 RECORDED = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "polymarket_ws_market_2026-09-11.jsonl"
