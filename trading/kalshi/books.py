@@ -14,11 +14,13 @@ from typing import Any
 
 import msgspec
 
-from trading.book import Book, BookChanged, BookLost, Proof, Sink
-from trading.clock import MS, SECOND
+from trading.book import Book, BookLost, Sink
+from trading.clock import MS
 from trading.errors import OutOfSync
+from trading.kalshi.commands import Asked, Commands
 from trading.kalshi.lifecycle import Lifecycles
 from trading.kalshi.stream_codes import remedy
+from trading.kalshi.subscription import Entry, Sid
 from trading.kalshi.wire import (
     Delta,
     DeltaBody,
@@ -43,36 +45,6 @@ __all__ = ["KalshiBooks"]
 _BOOKS = "orderbook_delta"
 _LIFECYCLE = "market_lifecycle_v2"
 _PROBE_AFTER_NS = 800 * MS
-_ASK_AGAIN_NS = 2 * SECOND
-_ASK_AT_MOST_NS = 32 * SECOND
-
-
-class _Sid:
-    """One subscription. seq None: the next frame sets it. probed_at is when we last asked for a sign of life."""
-
-    __slots__ = ("channel", "heard_at", "probed_at", "proof", "seq", "sid")
-
-    def __init__(self, sid: int, channel: str, now: MonoNs) -> None:
-        self.sid = sid
-        self.channel = channel
-        self.seq: int | None = None
-        self.proof = Proof()
-        self.heard_at = now
-        self.probed_at = now
-
-
-class _Entry:
-    """One watched market. asked_at and tries pace its snapshots; asked says that a subscribe or add named it."""
-
-    __slots__ = ("asked", "asked_at", "book", "changed", "sid", "tries")
-
-    def __init__(self, market: MarketId) -> None:
-        self.book = Book(market)
-        self.changed = BookChanged(self.book)
-        self.sid: _Sid | None = None
-        self.asked = False
-        self.asked_at = MonoNs(0)
-        self.tries = 0
 
 
 class KalshiBooks:
@@ -96,14 +68,12 @@ class KalshiBooks:
         self._yes_view = yes_view
         self._lifecycle = lifecycle
         self.books: dict[MarketId, Book] = {} if books is None else books
-        self.outbox: deque[str] = deque()
-        """Commands to send, oldest first."""
+        self._commands = Commands()
+        self.outbox = self._commands.outbox
         self.lifecycles = Lifecycles(sink, terms)
-        self._entries: dict[str, _Entry] = {}
-        self._sids: dict[int, _Sid] = {}
-        self._main: _Sid | None = None
-        self._commands: dict[int, tuple[str, tuple[str, ...]]] = {}
-        self._last_id = 0
+        self._entries: dict[str, Entry] = {}
+        self._sids: dict[int, Sid] = {}
+        self._main: Sid | None = None
         self._connected = False
         self._now = self._since = MonoNs(0)
         self._turn = 0
@@ -124,7 +94,6 @@ class KalshiBooks:
         self._now = self._since = now
         self._sids.clear()
         self._commands.clear()
-        self.outbox.clear()
         self.crowded.clear()
         self._main = self.refused = None
         self._connected = True
@@ -134,7 +103,7 @@ class KalshiBooks:
             entry.tries = 0
         self._subscribe(self._entries)
         if self._lifecycle:
-            self._command("subscribe", {"channels": [_LIFECYCLE]})
+            self._commands.put("subscribe", {"channels": [_LIFECYCLE]})
 
     def disconnect(self, reason: str) -> None:
         """The socket is gone: its books are lost at once (B-119)."""
@@ -148,10 +117,10 @@ class KalshiBooks:
         for market in markets:
             self.lifecycles.markets[market.id] = market
             if market.id not in self._entries:
-                entry = self._entries[market.id] = _Entry(market.id)
+                entry = self._entries[market.id] = Entry(market.id)
                 self.books[market.id] = entry.book
                 added.append(market.id)
-        if added and self._connected and (self._main is not None or not self._commands_open("subscribe")):
+        if added and self._connected and (self._main is not None or not self._commands.open("subscribe")):
             self._subscribe(added)
 
     def unwatch(self, markets: Sequence[MarketId]) -> None:
@@ -178,7 +147,7 @@ class KalshiBooks:
         self.lifecycles.apply_time(wall, self._entries)
         if not self._connected:
             return
-        if self._main is not None or not self._commands_open("subscribe"):
+        if self._main is not None or not self._commands.open("subscribe"):
             self._ask_late()
         for sid in self._sids.values():
             if sid.channel == _BOOKS and now - max(sid.heard_at, sid.probed_at) >= _PROBE_AFTER_NS:
@@ -188,9 +157,8 @@ class KalshiBooks:
         """Ask again for books that did not come, each at its own growing interval."""
         missing: list[str] = []
         for ticker, entry in self._entries.items():
-            if entry.book.ready or self._now - entry.asked_at < min(_ASK_AGAIN_NS << entry.tries, _ASK_AT_MOST_NS):
+            if not entry.take_turn(self._now):
                 continue
-            entry.tries = min(entry.tries + 1, 5)
             sid = entry.sid or self._main
             if entry.asked and sid is not None:
                 self._ask(sid, [ticker])
@@ -243,7 +211,7 @@ class KalshiBooks:
         else:
             self._apply_other(frame, wall)
 
-    def _apply_delta(self, entry: _Entry, body: DeltaBody, now: MonoNs, wall: WallNs) -> None:
+    def _apply_delta(self, entry: Entry, body: DeltaBody, now: MonoNs, wall: WallNs) -> None:
         book = entry.book
         try:
             price = parse_price(body.price_dollars)
@@ -271,8 +239,7 @@ class KalshiBooks:
                 if sid is not None:
                     self._apply_snapshot(sid, frame.msg)
             case Ok():
-                if frame.id is not None:
-                    self._commands.pop(frame.id, None)
+                self._commands.answered(frame.id)
                 self._count(frame.sid, frame.seq, "")
             case Subscribed():
                 self._apply_subscribed(frame)
@@ -307,7 +274,7 @@ class KalshiBooks:
 
     def _count(
         self, number: int | None, seq: int | None, channel: str, *, keep: str = "", unnumbered: bool = False
-    ) -> _Sid | None:
+    ) -> Sid | None:
         """Follow the sequence of a sid; None when the frame must not be used.
 
         After a gap or a reset only a snapshot is usable (keep names its market, which needs no asking).
@@ -322,20 +289,16 @@ class KalshiBooks:
         if seq is None:
             return sid if unnumbered else None
         last = sid.seq
-        if last is not None and seq == last:
-            return None
-        sid.seq = seq
-        sid.heard_at = self._now
-        if last is None or seq == last + 1:
-            sid.proof.at = self._now
-            return sid
+        followed = sid.follow(seq, self._now)
+        if followed != "jumped":
+            return sid if followed == "next" else None
         self._doubt_sids([sid], f"sequence jumped from {last} to {seq}", keep=keep)
         sid.seq = seq
         if keep:
             sid.proof.at = self._now
         return sid if keep or channel == _LIFECYCLE else None
 
-    def _apply_snapshot(self, sid: _Sid, body: SnapshotBody) -> None:
+    def _apply_snapshot(self, sid: Sid, body: SnapshotBody) -> None:
         entry = self._entries.get(body.market_ticker)
         if entry is None:
             return
@@ -360,8 +323,7 @@ class KalshiBooks:
         self._sink(entry.changed)
 
     def _apply_subscribed(self, frame: Subscribed) -> None:
-        if frame.id is not None:
-            self._commands.pop(frame.id, None)
+        self._commands.answered(frame.id)
         sid = self._sids.get(frame.msg.sid) or self._open(frame.msg.sid, frame.msg.channel)
         if frame.msg.channel == _BOOKS:
             self._main = sid
@@ -369,7 +331,8 @@ class KalshiBooks:
 
     def _apply_error(self, frame: Error) -> None:
         code = frame.msg.code
-        kind, tickers = self._commands.pop(frame.id, ("", ())) if frame.id is not None else ("", ())
+        asked = self._commands.answered(frame.id)
+        kind, tickers = asked.kind, asked.names
         self.complaints.append(f"{code} {frame.msg.msg}" + (f" for {kind} of {len(tickers)} markets" if kind else ""))
         todo = remedy(code)
         if todo == "resubscribe":
@@ -392,8 +355,8 @@ class KalshiBooks:
 
     # Doubts and questions
 
-    def _open(self, number: int, channel: str) -> _Sid:
-        sid = self._sids[number] = _Sid(number, channel, self._now)
+    def _open(self, number: int, channel: str) -> Sid:
+        sid = self._sids[number] = Sid(number, channel, self._now)
         if channel == _BOOKS:
             self._main = sid
         return sid
@@ -404,7 +367,7 @@ class KalshiBooks:
         if sid is None:
             return
         if sid.channel == _LIFECYCLE:
-            self._command("subscribe", {"channels": [_LIFECYCLE]})
+            self._commands.put("subscribe", {"channels": [_LIFECYCLE]})
         if sid.channel != _BOOKS:
             return
         if self._main is sid:
@@ -417,13 +380,13 @@ class KalshiBooks:
             entry.sid = None
         self._subscribe(held)
 
-    def _lose(self, entries: Iterable[_Entry], reason: str) -> None:
+    def _lose(self, entries: Iterable[Entry], reason: str) -> None:
         for entry in entries:
             if entry.book.ready:
                 entry.book.lose()
                 self._sink(BookLost(entry.book, reason))
 
-    def _doubt(self, entries: Sequence[_Entry], reason: str) -> None:
+    def _doubt(self, entries: Sequence[Entry], reason: str) -> None:
         """Lose books and ask once for their snapshots; a book that was in doubt already waits for its turn in tick()."""
         fresh = [entry for entry in entries if entry.book.ready]
         if fresh:
@@ -438,7 +401,7 @@ class KalshiBooks:
             if number in self._sids:
                 self._ask(self._sids[number], tickers)
 
-    def _doubt_sids(self, sids: Iterable[_Sid], reason: str, *, keep: str = "") -> None:
+    def _doubt_sids(self, sids: Iterable[Sid], reason: str, *, keep: str = "") -> None:
         for sid in sids:
             sid.seq = None  # the next frame sets it: one doubt is one resync
             sid.proof.at = MonoNs(0)
@@ -451,7 +414,7 @@ class KalshiBooks:
             else:
                 self.complaints.append(f"{sid.channel}: {reason}; changes of terms may be missed until the next read")
 
-    def _probe(self, sid: _Sid) -> None:
+    def _probe(self, sid: Sid) -> None:
         """Ask one market's snapshot: its frame carries sid and seq, so it proves all books of the sid."""
         mine = [ticker for ticker, entry in self._entries.items() if entry.sid is sid]
         if mine and self._connected:
@@ -459,7 +422,7 @@ class KalshiBooks:
             sid.probed_at = self._now
             self._update(sid, "get_snapshot", [mine[self._turn % len(mine)]])
 
-    def _ask(self, sid: _Sid, tickers: Sequence[str]) -> None:
+    def _ask(self, sid: Sid, tickers: Sequence[str]) -> None:
         if not self._connected:
             return
         for ticker in tickers:
@@ -479,21 +442,10 @@ class KalshiBooks:
         if self._main is not None:
             self._update(self._main, "add_markets", wanted)
         else:
-            self._command(
-                "subscribe",
-                {"channels": [_BOOKS], "market_tickers": wanted, "use_yes_price": self._yes_view},
-                tuple(wanted),
-            )
+            params = {"channels": [_BOOKS], "market_tickers": wanted, "use_yes_price": self._yes_view}
+            self._commands.put("subscribe", params, Asked("subscribe", tuple(wanted)))
 
-    def _update(self, sid: _Sid, action: str, tickers: Sequence[str]) -> None:
+    def _update(self, sid: Sid, action: str, tickers: Sequence[str]) -> None:
         params = {"sids": [sid.sid], "action": action, "market_tickers": list(tickers)}
-        self._command("update_subscription", params, tuple(tickers), kind=action)
-
-    def _commands_open(self, kind: str) -> bool:
-        return any(name == kind and tickers for name, tickers in self._commands.values())
-
-    def _command(self, cmd: str, params: dict[str, Any], tickers: tuple[str, ...] = (), kind: str = "") -> None:
-        self._last_id += 1
-        if kind != "get_snapshot":  # its answer is a snapshot, not an ack
-            self._commands[self._last_id] = (kind or cmd, tickers)
-        self.outbox.append(msgspec.json.encode({"id": self._last_id, "cmd": cmd, "params": params}).decode())
+        # the answer to get_snapshot is a snapshot, not an ack
+        self._commands.put("update_subscription", params, None if action == "get_snapshot" else Asked(action, tuple(tickers)))

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from trading.errors import AuthFailed, Disconnected
+from trading.kalshi.commands import Asked, Commands
 from trading.kalshi.stream_codes import remedy
 from trading.kalshi.wire import Error, FillFrame, OrderFrame, Subscribed, Unsubscribed, decode_header
 from trading.kalshi.wire_stream import (
@@ -56,13 +57,11 @@ class Channels:
 
     def __init__(self, wanted: Sequence[Wanted]) -> None:
         self._wanted = {one.channel: one for one in wanted}
-        self.outbox: deque[str] = deque()
-        """Commands to send, oldest first."""
+        self._commands = Commands()
+        self.outbox = self._commands.outbox
         self._sids: dict[int, str] = {}
         self._seqs: dict[int, int] = {}
-        self._commands: dict[int, str] = {}
         self._refused: set[str] = set()
-        self._last_id = 0
         self._probe: int | None = None
         self._repeats = 0
         self.subscribed: frozenset[str] = frozenset()
@@ -76,7 +75,6 @@ class Channels:
         self._sids.clear()
         self._seqs.clear()
         self._commands.clear()
-        self.outbox.clear()
         self._probe = None
         self._repeats = 0
         self.subscribed = frozenset()
@@ -88,7 +86,7 @@ class Channels:
         """Nothing came for a while: ask for our subscriptions. Raises Disconnected when the last question was not answered."""
         if self._probe is not None:
             raise Disconnected("no data, and no answer to a question, although the socket is open")
-        self._probe = self._command("list_subscriptions", None)
+        self._probe = self._commands.put("list_subscriptions")
 
     def apply(self, data: bytes) -> Heard | None:
         """Take one frame. Raises Disconnected and AuthFailed as the error codes demand."""
@@ -108,7 +106,7 @@ class Channels:
             case Error():
                 self._apply_error(frame)
             case Subscribed():
-                self._commands.pop(frame.id or 0, None)
+                self._commands.answered(frame.id)
                 self._open(frame.msg.sid, frame.msg.channel)
             case Unsubscribed():
                 return self._end(frame.sid, "unsubscribed")
@@ -126,7 +124,7 @@ class Channels:
         return self._count(header.sid, header.seq, None)
 
     def _apply_ok(self, frame: OkFrame) -> Heard | None:
-        self._commands.pop(frame.id or 0, None)
+        self._commands.answered(frame.id)
         if frame.id is not None and frame.id == self._probe:
             self._probe = None
             return self._compare(frame.msg)
@@ -140,7 +138,7 @@ class Channels:
             listed = {row.channel for row in msgspec.json.decode(rows, type=tuple[SubscriptionRow, ...])}
         except msgspec.MsgspecError:
             return None
-        lost = set(self._wanted) - listed - self._refused - set(self._commands.values())
+        lost = set(self._wanted) - listed - self._refused - self._commands.open("subscribe")
         gap: Heard | None = None
         for sid, channel in list(self._sids.items()):
             if channel in lost:
@@ -152,7 +150,7 @@ class Channels:
 
     def _apply_error(self, frame: Error) -> None:
         code = frame.msg.code
-        channel = self._commands.pop(frame.id, "") if frame.id is not None else ""
+        channel = next(iter(self._commands.answered(frame.id).names), "")
         self._probe = None if frame.id is not None and frame.id == self._probe else self._probe
         self.complaints.append(f"{code} {frame.msg.msg}" + (f" for {channel}" if channel else ""))
         if frame.sid is not None and frame.seq is not None:
@@ -174,7 +172,7 @@ class Channels:
         params: dict[str, Any] = {"channels": [wanted.channel]}
         if wanted.markets:
             params["market_tickers"] = list(wanted.markets)
-        self._commands[self._command("subscribe", params)] = wanted.channel
+        self._commands.put("subscribe", params, Asked("subscribe", (wanted.channel,)))
 
     def _open(self, sid: int, channel: str) -> None:
         self._sids[sid] = channel
@@ -207,11 +205,3 @@ class Channels:
             return frame
         self.gaps += 1
         return Gap(self._sids.get(sid, ""), f"sequence jumped from {last} to {seq}")
-
-    def _command(self, cmd: str, params: dict[str, Any] | None) -> int:
-        self._last_id += 1
-        body: dict[str, Any] = {"id": self._last_id, "cmd": cmd}
-        if params is not None:
-            body["params"] = params
-        self.outbox.append(msgspec.json.encode(body).decode())
-        return self._last_id
