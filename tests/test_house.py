@@ -45,7 +45,14 @@ LEVELS = {
     4: {"execute", "connect"},
 }
 LEVEL_OF = {name: level for level, names in LEVELS.items() for name in names}
-PURE = ("controller/engine.py", "controller/state.py", "controller/strategy", "controller/risk", "controller/model.py")
+PURE = (
+    "controller/engine.py",
+    "controller/state.py",
+    "controller/legs.py",
+    "controller/strategy",
+    "controller/risk",
+    "controller/model.py",
+)
 IMPURE = {"asyncio", "socket", "time", "random", "logging", "threading", "aiohttp", "websockets", "structlog", "datetime"}
 SIM_CALLERS = {"controller/demo.py"}  # the demo command starts the simulated venues
 SIM_REPLAY = "trading/sim/replay.py"  # replays recordings through the real feeds; it has no venue behaviour of its own

@@ -3,7 +3,7 @@
 import pytest
 from desk import EVENT, Desk, K, P, change, contracts, filled, missed
 
-from controller import state as state_module
+from controller import legs as legs_module
 from controller.model import EventId
 from controller.risk.decision import Approved
 from controller.risk.limits import RiskSettings
@@ -138,7 +138,7 @@ def test_old_news_about_a_confirmed_leg_change_nothing() -> None:
 
 def test_confirmed_legs_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest confirmed leg goes first; its id stays unknown to later results."""
-    monkeypatch.setattr(state_module, "_REMEMBERED", 1)
+    monkeypatch.setattr(legs_module, "_REMEMBERED", 1)
     desk = Desk()
     kalshi, poly, approved = opened(desk)
     desk.close(approved, "matched", filled(kalshi), filled(poly))
