@@ -27,6 +27,8 @@ from trading.units import CONTRACT
 STEPS = 6
 ENOUGH = 12
 """A seed goes on until so many arbs have ended: one that trades little proves little."""
+_AT_MOST = 6
+"""Times as many steps as planned until ENOUGH: three restarts in a row with a leg in doubt stop trading for minutes."""
 EXPOSED_CAP = 25 * CONTRACT
 """NAKED_MAX_CONTRACTS_EVENT as it is set."""
 READY_S = 30.0
@@ -40,6 +42,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     seed: int
     layout: str
+    took_over: bool
+    """Two traders of one venue both sent orders."""
     steps: int
     executions: int
     crashes: int
@@ -68,14 +72,16 @@ def play(
     enough: int = ENOUGH,
     end_s: float = END_S,
     breaks: Callable[[Plant], Breaks] = Breaks,
+    layout: str = "",
     edges: bool = False,
 ) -> Outcome:
-    """Run one seed on a fresh loop. spoil may break the system itself, to show that it is noticed."""
+    """Run one seed on a fresh loop. layout takes the place of what the seed draws. spoil may break the system itself, to show that
+    it is noticed."""
     with tempfile.TemporaryDirectory(prefix="tandem-seed-") as directory, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "coroutine .* was never awaited")  # of a process that was killed before it came to it
 
         async def whole(loop: VirtualLoop) -> Outcome:
-            plant = Plant(loop, accounts, Path(directory), seed, edges=edges)
+            plant = Plant(loop, accounts, Path(directory), seed, layout=layout, edges=edges)
             spoil(plant)
             if edges:
                 await serve(plant)
@@ -109,7 +115,7 @@ class _Play:
         self._breaks = self._make(plant)
         await self._until(plant.ready, 60)
         await asyncio.sleep(3)
-        for step in range(3 * self.steps):
+        for step in range(_AT_MOST * self.steps):
             if step >= self.steps and len(plant.closed) >= self._enough:
                 break
             self.taken += 1
@@ -207,6 +213,7 @@ class _Play:
         return Outcome(
             seed=plant.seed,
             layout=plant.layout,
+            took_over=plant.layout == "twins" and len({one.sender for one in arrived if one.venue == "polymarket"}) > 1,
             steps=self.taken,
             executions=len(plant.closed),
             crashes=plant.crashes,

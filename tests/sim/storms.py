@@ -139,13 +139,14 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--only", default="", help="scenarios whose name contains this")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
     names = [name for name in SCENARIOS if asked.only in name]
     tasks = [(name, seed) for name in names for seed in range(asked.first, asked.first + asked.seeds)]
     total: Counter[str] = Counter()
     bad: Counter[str] = Counter()
     began = time.monotonic()
-    for name, seed, counts, wrong in pooled(_play, tasks, jobs=os.cpu_count() or 1):
+    for name, seed, counts, wrong in pooled(_play, tasks, jobs=asked.jobs):
         total.update(counts)
         if wrong:
             bad[name] += 1

@@ -7,7 +7,8 @@ from processes import Accounts
 from seed import play
 
 HERE = Path(__file__).resolve().parent
-KEPT = [int(line.split("#")[0]) for line in (HERE / "regressions.txt").read_text().splitlines() if line.split("#")[0].strip()]
+LINES = [line.split("#")[0].split() for line in (HERE / "regressions.txt").read_text().splitlines()]
+KEPT = [(int(words[0]), words[1] if words[1:] else "") for words in LINES if words]
 
 
 @pytest.fixture(scope="module")
@@ -15,10 +16,10 @@ def accounts(tmp_path_factory: pytest.TempPathFactory) -> Accounts:
     return Accounts(tmp_path_factory.mktemp("accounts"))
 
 
-@pytest.mark.parametrize("seed", [1, 2, *KEPT])
-def test_every_promise_holds_whatever_breaks(accounts: Accounts, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "layout"), [(1, ""), (2, ""), *KEPT])
+def test_every_promise_holds_whatever_breaks(accounts: Accounts, seed: int, layout: str) -> None:
     """P1-P5: no order without a promise or sent twice or after its end, exposure capped, our record equals both venues'."""
-    outcome = play(seed, accounts)
+    outcome = play(seed, accounts, layout=layout)
 
     assert outcome.problems == ()
     assert outcome.executions >= 10
@@ -27,3 +28,11 @@ def test_every_promise_holds_whatever_breaks(accounts: Accounts, seed: int) -> N
 def test_a_seed_repeats_exactly(accounts: Accounts) -> None:
     """The trace of a seed, times included, hashes to the same value again: a failure can be replayed."""
     assert play(3, accounts, steps=6).digest == play(3, accounts, steps=6).digest
+
+
+def test_a_second_trader_takes_the_legs_of_the_first(accounts: Accounts) -> None:
+    """B-229: of two traders with the same venue's keys the one that is left goes on; nothing is sent twice."""
+    outcome = play(12, accounts)
+
+    assert (outcome.layout, outcome.took_over) == ("twins", True)
+    assert outcome.problems == ()
