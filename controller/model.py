@@ -46,7 +46,7 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     event: EventId
     league: str
     kind: str
-    """game_winner for now."""
+    """game_winner, spread, total, both_teams_to_score, contest, fed_decision ...: what a template approves by."""
     description: str
     first: MarketId
     second: MarketId

@@ -10,16 +10,39 @@ from pathlib import Path
 
 import msgspec
 
-from controller.discovery.pairs import KIND, ApprovalMode
+from controller.discovery.pairs import ApprovalMode
 from controller.model import Pair
-from trading.market import Market
+from trading.market import Market, hash_rules
 from trading.units import WallNs
 
-__all__ = ["SCHEMA", "TTL_NS", "Cached", "DiscoveryCache"]
+__all__ = ["SCHEMA", "TTL_NS", "Alike", "Cached", "DiscoveryCache"]
 
-SCHEMA = 2
+SCHEMA = 3
 TTL_NS = 7_200 * 1_000_000_000
 """B-401's default."""
+
+
+class Alike(msgspec.Struct, frozen=True, kw_only=True):
+    """Two markets whose titles look alike and of which nothing proves that they ask the same: read by people, never traded.
+
+    similarity is 0..100; league is the reading they come from.
+    """
+
+    league: str
+    similarity: int
+    first: Market
+    second: Market
+
+    @property
+    def id(self) -> str:
+        """Written as a pair's id is."""
+        return f"{self.first.id}:{self.second.id}"
+
+    @property
+    def texts(self) -> str:
+        """Changes when either market asks something else (B-300)."""
+        one, two = self.first, self.second
+        return hash_rules(one.question, one.outcomes[0], one.rules, two.question, two.rules)
 
 
 class Cached(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +55,7 @@ class Cached(msgspec.Struct, frozen=True, kw_only=True):
     scope: dict[str, WallNs] = {}
     pairs: tuple[Pair, ...] = ()
     markets: tuple[Market, ...] = ()
+    alike: tuple[Alike, ...] = ()
 
     def age_ns(self, league: str, now: WallNs) -> int | None:
         """How old a league's answer is; None when it was never read or is from the future."""
@@ -44,7 +68,8 @@ class Cached(msgspec.Struct, frozen=True, kw_only=True):
         used = {market for pair in pairs for market in (pair.first, pair.second)}
         markets = tuple(market for market in self.markets if market.id in used)
         scope = {league: read for league, read in self.scope.items() if league.partition(":")[0] in leagues}
-        return msgspec.structs.replace(self, pairs=pairs, markets=markets, scope=scope)
+        alike = tuple(one for one in self.alike if one.league in leagues)
+        return msgspec.structs.replace(self, pairs=pairs, markets=markets, scope=scope, alike=alike)
 
 
 class DiscoveryCache:
@@ -88,6 +113,7 @@ class DiscoveryCache:
             scope={**others.scope, **{_scope(league): now for league in leagues}},
             pairs=(*others.pairs, *fresh.pairs),
             markets=tuple({market.id: market for market in (*others.markets, *fresh.markets)}.values()),
+            alike=(*others.alike, *fresh.alike),
         )
         self.save(merged)
         return merged
@@ -111,4 +137,4 @@ class _Head(msgspec.Struct):
 
 
 def _scope(league: str) -> str:
-    return f"{league}:{KIND}"
+    return f"{league}:all"  # every type of a league is read at once

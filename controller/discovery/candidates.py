@@ -16,9 +16,9 @@ from rapidfuzz.fuzz import token_set_ratio
 from controller.discovery.game import Row
 from controller.discovery.match_rows import read_kalshi, read_polymarket
 from controller.discovery.names import Names, fold, load
-from controller.discovery.questions.claim import Claimed, Unread
+from controller.discovery.questions.claim import Claimed
 
-__all__ = ["LEAST", "Candidate", "candidates"]
+__all__ = ["LEAST", "Candidate", "candidates", "look_alikes"]
 
 LEAST = 90
 """Below this likeness most look-alikes are wrong (matching.md section 2)."""
@@ -59,19 +59,27 @@ def candidates(
 ) -> tuple[Candidate, ...]:
     """Look-alikes at or above similarity (0..100), the most alike first. Never raises on what a venue sent."""
     table = names or load()
+    ours = ((row, isinstance(read_kalshi(row, table), Claimed)) for row in kalshi)
+    reads = ((row, read_polymarket(row, table)) for row in polymarket)
+    # what a placeholder asks changes when it is named
+    theirs = (
+        (row, isinstance(read, Claimed)) for row, read in reads if isinstance(read, Claimed) or read.reason != "placeholder"
+    )
+    return look_alikes(ours, theirs, similarity=similarity)
+
+
+def look_alikes(
+    kalshi: Iterable[tuple[Row, bool]], polymarket: Iterable[tuple[Row, bool]], *, similarity: int = LEAST
+) -> tuple[Candidate, ...]:
+    """The same for rows of which is known whether they have a claim; placeholders are left out by the caller."""
     places: dict[tuple[object, str], list[_Text]] = defaultdict(list)
-    for row in polymarket:
+    for row, claimed in polymarket:
         ident = str(row.get("condition_id") or row.get("id") or "")
-        read = read_polymarket(row, table)
-        if isinstance(read, Unread) and read.reason == "placeholder":
-            continue  # what it asks changes when the placeholder is named
-        claimed = isinstance(read, Claimed)
         for text in _texts(ident, row, ("question", "group_item_title"), claimed):
             for word in text.words:
                 places[text.bucket, word].append(text)
     found: dict[tuple[str, str], Candidate] = {}
-    for row in kalshi:
-        claimed = isinstance(read_kalshi(row, table), Claimed)
+    for row, claimed in kalshi:
         for ours in _texts(str(row.get("ticker") or ""), row, ("title", "yes_sub_title"), claimed):
             for theirs in _near(ours, places):
                 likeness = round(token_set_ratio(ours.text, theirs.text, score_cutoff=similarity))

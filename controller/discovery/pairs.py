@@ -7,15 +7,16 @@ A structural match (both starts known, every name given by the venue) may trade 
 
 from typing import Literal
 
+from controller.discovery.claims import ClaimedPair
 from controller.discovery.game import Row
 from controller.discovery.matching import MatchedPair
 from controller.discovery.names import DRAW
-from controller.discovery.rules import compare
+from controller.discovery.rules import Standing, compare, compare_texts
 from controller.model import EventId, Pair, PairState
 from trading.market import Market, Outcome
 from trading.units import CENT, ONE, Price, complement, parse_price
 
-__all__ = ["KIND", "MAX_GAP", "ApprovalMode", "to_pair"]
+__all__ = ["KIND", "MAX_GAP", "ApprovalMode", "to_claimed_pair", "to_pair"]
 
 ApprovalMode = Literal["auto", "all", "none"]
 KIND = "game_winner"
@@ -27,23 +28,70 @@ _MAX_SPREAD = Price(10 * CENT)
 def to_pair(
     found: MatchedPair, kalshi: Market, polymarket: Market, *, mode: ApprovalMode, rows: tuple[Row, Row] | None = None
 ) -> Pair:
-    """Build the pair. rows are both raw markets, for the price check; without them it is skipped."""
+    """The pair of a full-game winner. rows are both raw markets, for the price check; without them it is skipped."""
     standing = compare(kalshi.rules, polymarket.rules, found.key, draw=found.side == DRAW)
+    return _pair(
+        found,
+        standing,
+        (kalshi, polymarket),
+        league=found.key.league,
+        kind=KIND,
+        says=f"{kalshi.question} {found.side}",
+        sport=found.key.sport,
+        mode=mode,
+        rows=rows,
+    )
+
+
+def to_claimed_pair(
+    found: ClaimedPair, kalshi: Market, polymarket: Market, *, mode: ApprovalMode, rows: tuple[Row, Row] | None = None
+) -> Pair:
+    """The pair of any other question. Where no game decides, dates, sources and prints of both texts must agree."""
+    if found.game is not None:
+        standing = compare(kalshi.rules, polymarket.rules, found.game, draw=found.claim[-1] == DRAW)
+    else:
+        standing = compare_texts(kalshi.rules, polymarket.rules)
+    return _pair(
+        found,
+        standing,
+        (kalshi, polymarket),
+        league=found.league,
+        kind=found.kind,
+        says=f"{kalshi.question} {kalshi.outcomes[0]}",
+        sport=found.game.sport if found.game is not None else "",
+        mode=mode,
+        rows=rows,
+    )
+
+
+def _pair(
+    found: MatchedPair | ClaimedPair,
+    standing: Standing,
+    markets: tuple[Market, Market],
+    *,
+    league: str,
+    kind: str,
+    says: str,
+    sport: str,
+    mode: ApprovalMode,
+    rows: tuple[Row, Row] | None,
+) -> Pair:
+    first, second = markets
     doubts = list(standing.doubts)
-    if found.key.sport == "tennis":
+    if sport == "tennis":
         doubts.append("walkover and retirement rules differ")  # execution.md section 6: blocked until a person has read them
     gap = _gap(rows[0], rows[1], found.outcome_index) if rows else None
     if gap is not None and gap > MAX_GAP:
         doubts.append(f"mid prices are {gap / CENT:g} cents apart")
     state: PairState = "approved" if found.structural and not doubts and mode != "all" else "proposed"
     return Pair(
-        id=f"{kalshi.id}:{polymarket.id}",
+        id=f"{first.id}:{second.id}",
         event=EventId(found.event),
-        league=found.key.league,
-        kind=KIND,
-        description=f"{kalshi.question} {found.side} = {polymarket.outcomes[found.outcome_index]} ({polymarket.question})",
-        first=kalshi.id,
-        second=polymarket.id,
+        league=league,
+        kind=kind,
+        description=f"{says} = {second.outcomes[found.outcome_index]} ({second.question})",
+        first=first.id,
+        second=second.id,
         outcome_index=found.outcome_index,
         state=state,
         terms=standing.terms,

@@ -1,12 +1,12 @@
 """The reads of discovery: both venues at once, and what a failure of either leaves behind.
 
-Kalshi is read per series, so one league's failure leaves the others whole (B-108); Polymarket in one sweep over its game
-events. The clients bring retries and rate limits (B-110). Only failures a venue or the network can cause are caught; ours are
-raised.
+Kalshi's leagues are read per series, so one league's failure leaves the others whole (B-108); questions that no game decides in
+one sweep of all events; Polymarket in one sweep over its game events, or over all where more than games is wanted. The clients
+bring retries and rate limits (B-110). Only failures a venue or the network can cause are caught; ours are raised.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -14,13 +14,14 @@ import msgspec
 
 from controller.discovery.cache import Cached
 from controller.discovery.game import Row
-from controller.discovery.names import League
+from controller.discovery.names import League, Names
+from controller.discovery.questions.games import SEGMENTS, series_roots
 from controller.discovery.when import parse_time
 from trading.clock import SECOND
 from trading.errors import TandemError
 from trading.units import WallNs
 
-__all__ = ["GammaEvents", "KalshiCatalogue", "KalshiRead", "Progress", "markets_of", "read_venues", "silent"]
+__all__ = ["GammaEvents", "KalshiCatalogue", "KalshiRead", "Progress", "Scope", "markets_of", "read_venues", "silent"]
 
 T = TypeVar("T")
 Progress = Callable[[int, int | None, str], None]
@@ -28,6 +29,7 @@ Progress = Callable[[int, int | None, str], None]
 
 _AT_ONCE = 4
 """Kalshi series read side by side; its client spaces the requests."""
+_EVERYTHING: tuple[dict[str, Any], ...] = ({"closed": False},)
 _FAILURES = (TandemError, OSError)
 """What a venue or the network may do to us; anything else is our fault and is raised."""
 
@@ -46,21 +48,40 @@ class GammaEvents(Protocol):
     def event_pages(self, **filters: Any) -> AsyncIterator[list[Row]]: ...
 
 
+class Scope(msgspec.Struct, frozen=True):
+    """What is read: leagues by name, and the domains no game decides (all of one sweep, or none)."""
+
+    leagues: Mapping[str, League]
+    domains: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*self.leagues, *self.domains)
+
+
 class KalshiRead(msgspec.Struct):
-    """What was read of Kalshi: events per league and the reason where a league failed."""
+    """What was read of Kalshi: events per league, those of no league, and the reason where a league or domain failed."""
 
     events: dict[str, list[Row]]
     failed: dict[str, str]
     milestones: dict[str, Row]
     series: dict[str, Row]
     failures: list[str]
+    rest: list[Row]
+
+    def of(self, names: Collection[str]) -> list[tuple[str, Row]]:
+        """(league, event) of these leagues, and ("", event) of the rest where a domain is among them."""
+        found = [(name, event) for name in names if name in self.events for event in self.events[name]]
+        rest = any(name not in self.events for name in names)
+        return found + ([("", event) for event in self.rest] if rest else [])
 
 
 async def read_venues(
     kalshi: KalshiCatalogue,
     gamma: GammaEvents,
-    stale: Mapping[str, League],
+    stale: Scope,
     base: Cached,
+    names: Names,
     force: bool,
     now: WallNs,
     say: Progress,
@@ -71,47 +92,57 @@ async def read_venues(
     Markets without a partner are looked up each time, because the other venue often lists later.
     """
     tickers = {pair.first for pair in base.pairs}
-    known = not force and all(base.age_ns(name, now) is not None for name in stale)
+    known = not force and all(base.age_ns(name, now) is not None for name in stale.names)
+    everything = bool(stale.domains)
     if known:
-        ours = await _read_kalshi(kalshi, stale, now, say)
-        listed = {str(market.get("ticker")) for events in ours.events.values() for market in markets_of(events)}
-        if listed <= tickers:
+        ours = await _read_kalshi(kalshi, stale, base, names, now, say)
+        events = [event for _, event in ours.of(stale.names)]
+        if {str(market.get("ticker")) for market in markets_of(events)} <= tickers:
             return ours, None, ours.failures
-        sweep = await _sweep(gamma, say)
+        sweep = await _sweep(gamma, say, everything)
     else:
         async with asyncio.TaskGroup() as tasks:
-            first = tasks.create_task(_read_kalshi(kalshi, stale, now, say))
-            second = tasks.create_task(_sweep(gamma, say))
+            first = tasks.create_task(_read_kalshi(kalshi, stale, base, names, now, say))
+            second = tasks.create_task(_sweep(gamma, say, everything))
         ours, sweep = first.result(), second.result()
     return ours, sweep, [*ours.failures, *([sweep] if isinstance(sweep, str) else [])]
 
 
-async def _read_kalshi(kalshi: KalshiCatalogue, stale: Mapping[str, League], now: WallNs, say: Progress) -> KalshiRead:
-    """Events of every series of every league, milestones and series rows; a failure of either of the last two is survived."""
-    read = KalshiRead({name: [] for name in stale}, {}, {}, {}, [])
-    jobs = [(name, series) for name, league in stale.items() for series in league.series]
-    gate, done = asyncio.Semaphore(_AT_ONCE), 0
+async def _read_kalshi(
+    kalshi: KalshiCatalogue, stale: Scope, base: Cached, names: Names, now: WallNs, say: Progress
+) -> KalshiRead:
+    """Events of every series of every league, all others, milestones and series rows; a failure of the last two is survived."""
+    read = KalshiRead({name: [] for name in stale.leagues}, {}, {}, {}, [], [])
+    gate, begun, done = asyncio.Semaphore(_AT_ONCE), 0, 0
 
-    async def one(name: str, series: str) -> None:
-        nonlocal done
+    async def one(scopes: Sequence[str], series: str | None, into: list[Row]) -> None:
+        nonlocal begun, done
+        begun += 1
         async with gate:
             try:
                 async for page in kalshi.event_pages(status="open", series_ticker=series):
-                    read.events[name].extend(page)
+                    into.extend(page)
             except _FAILURES as error:
-                read.failed[name] = f"kalshi {series}: {error}"
+                read.failed.update(dict.fromkeys(scopes, f"kalshi {series or 'events'}: {error}"))
         done += 1
-        say(done, len(jobs), f"kalshi {series}")
+        say(done, begun, f"kalshi {series or 'events of every other kind'}")
 
     since = datetime.fromtimestamp(now // SECOND, UTC) - timedelta(days=1)  # games in play began before now
     async with asyncio.TaskGroup() as tasks:
         stones = tasks.create_task(
             _survive(kalshi.milestones(category="Sports", minimum_start_date=since.strftime("%Y-%m-%dT%H:%M:%SZ")))
         )
-        series_rows = tasks.create_task(_survive(kalshi.series()))
-        for name, series in jobs:
-            tasks.create_task(one(name, series))
-    stone_rows, rows = stones.result(), series_rows.result()
+        listing = tasks.create_task(_survive(kalshi.series()))
+        for name, league in stale.leagues.items():
+            for series in league.series:
+                tasks.create_task(one((name,), series, read.events[name]))
+        if stale.domains:
+            tasks.create_task(one(stale.domains, None, read.rest))
+        rows = await listing
+        for name, league in stale.leagues.items():
+            for series in sorted(_segments(league, base, names, rows)):
+                tasks.create_task(one((name,), series, read.events[name]))
+    stone_rows = stones.result()
     if isinstance(stone_rows, str):
         read.failures.append(f"kalshi milestones: {stone_rows}; starts are missing, new pairs are only proposed")
     else:
@@ -120,8 +151,24 @@ async def _read_kalshi(kalshi: KalshiCatalogue, stale: Mapping[str, League], now
         read.failures.append(f"kalshi series: {rows}; fee terms are missing, markets are watched only")
     else:
         read.series = rows
-    read.failures.extend(read.failed.values())
+    games = {series for league in names.leagues.values() for series in league.series}
+    games |= {root + end for root in series_roots(names) for end in SEGMENTS}
+    read.rest = [event for event in read.rest if _series_of(event) not in games]
+    read.failures.extend(dict.fromkeys(read.failed.values()))
     return read
+
+
+def _segments(league: League, base: Cached, names: Names, listed: Mapping[str, Row] | str) -> set[str]:
+    """Series beside the league's winners: those the venue lists, else those that known pairs are of (B-108)."""
+    roots = [root for root, (owner, _) in series_roots(names).items() if owner.id == league.id]
+    possible = {root + end for root in roots for end in SEGMENTS} - set(league.series)
+    if isinstance(listed, str):
+        return possible & {pair.first.partition("-")[0] for pair in base.pairs}
+    return possible & listed.keys()
+
+
+def _series_of(event: Row) -> str:
+    return str(event.get("series_ticker") or str(event.get("event_ticker") or "").partition("-")[0])
 
 
 async def _survive(work: Awaitable[T]) -> T | str:
@@ -131,10 +178,10 @@ async def _survive(work: Awaitable[T]) -> T | str:
         return str(error) or type(error).__name__
 
 
-async def _sweep(gamma: GammaEvents, say: Progress) -> list[Row] | str:
-    """All open game events, or why not. Where nothing bears the tag, everything open is read instead."""
+async def _sweep(gamma: GammaEvents, say: Progress, everything: bool) -> list[Row] | str:
+    """All open events, or the games among them, or why not. Where nothing bears the games tag, everything open is read."""
     try:
-        for filters in ({"closed": False, "tag_slug": "games"}, {"closed": False}):
+        for filters in _EVERYTHING if everything else ({"closed": False, "tag_slug": "games"}, *_EVERYTHING):
             events: list[Row] = []
             async for page in gamma.event_pages(**filters):
                 events.extend(page)

@@ -15,7 +15,7 @@ from controller.discovery.when import days_apart
 from controller.model import Terms
 from trading.units import ONE, Price, format_price
 
-__all__ = ["Standing", "compare", "tells"]
+__all__ = ["Standing", "compare", "compare_texts", "tells"]
 
 _DAY = re.compile(r"scheduled (?:for|on) ([A-Z][a-z]{2,8})\.? (\d{1,2})(?:, (\d{4}))?")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -36,6 +36,15 @@ def compare(kalshi: str, polymarket: str, key: GameKey, *, draw: bool = False) -
     days = _other_days(kalshi, polymarket, key)
     doubts = (*days, *(tells(one) for one in (*settlement.conflicts, *settlement.unknown)))
     terms: Terms = "conflict" if days or settlement.conflicts else "unverified" if settlement.unknown else "verified"
+    notes = tuple(tells(one) for one in settlement.findings if one.verdict in ("same", "priced"))
+    return Standing(terms=terms, settlement=settlement, notes=notes, doubts=doubts)
+
+
+def compare_texts(kalshi: str, polymarket: str) -> Standing:
+    """The standing of terms where no game decides: deadline, source and print must be stated alike to be verified."""
+    settlement = settle(kalshi, polymarket)
+    doubts = tuple(tells(one) for one in (*settlement.conflicts, *settlement.unknown))
+    terms: Terms = "conflict" if settlement.conflicts else "unverified" if settlement.unknown else "verified"
     notes = tuple(tells(one) for one in settlement.findings if one.verdict in ("same", "priced"))
     return Standing(terms=terms, settlement=settlement, notes=notes, doubts=doubts)
 

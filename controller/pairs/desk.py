@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from controller.discovery.cache import DiscoveryCache
+from controller.discovery.claims import DOMAINS
 from controller.discovery.names import load as load_names
 from controller.durable import state_path
 from controller.model import Pair
@@ -107,8 +108,9 @@ class Desk:
 
     def add_template(self, league: str, kind: str, *, by: str, why: str, now: WallNs) -> Template:
         """Approve all proven pairs of a league and type from now on. Raises PairRefused for an unknown league."""
-        if league not in load_names().leagues:
-            raise PairRefused(f"unknown league {league!r} (allowed: {', '.join(sorted(load_names().leagues))})")
+        allowed = (*sorted(load_names().leagues), *DOMAINS)
+        if league not in allowed:
+            raise PairRefused(f"unknown league {league!r} (allowed: {', '.join(allowed)})")
         made = Template(league=league, kind=kind, by=by, at=now, why=why)
 
         def edit(known: Decisions) -> Decisions:

@@ -33,7 +33,9 @@ def write_pages(universe: Universe, directory: Path) -> None:
         *(page for name, rows in by_series.items() for page in _pages(f"events {name}", "events", rows, _KALSHI_EVENTS)),
         *_pages("milestones", "milestones", universe.kalshi.milestones, _MILESTONES),
         ("series 0", msgspec.json.encode({"series": universe.kalshi.series})),
+        *_pages("events *", "events", universe.kalshi.events, _KALSHI_EVENTS),
         *_pages("games", "events", games, _GAMMA_EVENTS, cursor="next_cursor"),
+        *_pages("all", "events", universe.polymarket.events, _GAMMA_EVENTS, cursor="next_cursor"),
     ):
         index[key] = f"{len(index)}.json"
         (directory / index[key]).write_bytes(body)
@@ -64,11 +66,11 @@ class CatalogueHttp:
         page = query.get("cursor") or query.get("after_cursor") or "0"
         name = target.path.rpartition("/trade-api/v2/")[2]
         if name == "events":
-            key = f"events {query['series_ticker']} {page}"
+            key = f"events {query.get('series_ticker', '*')} {page}"
             if key not in self._index:
                 return Response(200, {}, b'{"events":[],"cursor":""}')
         elif target.path.endswith("/events/keyset"):
-            key = f"games {page}"
+            key = f"{'games' if query.get('tag_slug') == 'games' else 'all'} {page}"
         else:
             key = f"{name} {page}"
         if method == "POST" and target.path.endswith("/books"):

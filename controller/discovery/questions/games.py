@@ -168,7 +168,7 @@ def polymarket_game_claim(event: Row, market: Row, names: Names) -> Claimed | Un
     if line and given is not None and _line(given).lstrip("-") != line.lstrip("-"):
         return Unread("line_conflict", f"{given}: {question}")
     base = _COMPANION.sub("", title)
-    game = _polymarket_game(event, base, names)
+    game = _polymarket_game(event, base, market.get("gameStartTime"), names)
     if isinstance(game, Unread):
         return game
     league = names.leagues[game.key.league]
@@ -218,15 +218,14 @@ def _polymarket_form(question: str) -> tuple[str, str, re.Match[str]] | None:
     return None
 
 
-def _polymarket_game(event: Row, base: str, names: Names) -> Keyed | Unread:
+def _polymarket_game(event: Row, base: str, start: object, names: Names) -> Keyed | Unread:
     """The game, read by the winners' reader from the event alone; a two-way and a three-way question are both tried."""
     slug = _COMPANION_SLUG.sub("", str(event.get("slug") or ""))
     shell = {**event, "title": base, "slug": slug}
     reason = Abstain("title_form", base)
     for question in (base, f"Will {base} end in a draw?"):
-        found = polymarket_key(
-            shell, {"conditionId": "game", "question": question, "sportsMarketType": "moneyline"}, names=names
-        )
+        asked = {"conditionId": "game", "question": question, "sportsMarketType": "moneyline", "gameStartTime": start}
+        found = polymarket_key(shell, asked, names=names)
         if isinstance(found, Keyed):
             return found
         reason = found

@@ -7,6 +7,7 @@ from discovery_games import gamma_game, gamma_soccer, kalshi_game, milestone
 
 from controller.discovery.cache import SCHEMA, Cached, DiscoveryCache
 from controller.discovery.catalogue import discover
+from controller.discovery.claims import DOMAINS
 from controller.discovery.names import load
 from trading.clock import SECOND, ManualClock
 from trading.errors import Unreachable
@@ -86,7 +87,7 @@ async def test_run_returns_pairs_and_markets_of_all_leagues():
     assert all(pair.first in found.markets and pair.second in found.markets for pair in found.pairs)
     assert found.markets[f"{NBA}-UTA"].starts_at == found.pairs[0].starts_at
     assert found.markets.keys() == {side for pair in found.pairs for side in (pair.first, pair.second)}
-    assert {report.league for report in found.reports} == set(load().leagues)
+    assert {report.league for report in found.reports} == {*load().leagues, *DOMAINS}
     assert found.failures == ()
     nba = next(report for report in found.reports if report.league == "nba")
     assert (nba.kalshi_events, nba.kalshi_markets, nba.polymarket_markets, nba.pairs, nba.approved) == (1, 2, 1, 2, 2)
@@ -149,7 +150,7 @@ async def test_untagged_venue_is_swept_whole():
                 yield self.events
 
     gamma = Untagged()
-    found = await run(Kalshi(), gamma)
+    found = await run(Kalshi(), gamma, leagues=("nba", "mls"))
 
     assert ids(found) == ALL
     assert len(gamma.asked) == 2
@@ -333,7 +334,7 @@ def test_missing_cache_is_silent_and_written_file_is_whole_json(tmp_path):
 
 def test_cache_from_the_future_is_stale(tmp_path):
     """A clock that was wrong once must not freeze discovery."""
-    cached = Cached(scope={"nba:game_winner": WallNs(100)})
+    cached = Cached(scope={"nba:all": WallNs(100)})
 
     assert cached.age_ns("nba", WallNs(99)) is None
     assert cached.age_ns("nba", WallNs(160)) == 60
