@@ -13,7 +13,7 @@ import msgspec
 
 from controller.execution.base import Books, Executor, ExitGate
 from controller.execution.facts import ArbSettings, exit_facts
-from controller.execution.life import Arb, ArbAlarm, Arbs, ArbState
+from controller.execution.life import Arb, ArbAlarm, Arbs, ArbState, way_of
 from controller.execution.outcomes import TradedOrder, classify
 from controller.execution.second import affordable, meets_minimum, second_want
 from controller.execution.unwind import Alarm, Complement, Complete, Hold, Sell, decide
@@ -23,9 +23,9 @@ from trading.clock import SECOND, Clock
 from trading.errors import Misuse
 from trading.ids import ArbId, LegId, arb_of, attempt_of, leg_number
 from trading.log import get_logger
-from trading.market import Action, Market
+from trading.market import Action, Market, Outcome
 from trading.order import LegRequest, LegResult, Purpose, Want
-from trading.units import Money, Size
+from trading.units import Money, Size, complement
 
 __all__ = ["ArbRunner", "ArbSettings"]
 
@@ -390,8 +390,6 @@ class ArbRunner:
     async def _hedge(self, arb: Arb) -> None:
         """Get rid of the excess by the rule of execution.md 5, asking it again after each order, until the deadline."""
         exits = self._settings.exits
-        if any(side.action is Action.SELL for side in arb.sides):
-            return  # a closing basket reduces exposure leg by leg; what is left over is reported, not bought back
         began = self._clock.mono_ns()
         pause = self._settings.exit_pause_ns
         while True:
@@ -433,7 +431,8 @@ class ArbRunner:
         """Send one more order through the gate and remember where it took all there was; None when it was not sent."""
         sent = await self._send_exit(arb, want, purpose)
         if sent is not None and sent.state in ("none", "partial"):
-            arb.swept[want.market, want.outcome, want.action] = (want.limit, self._clock.mono_ns())
+            limit = want.limit if want.outcome is Outcome.YES else complement(want.limit)
+            arb.swept[way_of(want.market, want.outcome, want.action)] = (limit, self._clock.mono_ns())
         return sent
 
     async def _send_exit(self, arb: Arb, want: Want, purpose: Purpose) -> LegResult | None:

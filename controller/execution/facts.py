@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from controller.execution.base import Books
-from controller.execution.life import Way
+from controller.execution.life import Way, way_of
 from controller.execution.unwind import Excess, ExitFacts, ExitSettings
 from trading.clock import MS, SECOND
-from trading.market import POLYMARKET, Action, Market, Venue
-from trading.units import Money, MonoNs, Price, Size, WallNs
+from trading.market import POLYMARKET, Action, Market, MarketId, Outcome, Venue
+from trading.units import Money, MonoNs, Price, Size, WallNs, complement
 
 __all__ = ["ArbSettings", "exit_facts"]
 
@@ -55,15 +55,15 @@ def exit_facts(
     is shown and not there (a phantom, or one that paper took) is asked once and not for the whole deadline.
     """
 
-    def levels(way: Way) -> list[tuple[Price, Size]] | None:
-        market, outcome, action = way
+    def levels(market: MarketId, outcome: Outcome, action: Action) -> list[tuple[Price, Size]] | None:
         book = state.books.get(market)
         if book is None or not book.ready:
             return None
         shown = book.levels(outcome, action)
-        limit, at = swept.get(way, (None, MonoNs(0)))
-        if limit is None or book.changed_at > at:
+        taken, at = swept.get(way_of(market, outcome, action), (None, MonoNs(0)))
+        if taken is None or book.changed_at > at:
             return shown
+        limit = taken if outcome is Outcome.YES else complement(taken)
         return [(price, size) for price, size in shown if (price > limit if action is Action.BUY else price < limit)]
 
     markets = (excess.market,) if excess.short is None else (excess.market, excess.short[0])
@@ -71,9 +71,9 @@ def exit_facts(
     closes = [market.closes_at - wall for market in markets if market.closes_at is not None]
     return ExitFacts(
         elapsed_ns=elapsed_ns,
-        bids=levels((excess.market.id, excess.outcome, Action.SELL)),
-        asks=levels((excess.short[0].id, excess.short[1], Action.BUY)) if excess.short is not None else None,
-        other_asks=levels((excess.market.id, excess.outcome.other, Action.BUY)),
+        bids=levels(excess.market.id, excess.outcome, Action.SELL),
+        asks=levels(excess.short[0].id, excess.short[1], Action.BUY) if excess.short is not None else None,
+        other_asks=levels(excess.market.id, excess.outcome.other, Action.BUY),
         sigma=settings.sigma_in_play if live else settings.sigma_pre_game,
         wait_ns=settings.sale_wait_ns.get(excess.market.venue, 0) + (excess.market.hold_ns or 0),
         live=live,

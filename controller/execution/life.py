@@ -24,7 +24,7 @@ from trading.market import Action, Market, MarketId, Outcome
 from trading.order import LegResult
 from trading.units import Money, MonoNs, Price, Size
 
-__all__ = ["NEXT", "Arb", "ArbAlarm", "ArbState", "Arbs"]
+__all__ = ["NEXT", "Arb", "ArbAlarm", "ArbState", "Arbs", "Way", "way_of"]
 
 _KEPT = 1_000
 """Closed arbs whose legs are all confirmed and that are remembered all the same: fills have come later than that."""
@@ -69,8 +69,13 @@ NEXT: dict[ArbState, frozenset[ArbState]] = {
 }
 
 
-Way = tuple[MarketId, Outcome, Action]
-"""One side of one book, as an order meets it."""
+Way = tuple[MarketId, bool]
+"""One side of one book: True = the asks of YES, which whoever sells NO takes as well."""
+
+
+def way_of(market: MarketId, outcome: Outcome, action: Action) -> Way:
+    """The side of the book that an order meets."""
+    return market, (action is Action.BUY) is (outcome is Outcome.YES)
 
 
 class Arb:
@@ -88,7 +93,7 @@ class Arb:
         self.running = True
         """A task lives this arb now; it hears what is offered by itself."""
         self.swept: dict[Way, tuple[Price, MonoNs]] = {}
-        """Where an exit order took all it could get: up to this price nothing is left until the book says something new."""
+        """Where an exit order took all it could get: up to this YES price nothing is left until the book says something new."""
         self.told: ArbClosed | None = None
         """The last ArbClosed, which a later one corrects."""
 
@@ -104,8 +109,7 @@ class Arb:
         """What stands one-sided beyond dust; None while an order is open, because then nobody knows."""
         if self.open():
             return None
-        wants = [leg.want for leg in self.approved.legs]
-        return excess_of(self.count(), wants, markets, self.approved.intent.basket.payout, dust=dust)
+        return excess_of(self.count(), self.sides, markets, self.approved.intent.basket.payout, dust=dust)
 
     def open(self) -> bool:
         """Whether some order may still change."""

@@ -5,6 +5,10 @@ complement takes away. matched is the least of all sides (B-176), unhedged what 
 matched + unhedged = filled. A side below zero holds that many contracts of its complement: as unhedged as any. profit is cash in
 minus cash out plus what the matched sets and the held ones (both outcomes of one market) will pay at settlement, less what is
 owed, nothing else: a held set is a dollar to come, not cash, because nothing merges sets yet.
+
+A leg that sells what is held (a closing arb, B-440) gains the other outcome: a contract sold at b is one of the other outcome
+bought at 1 - b on a dollar that is owed. So a pair that is sold is a set like any, and what was sold of one side only is an
+excess like any: completed by selling the other side, or bought back.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +27,7 @@ ArbOutcome = Literal["matched", "miss", "one_sided", "unwound", "exposed", "unkn
 
 
 class Side(msgspec.Struct, frozen=True):
-    """One leg of the basket: what the arb wants to have (BUY) or to be rid of (SELL)."""
+    """One leg as it was approved: what the arb wants to have (BUY) or to be rid of (SELL). gains is what stands for either."""
 
     market: MarketId
     outcome: Outcome
@@ -32,6 +36,11 @@ class Side(msgspec.Struct, frozen=True):
     @staticmethod
     def of(want: Want) -> "Side":
         return Side(want.market, want.outcome, want.action)
+
+    @property
+    def gains(self) -> Outcome:
+        """The outcome of which a fill of this leg adds contracts."""
+        return self.outcome if self.action is Action.BUY else self.outcome.other
 
 
 class TradedOrder(msgspec.Struct, frozen=True):
@@ -45,8 +54,8 @@ class TradedOrder(msgspec.Struct, frozen=True):
 class SideTally(msgspec.Struct, frozen=True, kw_only=True):
     """One side: net contracts, what was added, and held sets of both outcomes; costs are mean cash per contract, fee included.
 
-    mean_cost is that of the side's own contracts, other_cost of the complement's. A contract sold that was not held is one of
-    the other outcome, bought for a dollar less what it fetched; owed counts these dollars.
+    mean_cost is that of the side's own contracts, other_cost of the complement's. A contract sold that this arb did not buy is
+    one of the other outcome, bought for a dollar less what it fetched; owed counts these dollars.
     """
 
     net: Size
@@ -80,9 +89,7 @@ def tally(sides: Sequence[Side], orders: Sequence[TradedOrder], payout: Price) -
     matched = Size(max(0, min(nets, default=0)))
     cost = Money(sum(result.cost for result in results))
     fee = Money(sum(result.fee for result in results))
-    # A closing basket (SELL) gives up the payout it would have had; an opening one (BUY) will receive it.
-    sign = -1 if sides and sides[0].action is Action.SELL else 1
-    sets = cost_of(payout, matched, up=sign < 0)
+    sets = cost_of(payout, matched, up=False)
     held = sum(cost_of(ONE, row.held_sets) - row.owed for row in rows)
     return Tally(
         sides=tuple(rows),
@@ -91,7 +98,7 @@ def tally(sides: Sequence[Side], orders: Sequence[TradedOrder], payout: Price) -
         naked=Money(sum(_at(row.mean_cost, row.net - matched) + _at(row.other_cost, -row.net) for row in rows)),
         cost=cost,
         fee=fee,
-        profit=Money(sign * sets + held - cost - fee),
+        profit=Money(sets + held - cost - fee),
         open=any(order.result is None or not order.result.final for order in orders),
         reduced=any(row.net < row.added for row in rows),
     )
@@ -103,24 +110,29 @@ def _at(mean: Money, size: int) -> int:
 
 
 def _side(side: Side, orders: Sequence[TradedOrder]) -> SideTally:
-    added = spent = sold = fetched = others = others_spent = others_sold = others_fetched = 0
+    added = spent = sold = fetched = others = others_spent = others_sold = others_fetched = lent = 0
+    gains, sells = side.gains, side.action is Action.SELL
     for order in orders:
         want, result = order.leg.want, order.result
         if result is None:
             continue
+        outcome, adds, filled = want.outcome, want.action is Action.BUY, result.filled
         cash = result.cost + result.fee
-        like = want.action is side.action
-        if want.outcome is side.outcome and like:
-            added += result.filled
+        if sells and outcome is side.outcome:  # a contract is Money one to one: a dollar owed more, or given back
+            outcome, adds = gains, not adds
+            dollars = filled if adds else -filled
+            cash, lent = cash + dollars, lent + dollars
+        if outcome is gains and adds:
+            added += filled
             spent += cash
-        elif want.outcome is side.outcome:
-            sold += result.filled
+        elif outcome is gains:
+            sold += filled
             fetched -= cash
-        elif like:
-            others += result.filled
+        elif adds:
+            others += filled
             others_spent += cash
         else:
-            others_sold += result.filled
+            others_sold += filled
             others_fetched -= cash
     own, other = added - sold, others - others_sold
     oversold = max(0, -own)
@@ -135,7 +147,7 @@ def _side(side: Side, orders: Sequence[TradedOrder]) -> SideTally:
         mean_cost=_mean(spent, added + other_short),
         other_cost=_mean(others_spent, others + oversold),
         held_sets=Size(max(0, min(own, other))),
-        owed=Money(max(0, -own, -other)),
+        owed=Money(max(0, -own, -other) + lent),
     )
 
 
@@ -162,13 +174,12 @@ def classify(counted: Tally, *, dust: Size) -> ArbOutcome:
 
 
 def excess_of(
-    counted: Tally, wants: Sequence[Want], markets: Mapping[MarketId, Market], payout: Price, *, dust: Size
+    counted: Tally, sides: Sequence[Side], markets: Mapping[MarketId, Market], payout: Price, *, dust: Size
 ) -> Excess | None:
     """The largest one-sided holding as the exit rule sees it; None when nothing beyond dust stands alone.
 
     A side below zero is an excess of its complement, at the complement's own cost: no order on another side completes it, and
-    while it stands no order on it completes another. wants are the approved orders of the sides. A market that is no longer
-    known offers no way out.
+    while it stands no order on it completes another. A market that is no longer known offers no way out.
     """
     nets = [side.net for side in counted.sides]
     if len(nets) < 2 or counted.unhedged <= dust:
@@ -176,13 +187,14 @@ def excess_of(
     under = min(range(len(nets)), key=lambda side: nets[side])
     beyond = [net - counted.matched if net > 0 else -net for net in nets]
     over = max(range(len(nets)), key=lambda side: beyond[side])
-    market, other = markets.get(wants[over].market), markets.get(wants[under].market)
+    market, other = markets.get(sides[over].market), markets.get(sides[under].market)
     if market is None:
         return None
+    sold = tuple((side.market, side.gains) for side in sides if side.action is Action.SELL)
     if nets[over] < 0:
         return Excess(
             market=market,
-            outcome=wants[over].outcome.other,
+            outcome=sides[over].gains.other,
             size=Size(-nets[over]),
             cost=counted.sides[over].other_cost,
             short=None,
@@ -190,15 +202,17 @@ def excess_of(
             others=Money(0),
             payout=payout,
             naked=counted.naked,
+            sold=sold,
         )
     return Excess(
         market=market,
-        outcome=wants[over].outcome,
+        outcome=sides[over].gains,
         size=Size(beyond[over]),
         cost=counted.sides[over].mean_cost,
-        short=(other, wants[under].outcome) if other is not None and nets[under] >= -dust else None,
+        short=(other, sides[under].gains) if other is not None and nets[under] >= -dust else None,
         completes=Size(min(net for side, net in enumerate(nets) if side != under) - counted.matched),
         others=Money(sum(row.mean_cost for side, row in enumerate(counted.sides) if side != under)),
         payout=payout,
         naked=counted.naked,
+        sold=sold,
     )

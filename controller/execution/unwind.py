@@ -7,6 +7,9 @@
 Nothing merges sets yet (no relayer), so a complement is no cash: its two tokens are held as a set until settlement, and the lock
 charges the dollar for that time. Every way is priced per contract at the limit of each level; the cheapest that the ladder of
 losses allows wins and a tie completes. The caller turns the answer into an order through the gate, and asks again after each.
+
+An arb that sold what was held (B-440) has gained the other outcome of it on a dollar owed, so the same rule decides: to complete
+is to sell the other side too, to sell back is to buy again what was sold. Only the order is written from the side of what is held.
 """
 
 import math
@@ -18,10 +21,10 @@ import msgspec
 from controller.risk.limits import PPM
 from trading.clock import SECOND
 from trading.fees import HIGHEST_KNOWN, unit_fees
-from trading.market import POLYMARKET, Action, Market, Outcome, Venue, snap
+from trading.market import POLYMARKET, Action, Market, MarketId, Outcome, Venue, snap
 from trading.order import Want
 from trading.polymarket.amounts import exact_size
-from trading.units import DOLLAR, ONE, Money, Price, Size, WallNs, cost_of
+from trading.units import DOLLAR, ONE, Money, Price, Size, WallNs, complement, cost_of
 
 __all__ = [
     "Alarm",
@@ -88,6 +91,8 @@ class Excess(msgspec.Struct, frozen=True, kw_only=True):
     others: Money
     payout: Price
     naked: Money
+    sold: tuple[tuple[MarketId, Outcome], ...] = ()
+    """Outcomes that the arb gains by selling the other one: an order in them is sent as one in what is, or was, held."""
 
 
 class ExitFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,7 +181,8 @@ def decide(excess: Excess, facts: ExitFacts, settings: ExitSettings) -> Exit:
     def price(market: Market, outcome: Outcome, action: Action, levels: Levels, size: Size, loss_of: _LossOf) -> _Priced | None:
         nonlocal quoted
         quoted |= bool(levels)
-        return _walk(market, outcome, action, levels, size, limit, loss_of, settings)
+        mirrored = (market.id, outcome) in excess.sold
+        return _walk(market, outcome, action, levels, size, limit, loss_of, settings, mirrored=mirrored)
 
     if excess.short is not None and not short_down and facts.asks is not None:
         market, outcome = excess.short
@@ -233,6 +239,8 @@ def _walk(
     limit: Money,
     loss_of: _LossOf,
     settings: ExitSettings,
+    *,
+    mirrored: bool,
 ) -> _Priced | None:
     """The order that takes up to size from levels that lose at most limit, and its mean loss; None below a minimum.
 
@@ -240,18 +248,21 @@ def _walk(
     while the order, or what it would leave of size, is below the venue's minimum; its size is then what the cash of those levels
     buys at the last one, which delivers no more than size from the levels shown.
 
+    mirrored: the order is sent in the other outcome, at what is left of the dollar; the venue's rules bind that one.
+
     Terms that could not be read (tradable) stop new arbs, never the way out. Without known fees nothing is bought; what is held
     can still be sold, priced at the highest rate.
     """
-    buys = action is Action.BUY
+    buys = (action is Action.BUY) is not mirrored
     if market.status != "open" or (buys and market.fees is None):
         return None
     by_cash = buys and market.venue in settings.cash_sized
     taken = weighted = cash = 0
     last: Price | None = None
     for shown_at, shown in levels:
-        at = snap(market, shown_at, up=buys)  # an order can only be limited on the grid, and may fill as far as that
-        loss = limit + 1 if at is None else loss_of(at)
+        paid = complement(shown_at) if mirrored else shown_at
+        at = snap(market, paid, up=buys)  # an order can only be limited on the grid, and may fill as far as that
+        loss = limit + 1 if at is None else loss_of(complement(at) if mirrored else at)
         if at is None or loss > limit or taken >= size:
             break
         left = Size(size - taken)
@@ -265,7 +276,7 @@ def _walk(
         part = min(shown, left)
         taken += part
         weighted += part * loss
-        cash += part * shown_at
+        cash += part * paid
         last = at
     if last is None:
         return None
@@ -276,7 +287,13 @@ def _walk(
         rounded = even if rounded - even <= settings.hedge_dust and _allowed(market, last, even) else rounded
     if not _allowed(market, last, rounded):
         return None
-    want = Want(market=market.id, outcome=outcome, action=action, limit=last, size=rounded)
+    want = Want(
+        market=market.id,
+        outcome=outcome.other if mirrored else outcome,
+        action=Action.BUY if buys else Action.SELL,
+        limit=last,
+        size=rounded,
+    )
     return want, Money(-(-weighted // taken))
 
 

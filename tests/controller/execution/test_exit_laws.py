@@ -113,7 +113,7 @@ def test_no_exit_loses_more_than_the_ladder_allows(orders, books, elapsed, live,
     done = made(orders)
     assume(not any(oversold(done, market, Outcome.YES) and oversold(done, market, Outcome.NO) for market in MARKETS))
     counted = tally(SIDES, done, ONE)
-    seen = excess_of(counted, [leg.want for leg in LEGS], MARKETS, ONE, dust=DUST)
+    seen = excess_of(counted, SIDES, MARKETS, ONE, dust=DUST)
     if seen is None:
         return
     rule = ExitSettings(via=via)

@@ -59,10 +59,10 @@ def test_complement_makes_held_sets_of_a_dollar():
 
 def test_over_delivered_complement_is_an_excess_at_its_own_cost():
     """25 YES stand alone and 32.5 NO were delivered: 7.5 NO, at what a NO cost, that no other side completes."""
-    wants = [leg.want for leg in LEGS]
+    sides = SIDES
     counted = count(order(0, 25), order(1, 0, state="none"), order(0, 32.5, attempt=1, outcome=Outcome.NO, limit=Price(5_000)))
 
-    seen = excess_of(counted, wants, {KX.id: KX, POLY.id: POLY}, ONE, dust=DUST)
+    seen = excess_of(counted, sides, {KX.id: KX, POLY.id: POLY}, ONE, dust=DUST)
 
     each = 500_000 + fee_of_fill(POLY.fees, Price(5_000), contracts(32.5)) * 10 // 325
     assert (seen.market, seen.outcome, seen.size) == (POLY, Outcome.NO, contracts(7.5))
@@ -85,7 +85,7 @@ def test_contracts_sold_twice_are_the_other_outcome():
     """Twelve sold of ten: two NO for a dollar less the price, and the dollars are owed, not earned."""
     counted = count(order(0, 10), order(0, 12, attempt=1, action=Action.SELL, limit=Price(4_000)))
 
-    seen = excess_of(counted, [leg.want for leg in LEGS], {KX.id: KX, POLY.id: POLY}, ONE, dust=DUST)
+    seen = excess_of(counted, SIDES, {KX.id: KX, POLY.id: POLY}, ONE, dust=DUST)
 
     assert (seen.outcome, seen.size, seen.short) == (Outcome.NO, contracts(2), None)
     assert 600_000 < seen.cost < 620_000
@@ -96,7 +96,7 @@ def test_no_side_is_completed_while_another_is_below_zero():
     """With 7.5 extra complement on one side, what stands alone on the other is no set short of one order."""
     counted = count(order(0, 25), order(0, 32.5, attempt=1, outcome=Outcome.NO, limit=Price(6_000)), order(1, 10, attempt=1))
 
-    seen = excess_of(counted, [leg.want for leg in LEGS], {KX.id: KX, POLY.id: POLY}, ONE, dust=DUST)
+    seen = excess_of(counted, SIDES, {KX.id: KX, POLY.id: POLY}, ONE, dust=DUST)
 
     assert (seen.market, seen.size, seen.short) == (KX, contracts(10), None)
 
@@ -116,14 +116,14 @@ def test_closing_basket_gives_up_its_payout():
 def test_excess_is_the_larger_side():
     """The exit rule sees what stands alone, its cost with fees, and what would complete it."""
     counted = count(order(0, 10), order(1, 4))
-    wants = [leg.want for leg in LEGS]
+    sides = SIDES
 
-    seen = excess_of(counted, wants, {KX.id: KX, POLY.id: POLY}, ONE, dust=DUST)
+    seen = excess_of(counted, sides, {KX.id: KX, POLY.id: POLY}, ONE, dust=DUST)
 
     assert (seen.market, seen.size, seen.completes, seen.short) == (POLY, contracts(6), contracts(6), (KX, Outcome.NO))
     assert seen.cost == 420_000 + fee_of_fill(POLY.fees, Price(4_200), contracts(10)) // 10
-    assert excess_of(count(order(0, 10), order(1, 9.95)), wants, {KX.id: KX, POLY.id: POLY}, ONE, dust=DUST) is None
-    assert excess_of(counted, wants, {}, ONE, dust=DUST) is None
+    assert excess_of(count(order(0, 10), order(1, 9.95)), sides, {KX.id: KX, POLY.id: POLY}, ONE, dust=DUST) is None
+    assert excess_of(counted, sides, {}, ONE, dust=DUST) is None
 
 
 def test_excess_of_three_sides():
@@ -131,11 +131,10 @@ def test_excess_of_three_sides():
     third = msgspec.structs.replace(LEGS[1], want=msgspec.structs.replace(LEGS[1].want, market="KX-3"))
     markets = {KX.id: KX, POLY.id: POLY, "KX-3": msgspec.structs.replace(KX, id="KX-3")}
     sides = (*SIDES, Side.of(third.want))
-    wants = [*(leg.want for leg in LEGS), third.want]
 
     def seen(*filled: float):
         rows = [TradedOrder(n, leg, result(leg, "filled", filled[n])) for n, leg in enumerate((*LEGS, third))]
-        return excess_of(tally(sides, rows, Price(20_000)), wants, markets, Price(20_000), dust=DUST)
+        return excess_of(tally(sides, rows, Price(20_000)), sides, markets, Price(20_000), dust=DUST)
 
     assert seen(10, 10, 4).completes == contracts(6)
     assert seen(10, 4, 4).completes == 0 and seen(10, 4, 4).size == contracts(6)
