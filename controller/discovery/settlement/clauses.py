@@ -8,6 +8,7 @@ always means "the text does not say", which is never taken for agreement.
 import re
 import unicodedata
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -114,6 +115,7 @@ class Clauses(msgspec.Struct, frozen=True, kw_only=True):
     revised: bool | None = None
 
 
+@lru_cache(maxsize=20_000)  # the teams' markets share a text, and the next discovery reads the same ones again
 def read(text: str) -> Clauses:
     """The clauses of a text. Never raises; a text nobody should trade on has troubles and no clauses."""
     troubles = _troubles(text)
@@ -168,9 +170,10 @@ def _troubles(text: str) -> tuple[str, ...]:
         return (f"has {len(text)} characters, more than any real rule text",)
     if _TEMPLATE.search(text):
         return ("holds an unfilled template",)
-    if any(unicodedata.category(char) in ("Cc", "Cf") and char not in "\n\r\t\u200b\ufeff\u00ad" for char in text):
+    # each character of the text once: most texts have no more than eighty
+    if any(unicodedata.category(char) in ("Cc", "Cf") and char not in "\n\r\t\u200b\ufeff\u00ad" for char in set(text)):
         return ("holds control or hidden characters",)
-    letters = [char for char in text if char.isalpha()]
+    letters = [] if text.isascii() else [char for char in text if char.isalpha()]
     if not _WORDS.search(text) or sum(char.isascii() for char in letters) * 10 < len(letters) * 7:
         return ("is not in English, or no rule",)
     return ()
