@@ -1,0 +1,132 @@
+"""Opening the ledger's database: one SQLite file of this machine, or PostgreSQL by DATABASE_URL, brought to this program's schema.
+
+Writers migrate forward (B-254); readers only look, and say so when the schema is another. A revision this program does not know
+was written by a newer one and is left alone. Everything here blocks: callers go through Offload.
+"""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from trading.errors import SettingsError, TandemError
+
+__all__ = ["LedgerFailed", "open_ledger", "url_of"]
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_BUSY_MS = 5_000
+_CONNECT_S = 5
+_LOCK = 7_162_094_115
+"""PostgreSQL's advisory lock around migrations: two programs that start together take turns."""
+
+
+class LedgerFailed(TandemError):
+    """The ledger cannot be opened, read or written; the text says why and the next step. Orders are safe in the journal."""
+
+
+def url_of(database_url: str, directory: Path) -> URL:
+    """Where the ledger is: the given URL, or ledger.sqlite in the state directory. Raises SettingsError."""
+    if not database_url:
+        return URL.create("sqlite", database=str(directory / "ledger.sqlite"))
+    try:
+        url = make_url(database_url)
+    except ArgumentError as exc:
+        raise SettingsError(
+            "DATABASE_URL cannot be read (allowed: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME)"
+        ) from exc
+    if url.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
+        return url.set(drivername="postgresql+psycopg")
+    if url.drivername == "sqlite" and url.database:
+        return url
+    raise SettingsError(f"DATABASE_URL={url.drivername}://…: not a database we know (allowed: sqlite:///FILE, postgresql://…)")
+
+
+def open_ledger(url: URL, *, write: bool) -> Engine:
+    """Connect and check the schema; a writer creates or migrates it. Raises LedgerFailed."""
+    engine = _engine(url, write=write)
+    try:
+        with engine.begin() as connection:
+            (_migrate if write else _check)(connection, url)
+    except (SQLAlchemyError, OSError) as exc:
+        engine.dispose()
+        raise LedgerFailed(f"the ledger at {_name(url)} cannot be opened: {_brief(exc)}; {_step(url)}") from exc
+    except LedgerFailed:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _engine(url: URL, *, write: bool) -> Engine:
+    if url.drivername != "sqlite":
+        return create_engine(url, pool_size=1, max_overflow=2, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_S})
+    file = Path(url.database or "")
+    if write:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not file.exists():
+            file.touch(mode=0o600)
+    elif not file.exists():
+        raise LedgerFailed(f"there is no ledger at {file}: it is made when the controller first runs with this STATE_DIR")
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _BUSY_MS / 1000})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(raw: object, _: object) -> None:
+        # the journal is the truth and fsyncs; a ledger that lost its last second to a power cut is caught up from it
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"query_only={0 if write else 1}"):
+            raw.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]  # a sqlite3 connection, untyped in this hook
+
+    return engine
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+def _migrate(connection: Connection, url: URL) -> None:
+    if url.drivername != "sqlite":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    _known(connection, url)
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _check(connection: Connection, url: URL) -> None:
+    if _known(connection, url) != ScriptDirectory.from_config(_config()).get_current_head():
+        raise LedgerFailed(
+            f"the ledger at {_name(url)} has an older schema: start the controller once, it brings it up to date"
+        )
+
+
+def _known(connection: Connection, url: URL) -> str | None:
+    """The schema's revision. Raises LedgerFailed for one that this program does not know."""
+    now = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if now is not None and now not in known:
+        raise LedgerFailed(
+            f"the ledger at {_name(url)} was written by a newer program (schema {now}): run that one, or move the ledger away"
+            " and this one builds another from the journal"
+        )
+    return now
+
+
+def _name(url: URL) -> str:
+    return url.database or "" if url.drivername == "sqlite" else url.render_as_string(hide_password=True)
+
+
+def _brief(exc: BaseException) -> str:
+    cause = getattr(exc, "orig", None) or exc
+    return " ".join(str(cause).split())[:200]
+
+
+def _step(url: URL) -> str:
+    if url.drivername != "sqlite":
+        return "check DATABASE_URL and that the server answers"
+    return "free the disk or mend the directory's rights; a broken file may be moved away, it is built again from the journal"

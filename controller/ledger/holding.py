@@ -1,0 +1,101 @@
+"""What the trades of one market add up to, in average cost: pure.
+
+A set of both outcomes is worth its dollar: Kalshi nets it at once, Polymarket merges it on request, so it counts as sold for that
+dollar. Selling what is not held is buying the other outcome. A settlement pays what is left (B-241, B-242).
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from trading.units import DOLLAR
+
+__all__ = ["Held", "Paid", "Trade", "hold"]
+
+_YES, _NO = 0, 1
+
+
+class Trade(NamedTuple):
+    """One order's fills: outcome 0 is YES; cost is cash out before the fee, negative when received; stamps are wall ns."""
+
+    outcome: int
+    buy: bool
+    size: int
+    cost: int
+    fee: int
+    at: int
+
+
+class Paid(NamedTuple):
+    """A settlement: what one YES contract paid, when, and the step to which the venue cuts the sum (kalshi.md 11: a cent)."""
+
+    payout: int
+    at: int
+    step: int = 1
+
+
+class Held(NamedTuple):
+    """net in contracts, YES positive; cost is the cash for what is still held, fees in; realised the profit of the rest."""
+
+    net: int
+    cost: int
+    realised: int
+    fees: int
+    opened: int
+    updated: int
+    closed: int | None
+
+
+class _Lots:
+    """Contracts and cost of both outcomes; selling gives average cost away."""
+
+    def __init__(self) -> None:
+        self.size = [0, 0]
+        self.cost = [0, 0]
+        self.realised = 0
+
+    def buy(self, outcome: int, size: int, cash: int) -> None:
+        self.size[outcome] += size
+        self.cost[outcome] += cash
+        if sets := min(self.size):
+            self.realised += sets - self._give(_YES, sets) - self._give(_NO, sets)  # a contract and a dollar share one unit
+
+    def sell(self, outcome: int, size: int, proceeds: int) -> None:
+        own = min(size, self.size[outcome])
+        part = proceeds * own // size
+        if own:
+            self.realised += part - self._give(outcome, own)
+        if size > own:
+            self.buy(1 - outcome, size - own, (size - own) - (proceeds - part))
+
+    def _give(self, outcome: int, size: int) -> int:
+        cost = self.cost[outcome] * size // self.size[outcome]
+        self.cost[outcome] -= cost
+        self.size[outcome] -= size
+        return cost
+
+
+def hold(trades: Iterable[Trade], settled: Paid | None = None) -> Held | None:
+    """Add trades up in their order, then the settlement; None when nothing was traded.
+
+    A trade that became known after the settlement counts like the others: it was made before.
+    """
+    lots, fees, opened, updated = _Lots(), 0, 0, 0
+    closed: int | None = None
+    for trade in trades:
+        if not trade.size:
+            continue
+        opened = opened or trade.at
+        updated, fees = trade.at, fees + trade.fee
+        if trade.buy:
+            lots.buy(trade.outcome, trade.size, trade.cost + trade.fee)
+        else:
+            lots.sell(trade.outcome, trade.size, -trade.cost - trade.fee)
+        closed = None if any(lots.size) else trade.at
+    if not opened:
+        return None
+    if settled is not None:
+        updated = settled.at
+        for outcome, each in ((_YES, settled.payout), (_NO, DOLLAR - settled.payout)):
+            lots.realised += lots.size[outcome] * each // DOLLAR // settled.step * settled.step - lots.cost[outcome]
+        return Held(0, 0, lots.realised, fees, opened, updated, updated)
+    return Held(lots.size[_YES] - lots.size[_NO], sum(lots.cost), lots.realised, fees, opened, updated, closed)

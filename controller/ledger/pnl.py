@@ -1,0 +1,93 @@
+"""The profit of one arb in four parts that are never mixed (execution.md 7, B-453): pure.
+
+    locked        both legs confirmed: what the hedge earns whatever happens; the headline
+    provisional   the same while a venue may still take a fill back
+    naked         what stands alone, at its worst (all of its cost is lost) until it is settled, then what it really made
+    basis         what the settlement paid other than the hedge promised: a void here and a winner there
+
+Their sum is never better than the truth while something is open, and is the truth when all is paid out.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from trading.units import DOLLAR
+
+__all__ = ["ZERO", "ArbOrder", "Split", "split"]
+
+Side = tuple[str, int]
+"""(market, outcome), outcome 0 = YES."""
+
+
+class ArbOrder(NamedTuple):
+    """What one order of an arb came to; cash is what it took, fee in, negative when it gave."""
+
+    market: str
+    outcome: int
+    buy: bool
+    filled: int
+    cash: int
+    confirmed: bool
+
+
+class Split(NamedTuple):
+    """Dollars in Money."""
+
+    locked: int = 0
+    provisional: int = 0
+    naked: int = 0
+    basis: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.locked + self.provisional + self.naked + self.basis
+
+    def plus(self, other: "Split") -> "Split":
+        return Split(*(one + two for one, two in zip(self, other, strict=True)))
+
+    def minus(self, other: "Split") -> "Split":
+        return Split(*(one - two for one, two in zip(self, other, strict=True)))
+
+
+ZERO = Split()
+
+
+def split(
+    *,
+    sides: Sequence[Side],
+    matched: int,
+    profit: int,
+    naked: int,
+    in_doubt: bool,
+    orders: Sequence[ArbOrder],
+    payouts: Mapping[str, int],
+) -> Split:
+    """Divide an ended arb. sides are its legs as approved; profit and naked as its end was told (naked is cash that stands alone,
+    outside profit); payouts are YES payouts of settled markets; in_doubt: its end is not the last word yet.
+    """
+    confirmed = not in_doubt and all(order.confirmed for order in orders if order.filled)
+    locked, provisional = (profit, 0) if confirmed else (0, profit)
+    nets: dict[str, int] = {}
+    for order in orders:
+        yes = (order.outcome == 0) is order.buy
+        nets[order.market] = nets.get(order.market, 0) + (order.filled if yes else -order.filled)
+    if (in_doubt and not payouts) or not all(market in payouts for market, net in nets.items() if net):
+        return Split(locked, provisional, -naked)
+    # everything it held is paid out: the truth is known, and what the hedge did not promise is named
+    paid = sum(_worth(net, payouts[market]) for market, net in nets.items() if net)
+    real = paid - sum(order.cash for order in orders)
+    alone = sum(_worth(_excess(nets, side, matched), payouts[side[0]]) for side in sides if side[0] in payouts)
+    loose = alone - naked if naked else 0
+    return Split(locked, provisional, loose, real - profit - loose)
+
+
+def _worth(net: int, payout: int) -> int:
+    """A signed count of YES in dollars: a short one is a NO contract, whose dollar of collateral came in with its price."""
+    return net * payout // DOLLAR if net >= 0 else -net * (DOLLAR - payout) // DOLLAR
+
+
+def _excess(nets: Mapping[str, int], side: Side, matched: int) -> int:
+    """Contracts of a side beyond the hedged ones, as signed YES."""
+    net = nets.get(side[0], 0)
+    own = net if side[1] == 0 else -net
+    return (own - matched) if side[1] == 0 else -(own - matched)

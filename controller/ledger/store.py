@@ -1,0 +1,296 @@
+"""Facts into tables, a batch in one transaction; blocking, for the writer's thread.
+
+Every row has a natural key and a later truth replaces an older one by its number, so a batch may be written again, after a crash
+or from the journal, without counting anything twice (B-242). Positions are added up anew from their market's orders each time one
+of them changes: they can never drift from them.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, Table, and_, delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from controller.ledger import schema
+from controller.ledger.database import LedgerFailed
+from controller.ledger.facts import (
+    Compared,
+    Decided,
+    Ended,
+    Fact,
+    Moved,
+    Ordered,
+    Paired,
+    Priced,
+    Row,
+    Settled,
+    event_row,
+    fill_rows,
+    opportunity_row,
+    order_row,
+    pair_row,
+    result_columns,
+)
+from controller.ledger.holding import Paid, Trade, hold
+from controller.risk.decision import Approved
+from trading.market import KALSHI, Market
+from trading.order import World
+from trading.units import WallNs
+
+__all__ = ["LedgerStore"]
+
+_CENT = 10_000
+_PRICES_NS = 3_600_000_000_000
+"""How long sampled prices are kept."""
+_INSERTS: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_Key = tuple[str, str]
+
+
+class LedgerStore:
+    """The ledger of one world."""
+
+    def __init__(self, engine: Engine, world: World) -> None:
+        self._engine = engine
+        self._world = world
+        self._insert = _INSERTS[engine.dialect.name]
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def apply(self, facts: Sequence[Fact]) -> None:
+        """Write them all, or none. Raises LedgerFailed."""
+        self._run(lambda connection: self._apply(connection, facts))
+
+    def _run(self, work: Callable[[Connection], Any]) -> Any:
+        try:
+            with self._engine.begin() as connection:
+                return work(connection)
+        except SQLAlchemyError as exc:
+            cause = getattr(exc, "orig", None) or exc
+            raise LedgerFailed(f"the ledger cannot be written: {' '.join(str(cause).split())[:200]}") from exc
+
+    def _apply(self, connection: Connection, facts: Sequence[Fact]) -> None:
+        touched: set[_Key] = set()
+        for kind, rows in _grouped(facts).items():
+            writer = getattr(self, f"_{kind.__name__.lower()}")
+            writer(connection, rows, touched)
+        for venue, market in sorted(touched):
+            self._position(connection, venue, market)
+
+    # --- one writer per kind of fact --------------------------------------------------------------------------------------
+
+    def _ordered(self, connection: Connection, facts: Iterable[Ordered], touched: set[_Key]) -> None:
+        newest = self._newest(connection, facts)
+        self._put(connection, schema.orders, [order_row(fact) for fact in newest], newer="result_no", keep=("at",))
+        for fact in newest:
+            if fact.result is not None:  # it lists every fill there ever was, reversed ones too
+                table, leg = schema.fills, fact.leg.leg_id.hex()
+                connection.execute(delete(table).where(table.c.world == self._world, table.c.leg == leg))
+                self._put(connection, table, fill_rows(fact.result))
+            touched.add((fact.leg.venue, fact.leg.want.market))
+        self._events(connection, ((fact.market, "", fact.at) for fact in newest if fact.market is not None))
+
+    def _newest(self, connection: Connection, facts: Iterable[Ordered]) -> list[Ordered]:
+        """The newest truth about each leg, where the books do not know a newer one."""
+        found: dict[str, Ordered] = {}
+        for fact in facts:
+            old = found.get(fact.leg.leg_id.hex())
+            if old is None or _number(fact) >= _number(old):
+                found[fact.leg.leg_id.hex()] = fact
+        table = schema.orders
+        query = select(table.c.leg, table.c.result_no).where(table.c.world == self._world, table.c.leg.in_(found))
+        for row in connection.execute(query):
+            if row.result_no > _number(found[row.leg]):
+                del found[row.leg]
+        return list(found.values())
+
+    def _decided(self, connection: Connection, facts: Iterable[Decided], _: set[_Key]) -> None:
+        for fact in facts:
+            row = opportunity_row(fact)
+            table = schema.opportunities
+            insert = self._insert(table).values(row | {"world": self._world})
+            if isinstance(fact.decision, Approved):
+                connection.execute(insert.on_conflict_do_nothing())
+            else:
+                seen = {"seen": table.c.seen + insert.excluded.seen}
+                connection.execute(insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=seen))
+
+    def _ended(self, connection: Connection, facts: Iterable[Ended], touched: set[_Key]) -> None:
+        table, orders = schema.opportunities, schema.orders
+        for fact in facts:
+            closed = fact.closed
+            connection.execute(
+                update(table)
+                .where(table.c.world == self._world, table.c.opportunity == closed.arb_id.hex())
+                .values(
+                    finished=func.coalesce(table.c.finished, fact.at),
+                    outcome=closed.outcome,
+                    matched=closed.matched,
+                    unhedged=closed.unhedged,
+                    profit=closed.profit,
+                    naked=closed.naked,
+                )
+            )
+            for result in closed.results:  # one refused before its promise is in no journal: this is the last word about it
+                if result.state == "refused":
+                    connection.execute(
+                        update(orders)
+                        .where(orders.c.world == self._world, orders.c.leg == result.leg_id.hex(), orders.c.result_no < 0)
+                        .values(result_columns(result) | {"updated": fact.at})
+                    )
+
+    def _paired(self, connection: Connection, facts: Iterable[Paired], _: set[_Key]) -> None:
+        facts = tuple(facts)
+        self._put(connection, schema.verified_pairs, [pair_row(fact) for fact in facts])
+        self._events(connection, ((market, fact.pair.event, fact.at) for fact in facts for market in fact.markets))
+
+    def _settled(self, connection: Connection, facts: Iterable[Settled], touched: set[_Key]) -> None:
+        for fact in facts:
+            row = {"venue": fact.venue, "market": fact.market, "payout": fact.payout, "at": fact.at, "booked": fact.at}
+            self._put(connection, schema.settlements, [row], keep=("booked", "at"))
+            touched.add((fact.venue, fact.market))
+
+    def _priced(self, connection: Connection, facts: Iterable[Priced], _: set[_Key]) -> None:
+        rows: list[Row] = []
+        for fact in facts:
+            bid, bid_size, ask, ask_size = fact.top
+            prices = {"bid": bid, "bid_size": bid_size, "ask": ask, "ask_size": ask_size}
+            rows.append({"venue": fact.venue, "market": fact.market, "at": fact.at, **prices})
+        self._put(connection, schema.price_cache, rows)
+        table = schema.price_cache
+        oldest = max(row["at"] for row in rows) - _PRICES_NS
+        connection.execute(delete(table).where(table.c.world == self._world, table.c.at < oldest))
+
+    def _compared(self, connection: Connection, facts: Iterable[Compared], _: set[_Key]) -> None:
+        rows = [{"at": fact.at, "differences": len(fact.lines), "detail": "\n".join(fact.lines)} for fact in facts]
+        self._put(connection, schema.reconciliations, rows)
+
+    def _moved(self, connection: Connection, facts: Iterable[Moved], _: set[_Key]) -> None:
+        rows = [
+            {
+                "transfer": fact.id,
+                "venue": fact.venue,
+                "kind": fact.kind,
+                "what": fact.what,
+                "amount": fact.amount,
+                "at": fact.at,
+            }
+            for fact in facts
+        ]
+        self._put(connection, schema.transfers, rows)
+
+    def _events(self, connection: Connection, rows: Iterable[tuple[Market, str, WallNs]]) -> None:
+        found: dict[_Key, Row] = {}
+        for market, event, at in rows:
+            key = (market.venue, market.id)
+            if event or key not in found:
+                found[key] = event_row(market, event or found.get(key, {}).get("event", ""), at)
+        table = schema.events
+        if found:
+            insert = self._insert(table)
+            kept = ("world", "venue", "market", "first_seen")
+            new = {column.name: insert.excluded[column.name] for column in table.c if column.name not in kept}
+            new["event"] = func.coalesce(func.nullif(insert.excluded.event, ""), table.c.event)
+            connection.execute(
+                insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=new),
+                [row | {"world": self._world} for row in found.values()],
+            )
+
+    # --- what follows from them -----------------------------------------------------------------------------------------
+
+    def _position(self, connection: Connection, venue: str, market: str) -> None:
+        orders, settlements = schema.orders, schema.settlements
+        trades = connection.execute(
+            select(orders.c.outcome, orders.c.action, orders.c.filled, orders.c.cost, orders.c.fee, orders.c.at)
+            .where(orders.c.world == self._world, orders.c.venue == venue, orders.c.market == market, orders.c.filled > 0)
+            .order_by(orders.c.at, orders.c.leg)
+        )
+        paid = connection.execute(
+            select(settlements.c.payout, settlements.c.at).where(
+                settlements.c.world == self._world, settlements.c.venue == venue, settlements.c.market == market
+            )
+        ).first()
+        held = hold(
+            [Trade(int(row.outcome == "no"), row.action == "buy", row.filled, row.cost, row.fee, row.at) for row in trades],
+            Paid(paid.payout, paid.at, _CENT if venue == KALSHI else 1) if paid is not None else None,
+        )
+        table = schema.positions
+        if held is None:  # a reversal took the only fill away
+            here = and_(table.c.world == self._world, table.c.venue == venue, table.c.market == market)
+            connection.execute(delete(table).where(here))
+        else:
+            self._put(connection, table, [{"venue": venue, "market": market, **held._asdict()}])
+
+    def _put(
+        self, connection: Connection, table: Table, rows: Sequence[Row], *, newer: str = "", keep: Collection[str] = ()
+    ) -> None:
+        """Insert or replace by key; with newer only where that column did not get smaller. keep names columns of the first."""
+        if not rows:
+            return
+        insert = self._insert(table)
+        keys = {column.name for column in table.primary_key}
+        new = {column.name: insert.excluded[column.name] for column in table.c if column.name not in keys | set(keep)}
+        where = table.c[newer] <= insert.excluded[newer] if newer else None
+        statement = insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=new, where=where)
+        connection.execute(statement, [row | {"world": self._world} for row in rows])
+
+    # --- questions of the writer ----------------------------------------------------------------------------------------
+
+    def open_markets(self) -> list[_Key]:
+        """(venue, market) of every position that no settlement paid yet."""
+        table, paid = schema.positions, schema.settlements
+        settled = and_(paid.c.world == table.c.world, paid.c.venue == table.c.venue, paid.c.market == table.c.market)
+        query = (
+            select(table.c.venue, table.c.market)
+            .outerjoin(paid, settled)
+            .where(table.c.world == self._world, table.c.net != 0, paid.c.market.is_(None))
+            .order_by(table.c.venue, table.c.market)
+        )
+        return [(row.venue, row.market) for row in self._run(lambda connection: connection.execute(query).all())]
+
+    def known(self) -> dict[str, int]:
+        """Every leg in the books: its newest result number, -1 while it has none."""
+        table = schema.orders
+        query = select(table.c.leg, table.c.result_no).where(table.c.world == self._world)
+        return {row.leg: row.result_no for row in self._run(lambda connection: connection.execute(query).all())}
+
+    def sent_since(self, at: int) -> list[str]:
+        """Legs younger than a stamp that were promised: everything but approvals that went no further."""
+        table = schema.orders
+        sent = or_(table.c.result_no >= 0, table.c.filled > 0)
+        query = select(table.c.leg).where(
+            table.c.world == self._world, table.c.at > at, sent, table.c.status.not_in(("pending", "refused"))
+        )
+        return [row.leg for row in self._run(lambda connection: connection.execute(query).all())]
+
+    def never_sent(self, legs: Collection[str], at: int) -> None:
+        """Approvals of an earlier start that its journal never promised."""
+        table = schema.orders
+        values = {"status": "refused", "code": "never_sent", "detail": "the process ended before it was promised"}
+
+        def write(connection: Connection) -> None:
+            for leg in legs:
+                connection.execute(
+                    update(table)
+                    .where(table.c.world == self._world, table.c.leg == leg, table.c.result_no < 0)
+                    .values(**values, result_no=0, updated=at)
+                )
+
+        self._run(write)
+
+
+def _number(fact: Ordered) -> int:
+    return -1 if fact.result is None else fact.result.result_no
+
+
+def _grouped(facts: Sequence[Fact]) -> dict[type, list[Any]]:
+    """Facts by kind, in the order in which they depend on each other: decisions before ends, orders before settlements."""
+    found: dict[type, list[Any]] = {kind: [] for kind in _ORDER}
+    for fact in facts:
+        found[type(fact)].append(fact)
+    return {kind: rows for kind, rows in found.items() if rows}
+
+
+_ORDER: tuple[type[msgspec.Struct], ...] = (Paired, Decided, Ordered, Ended, Settled, Priced, Compared, Moved)
