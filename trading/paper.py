@@ -33,6 +33,7 @@ class Reads(Protocol):
     """The public half of a real client."""
 
     async def market(self, market: MarketId) -> Market: ...
+    async def payout(self, market: MarketId) -> Money | None: ...
     async def book(self, market: MarketId) -> Book: ...
     async def mode(self) -> VenueMode: ...
     async def warm(self) -> None: ...
@@ -333,6 +334,9 @@ class PaperClient:
 
     async def market(self, market: MarketId) -> Market:
         return await self._reads.market(market)
+
+    async def payout(self, market: MarketId) -> Money | None:
+        return await self._reads.payout(market)
 
     async def book(self, market: MarketId) -> Book:
         return await self._reads.book(market)

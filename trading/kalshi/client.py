@@ -37,10 +37,11 @@ from trading.kalshi.terms import AccountTerms
 from trading.kalshi.transfers import Transfers
 from trading.kalshi.treasury import KalshiTreasury
 from trading.kalshi.wire import CancelAnswer, FillFrame, OrderFrame, OrderRow, RestLevels, levels_from, market_from, parse_count
+from trading.kalshi.wire_market import payout_of
 from trading.market import KALSHI, Market, MarketId
 from trading.order import LegRequest, LegResult
 from trading.stream import Dialer
-from trading.units import MonoNs, Size, format_size
+from trading.units import Money, MonoNs, Size, format_size
 from trading.venue import AccountPage, AccountQuery, Balance, Prepared, SignedOrder, VenueMode
 
 __all__ = ["KalshiClient"]
@@ -252,6 +253,10 @@ class KalshiClient:
         found = market_from(event, row, series, read_at=now, wall=now)
         self._modes.use(found.shard)
         return found
+
+    async def payout(self, market: MarketId) -> Money | None:
+        """The settlement value of a finalized market (kalshi.md 5.1, 12): a determined one may still be disputed."""
+        return payout_of(await self.catalogue.market(market))
 
     async def book(self, market: MarketId) -> Book:
         """A sample of the book. Its proof stays 0: only the stream proves a book (B-122)."""

@@ -15,9 +15,19 @@ from trading.clock import SECOND
 from trading.errors import BadAnswer
 from trading.fees import rate
 from trading.market import KALSHI, FeeTerms, Market, MarketId, MarketStatus, hash_rules
-from trading.units import ONE, Price, Size, WallNs, complement, parse_price, parse_size
+from trading.units import DOLLAR, ONE, Money, Price, Size, WallNs, complement, parse_price, parse_size
 
-__all__ = ["COUNT_STEP", "RestLevels", "fee_terms", "grid_from", "levels_from", "market_from", "parse_count", "parse_time"]
+__all__ = [
+    "COUNT_STEP",
+    "RestLevels",
+    "fee_terms",
+    "grid_from",
+    "levels_from",
+    "market_from",
+    "parse_count",
+    "parse_time",
+    "payout_of",
+]
 
 COUNT_STEP = Size(10_000)
 """0.01 contract: the smallest order and the step of every count (kalshi.md 6)."""
@@ -193,6 +203,21 @@ def market_from(
         ),
         mutually_exclusive=event.get("mutually_exclusive") is True,
     )
+
+
+def payout_of(row: Mapping[str, Any]) -> Money | None:
+    """What one YES contract of a finalized market was paid, None before; raises BadAnswer when the row does not tell."""
+    if row.get("status") != "finalized":
+        return None
+    value = row.get("settlement_value_dollars")
+    try:
+        if isinstance(value, str) and value:
+            return Money(parse_price(value) * 100)
+    except ValueError as exc:
+        raise BadAnswer(KALSHI, "bad_payout", f"{row.get('ticker')!r}: {exc}") from exc
+    if row.get("result") in ("yes", "no"):
+        return DOLLAR if row["result"] == "yes" else Money(0)
+    raise BadAnswer(KALSHI, "no_payout", f"{row.get('ticker')!r} is finalized as {row.get('result')!r} without a value")
 
 
 def levels_from(

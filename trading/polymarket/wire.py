@@ -19,7 +19,7 @@ from trading.errors import BadAnswer
 from trading.fees import rate
 from trading.market import POLYMARKET, FeeTerms, Market, MarketId, MarketStatus, Outcome, hash_rules
 from trading.polymarket.amounts import TICKS
-from trading.units import DOLLAR, ONE, MonoNs, Price, Size, WallNs, complement, parse_price, parse_size
+from trading.units import DOLLAR, ONE, Money, MonoNs, Price, Size, WallNs, complement, parse_price, parse_size
 
 __all__ = [
     "TAKER_MIN_COST",
@@ -35,6 +35,7 @@ __all__ = [
     "parse_stamp",
     "parse_tick",
     "parse_time",
+    "payout_of",
     "refreshed",
     "strings",
     "yes_levels",
@@ -305,6 +306,22 @@ def refreshed(known: Market, fresh: Market) -> Market:
         read_at=fresh.read_at,
         tradable=fresh.tradable and same and known.version in ("v1", "v2"),
     )
+
+
+def payout_of(row: object, yes: str) -> Money | None:
+    """What one share of the token yes was paid by the long form of its market, None before. Raises BadAnswer for another market's
+    tokens or two winners."""
+    tokens = row.get("tokens") if isinstance(row, Mapping) else None
+    if not isinstance(row, Mapping) or not isinstance(tokens, list):
+        raise bad("bad_market", "the long form of a market holds no tokens")
+    won = {str(one.get("token_id")): one.get("winner") is True for one in tokens if isinstance(one, Mapping)}
+    if yes not in won or len(won) != 2 or all(won.values()):
+        raise bad("bad_payout", f"market {row.get('condition_id')!r}: winners {won!r} of the wrong tokens")
+    if not row.get("closed"):
+        return None
+    if any(won.values()):
+        return DOLLAR if won[yes] else Money(0)
+    return Money(DOLLAR // 2) if row.get("is_50_50_outcome") is True else None
 
 
 def levels_from(rows: Iterable[Mapping[str, Any]]) -> dict[Price, Size]:

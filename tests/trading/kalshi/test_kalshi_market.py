@@ -9,8 +9,9 @@ from kalshi_rows import EVENT, SERIES, SHARED, make_market, market_row
 
 from trading.errors import BadAnswer
 from trading.kalshi.wire import fee_terms, grid_from, levels_from, market_from, parse_time
+from trading.kalshi.wire_market import payout_of
 from trading.market import KALSHI
-from trading.units import WallNs
+from trading.units import DOLLAR, WallNs
 
 NOW = WallNs(1_786_300_000 * 10**9)
 
@@ -50,6 +51,38 @@ def test_recorded_settled_markets_are_settled() -> None:
     for row in recorded("kalshi_markets_settled_2026-08.json.gz")["markets"]:
         expected = "settled" if row["status"] == "finalized" else "closed"
         assert market_from({}, row, SERIES, read_at=NOW, wall=NOW).status == expected
+
+
+def test_recorded_settled_markets_tell_what_yes_was_paid() -> None:
+    """The settlement value of every finalized market agrees with its result; before that there is none (kalshi.md 12)."""
+    for row in recorded("kalshi_markets_settled_2026-08.json.gz")["markets"]:
+        paid = payout_of(row)
+        if row["status"] != "finalized":
+            assert paid is None
+        elif row["result"] in ("yes", "no"):
+            assert paid == (DOLLAR if row["result"] == "yes" else 0)
+        else:
+            assert paid is not None
+            assert 0 <= paid <= DOLLAR
+
+
+@pytest.mark.parametrize(
+    ("changes", "paid"),
+    [
+        ({"settlement_value_dollars": "0.5000", "result": "scalar"}, 500_000),
+        ({"settlement_value_dollars": None, "result": "no"}, 0),
+        ({"status": "determined", "settlement_value_dollars": "1.0000"}, None),
+    ],
+)
+def test_a_payout_is_read_only_once_it_is_final(changes: dict, paid: int | None) -> None:
+    """A fair-price settlement of a binary market pays its value; a determined one may still be disputed."""
+    assert payout_of(market_row() | {"status": "finalized"} | changes) == paid
+
+
+@pytest.mark.parametrize("changes", [{"result": "scalar"}, {"result": ""}, {"settlement_value_dollars": "1.2"}])
+def test_a_final_market_without_a_value_is_no_guess(changes: dict) -> None:
+    with pytest.raises(BadAnswer):
+        payout_of(market_row() | {"status": "finalized"} | changes)
 
 
 def test_combos_are_never_tradable() -> None:

@@ -9,7 +9,7 @@ from trading.order import LegRequest, Tif, Want
 from trading.polymarket.contracts import EXCHANGE, EXCHANGE_V3, NEG_RISK_EXCHANGE
 from trading.polymarket.credentials import api_keys, closed_only
 from trading.polymarket.gamma import Gamma
-from trading.units import Money, MonoNs, Price, Size
+from trading.units import ONE, Money, MonoNs, Price, Size
 from trading.venue import AccountQuery, SignedOrder
 
 
@@ -185,3 +185,13 @@ async def test_catalogue_answers_every_read() -> None:
     assert [event["id"] for event in await gamma.search("t")] == ["5"]
     assert (await gamma.market_by_slug("nba-lal-bos-2027-04-05") or {}).get("id") == "1"
     assert (await gamma.event_by_id("5") or {}).get("slug") == "s"
+
+
+async def test_the_payout_is_told_once_the_market_is_resolved() -> None:
+    """Nothing while it trades, then which token won: half a dollar for a 50-50 (polymarket.md 13)."""
+    for price, paid in ((ONE, 1_000_000), (Price(0), 0), (Price(ONE // 2), 500_000)):
+        meeting = Meeting()
+        await meeting.open()
+        assert await meeting.client.payout(meeting.market.id) is None
+        meeting.sim.resolve(meeting.market.id, price)
+        assert await meeting.client.payout(meeting.market.id) == paid
