@@ -20,7 +20,10 @@ from controller.execution.hybrid import HybridExecutor
 from controller.execution.local import LocalExecutor
 from controller.execution.tokens import LegTokens
 from controller.halt import HaltFile
+from controller.ledger.keeper import LedgerKeeper
 from controller.ledger.memory import MemoryLedger
+from controller.ledger.store import LedgerStore
+from controller.ledger.writer import LedgerWriter
 from controller.link import Link, make_link
 from controller.model import ArbClosed, Event
 from controller.numbers import arb_settings, risk_settings
@@ -83,6 +86,8 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     """Ends what the ports opened."""
     probe: Callable[[str], None] = lambda _: None
     """Hears each step of a leg that is executed here, for tests that break the process there."""
+    tables: LedgerStore | None = None
+    """Where the ledger's rows go; None: they are not kept (commands, simulations)."""
     freeze: Callable[[], None] = lambda: None
     """Called once when the start is over: takes what stands by then out of the garbage collector's sight."""
 
@@ -153,6 +158,8 @@ class App(msgspec.Struct, frozen=True, kw_only=True):
     """None: the journal dies with the process, and nothing of it can be recovered."""
     reconciler: Reconciler | None
     """None: the same journal, or paper, whose venues are this process."""
+    keeper: LedgerKeeper | None
+    """None without tables."""
 
     async def close(self) -> None:
         for client in self.connections.clients.values():
@@ -223,7 +230,18 @@ def build(
     strategies = (CrossVenue(numbers), EventBasket(numbers), Synthetic(settings.test_arb_type))
     engine = Engine(state, strategies, gate)
     ledger = MemoryLedger()
-    records = Records(Path(settings.state_dir), ports.clock, ports.offload, state.markets.get)
+    books: LedgerWriter | None = None
+    if ports.tables is not None:
+        books = LedgerWriter(
+            ports.tables,
+            ports.clock,
+            ports.offload,
+            ports.sleep,
+            markets=state.markets,
+            pairs=state.pairs,
+            books=state.books,
+        )
+    records = Records(Path(settings.state_dir), ports.clock, ports.offload, state.markets.get, books=books)
     runtime = Runtime(
         settings=settings,
         engine=engine,
@@ -308,6 +326,11 @@ def build(
         sleep=ports.sleep,
     )
     runtime.attach(runner, feeds, adoption)
+    keeper: LedgerKeeper | None = None
+    if books is not None and ports.tables is not None:
+        keeper = LedgerKeeper(
+            books, ports.tables, clients, ports.clock, ports.offload, ports.sleep, halt=lambda why: _halt(settings, why)
+        )
     return App(
         settings=settings,
         ports=ports,
@@ -325,6 +348,7 @@ def build(
         runtime=runtime,
         recovery=recovery,
         reconciler=reconciler,
+        keeper=keeper,
     )
 
 

@@ -41,6 +41,7 @@ class Booking:
         market = self._state.markets.get(leg.want.market)
         if market is not None:
             self._ledger.apply(leg, market, result)
+        self._records.ordered(leg, market, result)
 
     def close(self, closed: ArbClosed) -> None:
         """Count, log and record the end of an arb, or the correction of one."""

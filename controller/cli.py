@@ -20,12 +20,13 @@ from controller.alarms import TripWatch
 from controller.alerts import alerting
 from controller.app import App, build, production_ports
 from controller.commands_control import register
+from controller.commands_ledger import register as register_ledger
 from controller.commands_pairs import register as register_pairs
 from controller.commands_reconcile import answer
 from controller.commands_reconcile import register as register_reconcile
 from controller.commands_status import register as register_status
 from controller.control import control_path, serving
-from controller.durable import open_journal, state_path
+from controller.durable import open_journal, open_tables, state_path
 from controller.halt import HaltFile, HaltWatch
 from controller.model import Command
 from controller.preflight import preflight
@@ -248,7 +249,8 @@ async def _trade_with(
     as_json: bool,
 ) -> int:
     ports = production_ports(record=record, journal=journal, insecure_bind=settings.link_insecure_bind)
-    ports = msgspec.structs.replace(ports, probe=crash_probe(os.environ, settings.world()))
+    tables = await open_tables(settings, ports.offload)
+    ports = msgspec.structs.replace(ports, probe=crash_probe(os.environ, settings.world()), tables=tables)
     try:
         system = build(
             settings,
@@ -274,6 +276,9 @@ async def _trade_with(
         waiting = loop.create_task(_test_arb(system)) if settings.test_arb else None
         recovery = system.recovery
         assert recovery is not None  # the journal is a file
+        keeper = system.keeper
+        assert keeper is not None  # it has tables
+        await keeper.start(journal, recovery.past())
         switch = HaltFile(state_path(settings))
         loop.add_signal_handler(signal.SIGUSR1, switch.set, "signal SIGUSR1")
         watch = HaltWatch(
@@ -295,7 +300,8 @@ async def _trade_with(
             system.reconciler.begin()
             watching.append(loop.create_task(system.reconciler.run(after=lambda: recovery.done)))
         try:
-            async with serving(control_path(state_path(settings)), {"status": status, "reconcile": reconcile}):
+            answers = {"status": status, "reconcile": reconcile}
+            async with keeper.running(), serving(control_path(state_path(settings)), answers):
                 await recovery.run_with(system.runtime)
         finally:
             for one in watching:
@@ -348,6 +354,7 @@ def _banner(system: App) -> None:
 register(app, lambda state_dir: _prepared({"state_dir": state_dir}, None))
 register_status(app, lambda state_dir: _prepared({"state_dir": state_dir}, None))
 register_reconcile(app, lambda state_dir: _prepared({"state_dir": state_dir}, None))
+register_ledger(app, lambda state_dir: _prepared({"state_dir": state_dir}, None))
 register_pairs(app, lambda state_dir: _prepared({"state_dir": state_dir}, None))
 
 

@@ -17,14 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from controller.app import App, build, production_ports
 from controller.demo_trader import DemoTrader, make_identities
-from controller.durable import open_journal
+from controller.durable import open_journal, open_tables, state_path
+from controller.ledger.database import open_ledger, url_of
 from controller.ledger.memory import Difference, compare
+from controller.ledger.reader import LedgerReader, day_of, days_back
 from controller.progress import ProgressReport
 from controller.risk.refusals import REFUSALS
 from controller.settings import ControllerSettings
@@ -78,6 +81,7 @@ async def run_demo(directory: Path, *, seed: int, speed: float, headless: bool, 
         trader = DemoTrader(directory, away["polymarket"], f"{settings.link_host}:{settings.link_port}", everything)
         async with open_journal(settings) as (journal, epoch):
             ports = production_ports(journal=journal)
+            ports = msgspec.structs.replace(ports, tables=await open_tables(settings, ports.offload))
             system = build(settings, ports, epoch=epoch)
             auditor = connect(
                 load(ControllerSettings, environ=everything, directory=directory),
@@ -86,8 +90,12 @@ async def run_demo(directory: Path, *, seed: int, speed: float, headless: bool, 
                 clock=ports.clock,
                 ids=ports.ids,
             )
+            keeper = system.keeper
+            assert keeper is not None  # it has tables
             try:
-                result, differences = await _trade(system, auditor, trader, card)
+                async with keeper.running():
+                    result, differences = await _trade(system, auditor, trader, card)
+                differences += _tables_differ(system)
             finally:
                 await trader.close()
                 for client in auditor.clients.values():
@@ -315,6 +323,27 @@ async def _differences(system: App, auditor: Connections, before: Record) -> tup
             if holding.venue == venue:
                 ours[f"{holding.market} {holding.outcome.name}"] = size
         found += compare(ours, theirs, venue)
+    return tuple(found)
+
+
+def _tables_differ(system: App) -> tuple[Difference, ...]:
+    """The ledger's tables against the legs in memory, which were held against the venues: positions and profit to the unit."""
+    settings = system.settings
+    engine = open_ledger(url_of(settings.database_url.reveal(), state_path(settings)), write=False)
+    reader = LedgerReader(engine, settings.world())
+    found: list[Difference] = []
+    nets: dict[Venue, dict[str, int]] = {KALSHI: {}, POLYMARKET: {}}
+    for holding, size in system.ledger.totals().positions.items():
+        sign = 1 if holding.outcome is Outcome.YES else -1
+        nets[holding.venue][holding.market] = nets[holding.venue].get(holding.market, 0) + sign * size
+    rows = reader.positions()
+    for venue, theirs in nets.items():
+        found += compare({row["market"]: row["net"] for row in rows if row["venue"] == venue}, theirs, venue)
+    today = day_of(system.ports.clock.wall_ns())
+    days = reader.days(days_back(today, 2)[0], today)
+    earned = sum(day.profit.locked + day.profit.provisional for day in days)
+    found += compare({"profit in the tables": earned}, {"profit in the tables": system.runtime.counts.profit}, Venue("both"))
+    reader.close()
     return tuple(found)
 
 

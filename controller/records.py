@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -19,9 +19,10 @@ from trading.clock import MS, SECOND, Clock
 from trading.log import get_logger
 from trading.market import Market, MarketId
 from trading.offload import Offload
+from trading.order import LegRequest, LegResult
 from trading.units import MonoNs, WallNs, format_price, to_dollars
 
-__all__ = ["SCHEMA", "Records"]
+__all__ = ["SCHEMA", "Books", "Records"]
 
 SCHEMA = 1
 _KEEP = 10_000
@@ -42,25 +43,51 @@ class _Decided(NamedTuple):
     markets: tuple[Market | None, ...]
 
 
+class Books(Protocol):
+    """The ledger's tables as seen from here: the same facts, for reports."""
+
+    def decided(self, decision: Decision) -> None: ...
+    def ordered(self, leg: LegRequest, market: Market | None, result: LegResult) -> None: ...
+    def closed(self, closed: ArbClosed) -> None: ...
+
+
 class Records:
     """Appends to DIR/decisions.jsonl. run() flushes until cancelled; flush() writes what waits."""
 
-    def __init__(self, directory: Path, clock: Clock, offload: Offload, market_of: Callable[[MarketId], Market | None]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        clock: Clock,
+        offload: Offload,
+        market_of: Callable[[MarketId], Market | None],
+        *,
+        books: Books | None = None,
+    ) -> None:
         self._path = directory / "decisions.jsonl"
         self._clock = clock
         self._offload = offload
         self._market_of = market_of
+        self._books = books
         self._waiting: deque[Row | _Decided] = deque(maxlen=_KEEP)
         self.dropped = 0
 
     def decided(self, decision: Decision) -> None:
         """Keep a decision: executed, or refused and why. It is put into words off the loop, because orders wait for this."""
+        if self._books is not None:
+            self._books.decided(decision)
         intent = decision.intent
         markets = tuple(self._market_of(want.market) for want in intent.wants)
         self._put(_Decided(self._clock.wall_ns(), self._clock.mono_ns(), decision, markets))
 
+    def ordered(self, leg: LegRequest, market: Market | None, result: LegResult) -> None:
+        """Keep the newest truth about a leg: in the ledger's tables, where there are any."""
+        if self._books is not None:
+            self._books.ordered(leg, market, result)
+
     def closed(self, done: ArbClosed) -> None:
         """Keep how an execution ended; a corrected end replaces the one before it, it does not add to it."""
+        if self._books is not None:
+            self._books.closed(done)
         self._put(
             {
                 "schema": SCHEMA,

@@ -17,6 +17,7 @@ from controller.execution.arb import ArbRunner
 from controller.execution.hybrid import HybridExecutor
 from controller.execution.outcomes import TradedOrder
 from controller.execution.remote import RemoteExecutor
+from controller.ledger.facts import Past
 from controller.ledger.memory import MemoryLedger
 from controller.model import ArbClosed, Pair
 from controller.risk.decision import Approved
@@ -122,6 +123,20 @@ class Recovery:
             reopening.cancel()
             await self.flush()
         return found
+
+    def past(self) -> tuple[Past, ...]:
+        """Every arb of this world that the journal has, for the ledger's tables. Raises TandemError as run() does."""
+        legs = {leg_id: row for leg_id, row in self._journal.legs().items() if row[0].world == self._world}
+        return tuple(
+            Past(
+                approved=record.approved,
+                closed=_DECODE_CLOSED(row.told) if row.told else None,
+                told_at=row.told_at,
+                pair=record.pair,
+                markets=record.markets,
+            )
+            for row, record in self._records(legs).values()
+        )
 
     # --- while running ------------------------------------------------------------------------------------------------
 

@@ -105,6 +105,9 @@ class ControllerSettings(LinkSettings, VenueSettings):
     live_confirm: str = Field("", description="I_UNDERSTAND, when REQUIRE_LIVE_CONFIRM=1")
     alert_url: SecretText = Field(Secret(""), description="address that gets every alert as a POST of one JSON object")
     alert_command: str = Field("", description="command run for every alert, its line on standard input")
+    database_url: SecretText = Field(
+        Secret(""), description="where the ledger is kept: postgresql://USER:PASSWORD@HOST/NAME; empty = a file in STATE_DIR"
+    )
     state_dir: str = Field("state", description="decisions and other records")
 
     @model_validator(mode="after")

@@ -4,6 +4,7 @@ Writers migrate forward (B-254); readers only look, and say so when the schema i
 was written by a newer one and is left alone. Everything here blocks: callers go through Offload.
 """
 
+import logging
 from pathlib import Path
 
 from alembic import command
@@ -16,6 +17,8 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from trading.errors import SettingsError, TandemError
+
+logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells every opening twice
 
 __all__ = ["LedgerFailed", "open_ledger", "url_of"]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from controller.ledger.pnl import Day
 from controller.model import ArbClosed, Pair
 from controller.risk.decision import Approved, Decision
 from controller.strategy.base import Intent
@@ -17,12 +18,14 @@ from trading.units import Money, Price, WallNs
 
 __all__ = [
     "Compared",
+    "DayEnded",
     "Decided",
     "Ended",
     "Fact",
     "Moved",
     "Ordered",
     "Paired",
+    "Past",
     "Priced",
     "Row",
     "Settled",
@@ -107,7 +110,24 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
     at: WallNs
 
 
-Fact = Ordered | Decided | Ended | Paired | Settled | Priced | Compared | Moved
+class DayEnded(msgspec.Struct, frozen=True):
+    """A UTC day as it stood when it was over."""
+
+    day: Day
+    at: WallNs
+
+
+class Past(msgspec.Struct, frozen=True, kw_only=True):
+    """An arb as the journal has it: what was approved on which terms, and how it was last told to have ended."""
+
+    approved: Approved
+    closed: ArbClosed | None
+    told_at: WallNs
+    pair: Pair | None
+    markets: tuple[Market, ...]
+
+
+Fact = Ordered | Decided | Ended | Paired | Settled | Priced | Compared | Moved | DayEnded
 
 
 def promised_at(leg_id: bytes) -> WallNs:

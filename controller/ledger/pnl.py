@@ -11,9 +11,11 @@ Their sum is never better than the truth while something is open, and is the tru
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from trading.units import DOLLAR
 
-__all__ = ["ZERO", "ArbOrder", "Split", "split"]
+__all__ = ["ZERO", "ArbOrder", "Day", "Split", "split"]
 
 Side = tuple[str, int]
 """(market, outcome), outcome 0 = YES."""
@@ -50,6 +52,20 @@ class Split(NamedTuple):
 
 
 ZERO = Split()
+
+
+class Day(msgspec.Struct, frozen=True, kw_only=True):
+    """One UTC day: counts, contracts and Money. refused counts refusals, alike ones too."""
+
+    day: str
+    executions: int = 0
+    misses: int = 0
+    refused: int = 0
+    matched: int = 0
+    fees: int = 0
+    settled: int = 0
+    differences: int = 0
+    profit: Split = ZERO
 
 
 def split(

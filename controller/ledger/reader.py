@@ -14,32 +14,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from controller.ledger import schema
 from controller.ledger.database import LedgerFailed
-from controller.ledger.pnl import ZERO, ArbOrder, Split, split
+from controller.ledger.pnl import ZERO, ArbOrder, Day, Split, split
 from controller.model import EventId, Pair
 from controller.positions import Positions
 from trading.market import MarketId, Outcome
 from trading.order import World
 from trading.units import ONE, Money, WallNs
 
-__all__ = ["Day", "LedgerReader", "day_of", "span"]
+__all__ = ["LedgerReader", "day_of", "days_back", "span"]
 
 _DAY_NS = 86_400_000_000_000
 _DOUBT = ("unknown", "exposed")
 _OPEN = ("pending", "unknown", "resting", "held")
-
-
-class Day(msgspec.Struct, frozen=True, kw_only=True):
-    """One UTC day: counts, contracts and Money. refused counts refusals, alike ones too."""
-
-    day: str
-    executions: int = 0
-    misses: int = 0
-    refused: int = 0
-    matched: int = 0
-    fees: int = 0
-    settled: int = 0
-    differences: int = 0
-    profit: Split = ZERO
 
 
 def day_of(at: int) -> str:

@@ -141,7 +141,8 @@ orders = Table(
     Index("orders_by_market", "world", "venue", "market"),
     Index("orders_by_time", "world", "at"),
 )
-"""One row per leg (B-251). status is pending until a result came, then the leg's state. price is its limit."""
+"""One row per leg (B-251). status is pending until a result came, then the leg's state; unsent when its
+arb ended without it. price is its limit."""
 
 fills = Table(
     "fills",

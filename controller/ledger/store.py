@@ -11,12 +11,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, Table, and_, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from controller.ledger import schema
 from controller.ledger.database import LedgerFailed
 from controller.ledger.facts import (
     Compared,
+    DayEnded,
     Decided,
     Ended,
     Fact,
@@ -52,21 +53,23 @@ class LedgerStore:
     """The ledger of one world."""
 
     def __init__(self, engine: Engine, world: World) -> None:
-        self._engine = engine
-        self._world = world
+        self.engine = engine
+        self.world = world
         self._insert = _INSERTS[engine.dialect.name]
 
     def close(self) -> None:
-        self._engine.dispose()
+        self.engine.dispose()
 
     def apply(self, facts: Sequence[Fact]) -> None:
-        """Write them all, or none. Raises LedgerFailed."""
+        """Write them all, or none. Raises LedgerFailed when the database cannot, ValueError for a row that no table takes."""
         self._run(lambda connection: self._apply(connection, facts))
 
     def _run(self, work: Callable[[Connection], Any]) -> Any:
         try:
-            with self._engine.begin() as connection:
+            with self.engine.begin() as connection:
                 return work(connection)
+        except (DataError, IntegrityError) as exc:
+            raise ValueError(f"a row the ledger's tables do not take: {exc.orig}") from exc
         except SQLAlchemyError as exc:
             cause = getattr(exc, "orig", None) or exc
             raise LedgerFailed(f"the ledger cannot be written: {' '.join(str(cause).split())[:200]}") from exc
@@ -87,7 +90,7 @@ class LedgerStore:
         for fact in newest:
             if fact.result is not None:  # it lists every fill there ever was, reversed ones too
                 table, leg = schema.fills, fact.leg.leg_id.hex()
-                connection.execute(delete(table).where(table.c.world == self._world, table.c.leg == leg))
+                connection.execute(delete(table).where(table.c.world == self.world, table.c.leg == leg))
                 self._put(connection, table, fill_rows(fact.result))
             touched.add((fact.leg.venue, fact.leg.want.market))
         self._events(connection, ((fact.market, "", fact.at) for fact in newest if fact.market is not None))
@@ -100,7 +103,7 @@ class LedgerStore:
             if old is None or _number(fact) >= _number(old):
                 found[fact.leg.leg_id.hex()] = fact
         table = schema.orders
-        query = select(table.c.leg, table.c.result_no).where(table.c.world == self._world, table.c.leg.in_(found))
+        query = select(table.c.leg, table.c.result_no).where(table.c.world == self.world, table.c.leg.in_(found))
         for row in connection.execute(query):
             if row.result_no > _number(found[row.leg]):
                 del found[row.leg]
@@ -110,7 +113,7 @@ class LedgerStore:
         for fact in facts:
             row = opportunity_row(fact)
             table = schema.opportunities
-            insert = self._insert(table).values(row | {"world": self._world})
+            insert = self._insert(table).values(row | {"world": self.world})
             if isinstance(fact.decision, Approved):
                 connection.execute(insert.on_conflict_do_nothing())
             else:
@@ -123,7 +126,7 @@ class LedgerStore:
             closed = fact.closed
             connection.execute(
                 update(table)
-                .where(table.c.world == self._world, table.c.opportunity == closed.arb_id.hex())
+                .where(table.c.world == self.world, table.c.opportunity == closed.arb_id.hex())
                 .values(
                     finished=func.coalesce(table.c.finished, fact.at),
                     outcome=closed.outcome,
@@ -133,13 +136,17 @@ class LedgerStore:
                     naked=closed.naked,
                 )
             )
+            pending = and_(orders.c.world == self.world, orders.c.result_no < 0)
             for result in closed.results:  # one refused before its promise is in no journal: this is the last word about it
                 if result.state == "refused":
                     connection.execute(
                         update(orders)
-                        .where(orders.c.world == self._world, orders.c.leg == result.leg_id.hex(), orders.c.result_no < 0)
+                        .where(pending, orders.c.leg == result.leg_id.hex())
                         .values(result_columns(result) | {"updated": fact.at})
                     )
+            told = [result.leg_id.hex() for result in closed.results]
+            unsent = and_(pending, orders.c.arb == closed.arb_id.hex(), orders.c.leg.not_in(told))
+            connection.execute(update(orders).where(unsent).values(status="unsent", updated=fact.at))
 
     def _paired(self, connection: Connection, facts: Iterable[Paired], _: set[_Key]) -> None:
         facts = tuple(facts)
@@ -161,7 +168,7 @@ class LedgerStore:
         self._put(connection, schema.price_cache, rows)
         table = schema.price_cache
         oldest = max(row["at"] for row in rows) - _PRICES_NS
-        connection.execute(delete(table).where(table.c.world == self._world, table.c.at < oldest))
+        connection.execute(delete(table).where(table.c.world == self.world, table.c.at < oldest))
 
     def _compared(self, connection: Connection, facts: Iterable[Compared], _: set[_Key]) -> None:
         rows = [{"at": fact.at, "differences": len(fact.lines), "detail": "\n".join(fact.lines)} for fact in facts]
@@ -181,6 +188,13 @@ class LedgerStore:
         ]
         self._put(connection, schema.transfers, rows)
 
+    def _dayended(self, connection: Connection, facts: Iterable[DayEnded], _: set[_Key]) -> None:
+        for fact in facts:
+            day = fact.day
+            figures = {"executions": day.executions, "fees": day.fees, "differences": day.differences}
+            row = {"day": day.day, "closed": fact.at, **figures, **day.profit._asdict(), "world": self.world}
+            connection.execute(self._insert(schema.days).values(row).on_conflict_do_nothing())
+
     def _events(self, connection: Connection, rows: Iterable[tuple[Market, str, WallNs]]) -> None:
         found: dict[_Key, Row] = {}
         for market, event, at in rows:
@@ -195,7 +209,7 @@ class LedgerStore:
             new["event"] = func.coalesce(func.nullif(insert.excluded.event, ""), table.c.event)
             connection.execute(
                 insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=new),
-                [row | {"world": self._world} for row in found.values()],
+                [row | {"world": self.world} for row in found.values()],
             )
 
     # --- what follows from them -----------------------------------------------------------------------------------------
@@ -204,12 +218,12 @@ class LedgerStore:
         orders, settlements = schema.orders, schema.settlements
         trades = connection.execute(
             select(orders.c.outcome, orders.c.action, orders.c.filled, orders.c.cost, orders.c.fee, orders.c.at)
-            .where(orders.c.world == self._world, orders.c.venue == venue, orders.c.market == market, orders.c.filled > 0)
+            .where(orders.c.world == self.world, orders.c.venue == venue, orders.c.market == market, orders.c.filled > 0)
             .order_by(orders.c.at, orders.c.leg)
         )
         paid = connection.execute(
             select(settlements.c.payout, settlements.c.at).where(
-                settlements.c.world == self._world, settlements.c.venue == venue, settlements.c.market == market
+                settlements.c.world == self.world, settlements.c.venue == venue, settlements.c.market == market
             )
         ).first()
         held = hold(
@@ -218,7 +232,7 @@ class LedgerStore:
         )
         table = schema.positions
         if held is None:  # a reversal took the only fill away
-            here = and_(table.c.world == self._world, table.c.venue == venue, table.c.market == market)
+            here = and_(table.c.world == self.world, table.c.venue == venue, table.c.market == market)
             connection.execute(delete(table).where(here))
         else:
             self._put(connection, table, [{"venue": venue, "market": market, **held._asdict()}])
@@ -234,7 +248,7 @@ class LedgerStore:
         new = {column.name: insert.excluded[column.name] for column in table.c if column.name not in keys | set(keep)}
         where = table.c[newer] <= insert.excluded[newer] if newer else None
         statement = insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=new, where=where)
-        connection.execute(statement, [row | {"world": self._world} for row in rows])
+        connection.execute(statement, [row | {"world": self.world} for row in rows])
 
     # --- questions of the writer ----------------------------------------------------------------------------------------
 
@@ -245,38 +259,60 @@ class LedgerStore:
         query = (
             select(table.c.venue, table.c.market)
             .outerjoin(paid, settled)
-            .where(table.c.world == self._world, table.c.net != 0, paid.c.market.is_(None))
+            .where(table.c.world == self.world, table.c.net != 0, paid.c.market.is_(None))
             .order_by(table.c.venue, table.c.market)
         )
         return [(row.venue, row.market) for row in self._run(lambda connection: connection.execute(query).all())]
 
+    def has_day(self, day: str) -> bool:
+        """Whether a day was told to have ended."""
+        query = select(schema.days.c.day).where(schema.days.c.world == self.world, schema.days.c.day == day)
+        return bool(self._run(lambda connection: connection.execute(query).first()))
+
+    def half_settled(self, before: int) -> list[tuple[str, str, str]]:
+        """(venue, market, pair) of positions still open although the other market of their pair was paid before a stamp."""
+        pairs, held, paid = schema.verified_pairs, schema.positions, schema.settlements
+        query = (
+            select(held.c.venue, held.c.market, pairs.c.pair)
+            .join(
+                pairs, and_(pairs.c.world == held.c.world, or_(pairs.c.first == held.c.market, pairs.c.second == held.c.market))
+            )
+            .join(
+                paid,
+                and_(
+                    paid.c.world == held.c.world,
+                    or_(
+                        and_(pairs.c.first == held.c.market, pairs.c.second == paid.c.market),
+                        and_(pairs.c.second == held.c.market, pairs.c.first == paid.c.market),
+                    ),
+                ),
+            )
+            .where(held.c.world == self.world, held.c.net != 0, paid.c.at < before)
+            .order_by(held.c.market)
+        )
+        return [(row.venue, row.market, row.pair) for row in self._run(lambda connection: connection.execute(query).all())]
+
     def known(self) -> dict[str, int]:
         """Every leg in the books: its newest result number, -1 while it has none."""
         table = schema.orders
-        query = select(table.c.leg, table.c.result_no).where(table.c.world == self._world)
+        query = select(table.c.leg, table.c.result_no).where(table.c.world == self.world)
         return {row.leg: row.result_no for row in self._run(lambda connection: connection.execute(query).all())}
 
     def sent_since(self, at: int) -> list[str]:
         """Legs younger than a stamp that were promised: everything but approvals that went no further."""
         table = schema.orders
-        sent = or_(table.c.result_no >= 0, table.c.filled > 0)
-        query = select(table.c.leg).where(
-            table.c.world == self._world, table.c.at > at, sent, table.c.status.not_in(("pending", "refused"))
-        )
+        unsent = table.c.status.in_(("pending", "unsent", "refused"))
+        query = select(table.c.leg).where(table.c.world == self.world, table.c.at > at, ~unsent)
         return [row.leg for row in self._run(lambda connection: connection.execute(query).all())]
 
     def never_sent(self, legs: Collection[str], at: int) -> None:
         """Approvals of an earlier start that its journal never promised."""
         table = schema.orders
-        values = {"status": "refused", "code": "never_sent", "detail": "the process ended before it was promised"}
 
         def write(connection: Connection) -> None:
             for leg in legs:
-                connection.execute(
-                    update(table)
-                    .where(table.c.world == self._world, table.c.leg == leg, table.c.result_no < 0)
-                    .values(**values, result_no=0, updated=at)
-                )
+                mine = and_(table.c.world == self.world, table.c.leg == leg, table.c.result_no < 0)
+                connection.execute(update(table).where(mine).values(status="unsent", updated=at))
 
         self._run(write)
 
@@ -293,4 +329,4 @@ def _grouped(facts: Sequence[Fact]) -> dict[type, list[Any]]:
     return {kind: rows for kind, rows in found.items() if rows}
 
 
-_ORDER: tuple[type[msgspec.Struct], ...] = (Paired, Decided, Ordered, Ended, Settled, Priced, Compared, Moved)
+_ORDER: tuple[type[msgspec.Struct], ...] = (Paired, Decided, Ordered, Ended, Settled, Priced, Compared, Moved, DayEnded)

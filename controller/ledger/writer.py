@@ -10,7 +10,7 @@ written when it is back. Nothing here is asked on the way to an order.
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 
 from controller.ledger.database import LedgerFailed
-from controller.ledger.facts import Compared, Decided, Ended, Fact, Ordered, Paired, Priced, promised_at
+from controller.ledger.facts import Compared, Decided, Ended, Fact, Ordered, Paired, Past, Priced, promised_at
 from controller.ledger.store import LedgerStore
 from controller.model import ArbClosed, Pair
 from controller.risk.decision import Approved, Decision
@@ -67,7 +67,7 @@ class LedgerWriter:
 
     # --- what is heard ------------------------------------------------------------------------------------------------
 
-    def ordered(self, leg: LegRequest, market: Market, result: LegResult) -> None:
+    def ordered(self, leg: LegRequest, market: Market | None, result: LegResult) -> None:
         """The newest truth about a leg."""
         self._waiting.append(Ordered(leg, market, result, self._clock.wall_ns()))
 
@@ -125,18 +125,28 @@ class LedgerWriter:
             try:
                 await self._offload.run(lambda facts=facts: self._store.apply(facts))  # type: ignore[misc]  # bound at once
             except LedgerFailed as exc:
-                if self.failed != str(exc):
-                    self.failed = str(exc)
-                    log.error(
-                        "ledger_behind", error=self.failed, next_step="mend the disk or database; rows wait and are not lost"
-                    )
+                if not self.failed:
+                    step = "mend the disk or database; rows wait and are not lost"
+                    log.error("ledger_behind", error=str(exc), next_step=step)
+                self.failed = str(exc)
                 return False
+            except Exception as exc:  # a fact that cannot be written must not keep the others out
+                log.error("ledger_batch_refused", error=repr(exc), next_step="its rows are written one by one", exc_info=exc)
+                await self._singly(facts)
             del self._waiting[: len(batch)]
             count -= len(batch)
         if self.failed:
             self.failed = ""
             log.warning("ledger_caught_up")
         return True
+
+    async def _singly(self, facts: list[Fact]) -> None:
+        for fact in facts:
+            try:
+                await self._offload.run(lambda fact=fact: self._store.apply([fact]))  # type: ignore[misc]  # bound at once
+            except Exception as exc:
+                step = "the next start writes orders again from the journal; keep this log"
+                log.error("ledger_row_dropped", what=type(fact).__name__.lower(), error=repr(exc), next_step=step)
 
     def _completed(self, batch: list[Fact]) -> list[Fact]:
         """With the pair and the pending orders of each approval, as they stand now: read on the loop, written in the thread."""
@@ -160,11 +170,11 @@ class LedgerWriter:
         now = self._clock.wall_ns()
         if now - self._sampled < _SAMPLE_NS:
             return
-        self._sampled = now
         for market_id, book in self._books.items():
             market = self._markets.get(market_id)
             if market is None or not book.ready:
                 continue
+            self._sampled = now  # books that are not ready yet are looked at again soon
             top = (book.bid, book.bids.get(book.bid, 0), book.ask, book.asks.get(book.ask, 0))
             if self._tops.get(market_id) != top:
                 self._tops[market_id] = top
@@ -172,21 +182,19 @@ class LedgerWriter:
 
     # --- at the start -----------------------------------------------------------------------------------------------------
 
-    async def catch_up(
-        self, legs: Legs, arbs: Iterable[tuple[Approved, ArbClosed | None, WallNs, Pair | None, tuple[Market, ...]]]
-    ) -> int:
+    async def catch_up(self, legs: Legs, arbs: Iterable[Past]) -> int:
         """Write what the journal knows and the tables do not; returns how many legs that were. Raises LedgerFailed."""
         known = await self._offload.run(self._store.known)
         markets: dict[MarketId, Market] = {}
         facts: list[Fact] = []
-        for approved, closed, told_at, pair, then in arbs:
-            markets |= {market.id: market for market in then}
-            at = promised_at(approved.legs[0].leg_id)
-            facts.append(Decided(approved, at))
-            if pair is not None:
-                facts.append(Paired(pair, then, at))
-            if closed is not None:
-                facts.append(Ended(closed, told_at))
+        for past in arbs:
+            markets |= {market.id: market for market in past.markets}
+            at = promised_at(past.approved.legs[0].leg_id)
+            facts.append(Decided(past.approved, at))
+            if past.pair is not None:
+                facts.append(Paired(past.pair, past.markets, at))
+            if past.closed is not None:
+                facts.append(Ended(past.closed, past.told_at))
         missing = 0
         for leg_id, (leg, result) in legs.items():
             number = -1 if result is None else result.result_no

@@ -1,0 +1,164 @@
+"""The ledger's own day: write what is heard, ask which markets were paid out, close each UTC day (B-242, B-243).
+
+start() ──► the journal's past into the tables; a table row younger than the journal means that the journal is an old copy
+run()   ──► rows each half second ─┬─ each minute: payouts of what is held
+                                   └─ at midnight UTC: the day's profit, with the last comparison with the venues
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+
+from controller.ledger.database import LedgerFailed
+from controller.ledger.facts import DayEnded, Past, Settled
+from controller.ledger.reader import LedgerReader, day_of, days_back
+from controller.ledger.store import LedgerStore
+from controller.ledger.writer import LedgerWriter
+from controller.reconcile_run import ADOPTED_AT
+from trading.clock import SECOND, Clock
+from trading.errors import VenueError
+from trading.journal_file import RETENTION_NS, FileJournal
+from trading.log import get_logger
+from trading.market import MarketId, Venue
+from trading.offload import Offload
+from trading.units import Money, to_dollars
+from trading.venue import VenueClient
+
+__all__ = ["LedgerKeeper"]
+
+log = get_logger(__name__)
+
+_LOOK_S = 60.0
+_AT_ONCE = 20
+"""Markets asked about a minute, in turn: a settlement can wait, the venue's read budget cannot."""
+_HALF_SETTLED_NS = 6 * 3_600 * SECOND
+_SLACK_NS = 24 * 3_600 * SECOND
+"""The journal prunes at a start, so its youngest missing leg may be a day older than its retention says."""
+
+
+class LedgerKeeper:
+    """Owns the writer of one world. start() before trading, running() around it."""
+
+    def __init__(
+        self,
+        writer: LedgerWriter,
+        store: LedgerStore,
+        clients: Mapping[Venue, VenueClient],
+        clock: Clock,
+        offload: Offload,
+        sleep: Callable[[float], Awaitable[None]],
+        halt: Callable[[str], None],
+    ) -> None:
+        self.writer = writer
+        self._store = store
+        self._reader = LedgerReader(store.engine, store.world)
+        self._clients = clients
+        self._clock = clock
+        self._offload = offload
+        self._sleep = sleep
+        self._halt = halt
+        self._turn = 0
+        self._closed_day = ""
+        self._told: set[str] = set()
+
+    async def start(self, journal: FileJournal, arbs: Iterable[Past]) -> None:
+        """Catch up. Raises LedgerFailed when the tables cannot be written; halts, with the reason, on a journal that went back:
+        orders in the tables younger than its last adoption that it does not know were sent by somebody who had more of it.
+        """
+        legs = {leg_id: row for leg_id, row in journal.legs().items() if row[0].world == self._store.world}
+        adopted_at = journal.number_kept(ADOPTED_AT)
+        missing = await self.writer.catch_up(legs, arbs)
+        if missing:
+            log.info("ledger_caught_up", legs=missing)
+        since = max(self._clock.wall_ns() - RETENTION_NS + _SLACK_NS, adopted_at)
+        ahead = await self.writer.ahead_of(legs.keys(), since)
+        if ahead:
+            self._halt(
+                f"the ledger has {len(ahead)} orders that this journal does not know (leg {ahead[0]}): the journal is an old copy"
+                " or was lost; put the newer one back, or compare and take the venues' side with `controller reconcile --adopt`"
+            )
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Write behind the body's back; at its end write what still waits and let the database go."""
+        tasks = [asyncio.create_task(one) for one in (self.writer.run(), self._look())]
+        try:
+            yield
+        finally:
+            for one in tasks:
+                one.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            if not await self.writer.flush():
+                step = "the next start writes the rest from the journal"
+                log.error("ledger_not_complete", error=self.writer.failed, next_step=step)
+            self._store.close()
+
+    async def _look(self) -> None:
+        while True:
+            await self._sleep(_LOOK_S)
+            try:
+                await self.settle()
+                await self.close_day()
+            except LedgerFailed as exc:
+                log.warning("ledger_not_read", error=str(exc), next_step="it is tried again in a minute")
+
+    async def settle(self) -> int:
+        """Ask about held markets, some at a time, and book those that were paid; returns how many that were."""
+        held = await self._offload.run(self._store.open_markets)
+        chosen = [held[(self._turn + n) % len(held)] for n in range(min(_AT_ONCE, len(held)))]
+        self._turn = (self._turn + len(chosen)) % max(1, len(held))
+        found = 0
+        for venue, market in chosen:
+            payout = await self._payout(Venue(venue), MarketId(market))
+            if payout is not None:
+                found += 1
+                log.info("market_settled", venue=venue, market=market, yes_paid=to_dollars(payout))
+                self.writer.tell(Settled(venue=Venue(venue), market=MarketId(market), payout=payout, at=self._clock.wall_ns()))
+        await self._half_settled()
+        return found
+
+    async def _payout(self, venue: Venue, market: MarketId) -> Money | None:
+        try:
+            return await self._clients[venue].payout(market)
+        except VenueError as exc:
+            if market not in self._told:
+                self._told.add(market)
+                log.warning("payout_not_read", venue=venue, market=market, error=str(exc), next_step="it is asked again")
+            return None
+
+    async def _half_settled(self) -> None:
+        """A pair of which one market was paid hours ago and the other not: capital that is stuck, or terms that differ."""
+        before = self._clock.wall_ns() - _HALF_SETTLED_NS
+        for venue, market, pair in await self._offload.run(lambda: self._store.half_settled(before)):
+            if f"half:{market}" not in self._told:
+                self._told.add(f"half:{market}")
+                log.error(
+                    "settled_on_one_venue",
+                    venue=venue,
+                    market=market,
+                    pair=pair,
+                    next_step=f"read `controller pairs show {pair}` and the venue's page: it waits, or it settles otherwise",
+                )
+
+    async def close_day(self) -> None:
+        """Once after midnight: yesterday's figures, kept and logged; differences with the venues are an alert."""
+        yesterday = days_back(day_of(self._clock.wall_ns()), 2)[0]
+        if yesterday == self._closed_day:
+            return
+        if not await self._offload.run(lambda: self._store.has_day(yesterday)):
+            (day,) = await self._offload.run(lambda: self._reader.days(yesterday, yesterday))
+            if day.executions or day.settled or day.differences:
+                self.writer.tell(DayEnded(day, self._clock.wall_ns()))
+                parts = {name: to_dollars(Money(value)) for name, value in day.profit._asdict().items()}
+                say = log.error if day.differences else log.info
+                step = {"next_step": "run `controller reconcile`"} if day.differences else {}
+                say(
+                    "day_closed",
+                    day=yesterday,
+                    executions=day.executions,
+                    fees=to_dollars(Money(day.fees)),
+                    differences=day.differences,
+                    **parts,
+                    **step,
+                )
+        self._closed_day = yesterday

@@ -1,0 +1,312 @@
+"""Behind the back of trading: nothing that was told is lost, whatever the disk does and whenever the process ends."""
+
+from pathlib import Path
+
+import pytest
+import structlog
+from booked import AT, DAY1, HOUR, KX, PAIR, POLY, TEN, again, approved, arb_id, closed, filled, leg, refused
+
+from controller.ledger.database import LedgerFailed, open_ledger, url_of
+from controller.ledger.facts import Past
+from controller.ledger.keeper import LedgerKeeper
+from controller.ledger.pnl import Split
+from controller.ledger.reader import LedgerReader
+from controller.ledger.store import LedgerStore
+from controller.ledger.writer import LedgerWriter
+from controller.reconcile_run import ADOPTED_AT
+from trading.book import Book
+from trading.clock import ManualClock
+from trading.errors import Unreachable
+from trading.market import KALSHI, POLYMARKET, Outcome
+from trading.offload import InlineOffload
+from trading.order import LegRequest
+from trading.units import DOLLAR, Money, MonoNs, Price, WallNs
+
+
+class Venue:
+    """Pays what it is told, or does not answer."""
+
+    def __init__(self) -> None:
+        self.paid: dict[str, Money] = {}
+        self.away = False
+        self.asked = 0
+
+    async def payout(self, market: str) -> Money | None:
+        self.asked += 1
+        if self.away:
+            raise Unreachable(KALSHI, "away", "no answer")
+        return self.paid.get(market)
+
+
+class Journal:
+    """The legs and small numbers of a journal."""
+
+    def __init__(self, legs: dict | None = None) -> None:
+        self.kept = legs or {}
+        self.numbers: dict[str, int] = {}
+
+    def legs(self) -> dict:
+        return self.kept
+
+    def number_kept(self, key: str) -> int:
+        return self.numbers.get(key, 0)
+
+
+class Desk:
+    """A keeper over a file, with a manual clock and no threads."""
+
+    def __init__(self, directory: Path) -> None:
+        self.where = url_of("", directory)
+        self.clock = ManualClock(wall=AT)
+        self.store = LedgerStore(open_ledger(self.where, write=True), "sim")
+        self.reader = LedgerReader(self.store.engine, "sim")
+        self.venue = Venue()
+        self.halts: list[str] = []
+        self.slept = 0
+        self.ready = Book(KX.id)
+        self.writer = LedgerWriter(
+            self.store,
+            self.clock,
+            InlineOffload(),
+            self.sleep,
+            markets={KX.id: KX, POLY.id: POLY},
+            pairs={PAIR.id: PAIR},
+            books={KX.id: self.ready},
+        )
+        venues = {KALSHI: self.venue, POLYMARKET: self.venue}
+        self.keeper = LedgerKeeper(
+            self.writer, self.store, venues, self.clock, InlineOffload(), self.sleep, halt=self.halts.append
+        )
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept += 1
+        if self.slept > 3:
+            raise EndOfTest
+        self.clock.advance(int(seconds * 1_000_000_000))
+
+    async def trade(self, number: int = 1) -> None:
+        """One matched arb, as the runtime tells it."""
+        approval = approved(arb_id(number))
+        self.writer.decided(approval)
+        results = tuple(filled(one) for one in approval.legs)
+        for one, market, result in zip(approval.legs, (KX, POLY), results, strict=True):
+            self.writer.ordered(one, market, result)
+        self.writer.closed(closed(approval.arb_id, results))
+        await self.writer.flush()
+
+    def statuses(self) -> list[str]:
+        return [row["status"] for row in self.reader.orders(limit=10)]
+
+
+class EndOfTest(Exception):
+    pass
+
+
+@pytest.fixture
+def desk(tmp_path: Path):
+    made = Desk(tmp_path)
+    with structlog.testing.capture_logs():
+        yield made
+    made.store.close()
+
+
+async def test_an_arb_is_in_the_tables_after_one_flush(desk: Desk) -> None:
+    """B-240: decision, pair, markets, both orders and the end, from the three calls the runtime makes."""
+    await desk.trade()
+
+    assert desk.reader.days(DAY1, DAY1)[0].profit == Split(locked=460_000)
+    assert [row["title"] for row in desk.reader.positions()] == ["Do the Owls win?", "Owls vs. Bats"]
+
+
+async def test_an_approved_order_stands_as_pending_before_its_answer(desk: Desk) -> None:
+    """B-240: recorded before the venue call; the leg of a missed arb that was never sent says so afterwards."""
+    approval = approved(arb_id(1))
+    desk.writer.decided(approval)
+    await desk.writer.flush()
+    assert desk.statuses() == ["pending", "pending"]
+    missed = again(filled(approval.legs[0]), state="none", filled=0, cost=0, fee=0, fills=())
+    desk.writer.ordered(approval.legs[0], KX, missed)
+    desk.writer.closed(closed(approval.arb_id, (missed,), outcome="miss", matched=0, profit=Money(0)))
+    await desk.writer.flush()
+
+    assert sorted(desk.statuses()) == ["none", "unsent"]
+
+
+async def test_repeated_refusals_are_counted_not_piled_up(desk: Desk) -> None:
+    """A thousand refusals of one basket in half a second are one row."""
+    for _ in range(1_000):
+        desk.writer.decided(refused())
+    await desk.writer.flush()
+
+    assert desk.reader.days(DAY1, DAY1)[0].refused == 1_000
+
+
+async def test_a_full_disk_loses_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows wait, one line says so however often it is tried, and all are written when the disk is back."""
+
+    def full(facts: object) -> None:
+        raise LedgerFailed("the ledger cannot be written: database or disk is full")
+
+    with structlog.testing.capture_logs() as lines:
+        monkeypatch.setattr(desk.store, "apply", full)
+        await desk.trade(1)
+        await desk.trade(2)
+        assert desk.writer.failed
+        monkeypatch.undo()
+        assert await desk.writer.flush()
+
+    assert [line["event"] for line in lines] == ["ledger_behind", "ledger_caught_up"]
+    assert desk.reader.days(DAY1, DAY1)[0].executions == 2
+
+
+async def test_a_row_no_table_takes_keeps_no_other_out(desk: Desk) -> None:
+    """One impossible number is dropped and named; the arb beside it is booked."""
+    odd = leg(arb_id(9), 0, KX, Outcome.YES, 4_000)
+    desk.writer.ordered(odd, KX, again(filled(odd), cost=Money(2**70)))
+    with structlog.testing.capture_logs() as lines:
+        await desk.trade()
+
+    assert "ledger_row_dropped" in [line["event"] for line in lines]
+    assert sorted(desk.statuses()) == ["filled", "filled"]
+
+
+async def test_prices_are_sampled_once_a_minute_when_they_changed(desk: Desk) -> None:
+    """B-253: a book that is not ready is no price."""
+    await desk.trade()
+    with pytest.raises(EndOfTest):
+        await desk.writer.run()
+    assert desk.reader.positions()[0]["mark"] is None
+    desk.ready.apply_snapshot({Price(4_500): TEN}, {Price(4_700): TEN}, MonoNs(1))
+    desk.slept = 0
+    with pytest.raises(EndOfTest):
+        await desk.writer.run()
+
+    assert desk.reader.positions()[0]["mark"] == 4_500
+
+
+def past(number: int, *, ended: bool = True) -> tuple[Past, dict]:
+    approval = approved(arb_id(number))
+    results = tuple(filled(one) for one in approval.legs)
+    legs = {one.leg_id: (one, result) for one, result in zip(approval.legs, results, strict=True)}
+    end = closed(approval.arb_id, results) if ended else None
+    return Past(approved=approval, closed=end, told_at=WallNs(AT), pair=PAIR, markets=(KX, POLY)), legs
+
+
+async def test_a_start_writes_what_the_journal_has_and_the_tables_do_not(desk: Desk) -> None:
+    """A crash before the flush, a ledger that was deleted or restored from an old copy: the tables are as if nothing happened."""
+    one, first = past(1)
+    two, second = past(2)
+    await desk.trade(1)
+    await desk.keeper.start(Journal(first | second), (one, two))
+    day = desk.reader.days(DAY1, DAY1)[0]
+    await desk.keeper.start(Journal(first | second), (one, two))
+
+    assert (day.executions, day.profit) == (2, Split(locked=920_000))
+    assert desk.reader.days(DAY1, DAY1)[0] == day
+    assert desk.halts == []
+
+
+async def test_an_approval_that_crashed_before_its_promise_was_never_sent(desk: Desk) -> None:
+    """Pending in the tables and unknown to the journal: nothing went out, and nobody has to look for it."""
+    desk.writer.decided(approved(arb_id(1)))
+    await desk.writer.flush()
+    await desk.keeper.start(Journal(), ())
+
+    assert desk.statuses() == ["unsent", "unsent"]
+    assert desk.halts == []
+
+
+async def test_a_journal_that_went_back_halts(desk: Desk) -> None:
+    """An old copy of the journal has forgotten orders that the tables know: no new arb until a person compared."""
+    await desk.trade()
+    await desk.keeper.start(Journal(), ())
+    assert len(desk.halts) == 1
+    assert "2 orders that this journal does not know" in desk.halts[0]
+    assert "reconcile --adopt" in desk.halts[0]
+    adopted = Journal()
+    adopted.numbers[ADOPTED_AT] = AT + HOUR
+    desk.halts.clear()
+    await desk.keeper.start(adopted, ())
+
+    assert desk.halts == []
+
+
+async def test_legs_of_another_world_are_not_caught_up(desk: Desk) -> None:
+    """One state directory, paper yesterday and simulated today."""
+    paper: LegRequest = leg(arb_id(5), 0, KX, Outcome.YES, 4_000, world="paper")
+    await desk.keeper.start(Journal({paper.leg_id: (paper, filled(paper))}), ())
+
+    assert desk.statuses() == []
+
+
+async def test_a_settlement_is_booked_once_and_only_for_what_is_held(desk: Desk) -> None:
+    """B-242: asked about while held, booked when paid, not asked about again."""
+    await desk.trade()
+    assert await desk.keeper.settle() == 0
+    desk.venue.paid = {KX.id: DOLLAR, POLY.id: DOLLAR}
+    assert await desk.keeper.settle() == 2
+    await desk.writer.flush()
+    asked = desk.venue.asked
+    assert await desk.keeper.settle() == 0
+
+    assert desk.venue.asked == asked
+    assert sum(row["realised"] for row in desk.reader.positions(closed=True)) == 460_000
+
+
+async def test_a_venue_that_is_away_is_asked_again(desk: Desk) -> None:
+    """One line, no exception, and the settlement is booked when it answers."""
+    await desk.trade()
+    desk.venue.away = True
+    with structlog.testing.capture_logs() as lines:
+        await desk.keeper.settle()
+        await desk.keeper.settle()
+    assert [line["event"] for line in lines] == ["payout_not_read", "payout_not_read"]  # once for each market
+    desk.venue.away, desk.venue.paid = False, {KX.id: DOLLAR}
+    assert await desk.keeper.settle() == 1
+
+
+async def test_a_pair_paid_on_one_venue_only_is_an_alarm_after_six_hours(desk: Desk) -> None:
+    """execution.md 6: once, with the open market and the pair."""
+    await desk.trade()
+    desk.venue.paid = {KX.id: DOLLAR}
+    with structlog.testing.capture_logs() as lines:
+        await desk.keeper.settle()
+        await desk.writer.flush()
+        await desk.keeper.settle()
+        assert [line["event"] for line in lines if line["log_level"] == "error"] == []
+        desk.clock.advance(7 * HOUR)
+        await desk.keeper.settle()
+        await desk.keeper.settle()
+
+    (alarm,) = [line for line in lines if line["log_level"] == "error"]
+    assert (alarm["event"], alarm["market"], alarm["pair"]) == ("settled_on_one_venue", POLY.id, PAIR.id)
+
+
+async def test_a_day_is_closed_once_with_its_comparison(desk: Desk) -> None:
+    """B-243: after midnight UTC one line with the four parts; differences with the venues make it an alert."""
+    await desk.trade()
+    desk.writer.compared(["kalshi KX holds something else"])
+    await desk.writer.flush()
+    desk.clock.advance(13 * HOUR)
+    with structlog.testing.capture_logs() as lines:
+        await desk.keeper.close_day()
+        await desk.writer.flush()
+        await desk.keeper.close_day()
+        again_started = LedgerKeeper(
+            desk.writer, desk.store, {}, desk.clock, InlineOffload(), desk.sleep, halt=desk.halts.append
+        )
+        await again_started.close_day()
+
+    (line,) = lines
+    assert (line["event"], line["log_level"], line["day"], line["locked"]) == ("day_closed", "error", DAY1, "0.46")
+
+
+async def test_running_ends_with_everything_written(desk: Desk) -> None:
+    """A stop loses no row that was told before it."""
+    async with desk.keeper.running():
+        approval = approved(arb_id(1))
+        desk.writer.decided(approval)
+    reader = LedgerReader(open_ledger(desk.where, write=False), "sim")
+
+    assert len(reader.orders(limit=10)) == 2
+    reader.close()
