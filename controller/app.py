@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from controller.adoption import Adoption
+from controller.discovery.claims import DOMAINS
 from controller.discovery.names import load as load_names
 from controller.durable import state_path
 from controller.engine import Engine
@@ -353,10 +354,10 @@ def build(
 
 
 def _check_leagues(settings: ControllerSettings) -> None:
-    known = load_names().leagues
+    known = (*sorted(load_names().leagues), *DOMAINS)
     unknown = [league for league in settings.enabled_leagues if league not in known]
     if unknown:
-        raise SettingsError(f"ENABLED_LEAGUES={','.join(unknown)}: unknown league (allowed: {', '.join(sorted(known))})")
+        raise SettingsError(f"ENABLED_LEAGUES={','.join(unknown)}: unknown league (allowed: {', '.join(known)})")
 
 
 def _check_live(settings: ControllerSettings, world: str, journal: Journal) -> None:

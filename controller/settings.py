@@ -36,7 +36,7 @@ class ControllerSettings(LinkSettings, VenueSettings):
     trader_tag: str = Field("tag:arb-trader", description="tailnet tag a trader's machine carries; empty = any")
     discovery_only: bool = Field(False, description="1 = find pairs, print them, exit")
     force_discovery: bool = Field(False, description="1 = ignore the discovery cache for this start and rewrite it")
-    enabled_leagues: Names = Field((), description="leagues to discover and watch; empty = all")
+    enabled_leagues: Names = Field((), description="leagues and domains (futures, economics ...) to watch; empty = all")
     discovery_cache_path: str = Field(".discovery_cache.json", description="where found pairs are kept between starts")
     discovery_cache_ttl_secs: int = Field(7200, ge=0, description="a younger cache is used as it is")
     discovery_interval_mins: int = Field(15, ge=0, description="look for new markets while running; 0 = off")

@@ -49,6 +49,7 @@ class Game:
     """One game as both venues know it. start is wall ns; number is 1 or 2 in a doubleheader, else 0.
 
     on_kalshi and on_polymarket say who lists it (a rematch is listed by one venue only); hold_s is Polymarket's secondsDelay.
+    extras: side markets are listed; twins: one spread and one total of them are the same on both venues.
     """
 
     league: League
@@ -62,6 +63,7 @@ class Game:
     probability: float = 0.5
     volatility: float = 0.003
     extras: bool = True
+    twins: bool = False
     on_kalshi: bool = True
     on_polymarket: bool = True
 
@@ -165,6 +167,8 @@ def make_schedule(seed: int, now: int, events: int) -> tuple[Game, ...]:
             volatility=rng.uniform(0.002, 0.004),
             # every third game of a large universe carries its side markets; the demo's games all do
             extras=index < len(ROLES) or index % 3 == 0,
+            # of the demo's games one does: its script plays on winners
+            twins=not league.draws and (index == 0 or (index >= len(ROLES) and index % 3 == 0)),
         )
         games.append(_cast(game, now))
     doubleheader, rematch = _look_alikes(dealers, now, rng)

@@ -1,8 +1,8 @@
 """Synthetic games in Kalshi's words: series, events with nested markets, and milestones, as raw JSON.
 
 Field names and habits follow kalshi.md 5: city names, a team code as suffix, no_sub_title equal to yes_sub_title,
-occurrence_datetime that means the end, a close two days late, the start in the milestone only. Spreads, totals, futures and a
-combo are noise.
+occurrence_datetime that means the end, a close two days late, the start in the milestone only. Of spreads, totals and futures a
+few have a twin on Polymarket and most are noise; a combo always is.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -12,10 +12,24 @@ from trading.clock import SECOND
 from trading.sim.games import Game, iso, stable_uuid
 from trading.sim.teams import LEAGUES, League, Team
 
-__all__ = ["combo_event", "combo_series", "future_event", "game_events", "game_ticker", "milestone", "series_of"]
+__all__ = [
+    "DECISIONS",
+    "champion_ticker",
+    "combo_event",
+    "combo_series",
+    "decision_event",
+    "decision_series",
+    "future_event",
+    "game_events",
+    "game_ticker",
+    "milestone",
+    "series_of",
+    "twin_tickers",
+]
 
 Raw = dict[str, Any]
 
+DECISIONS = "KXFEDDECISION"
 _DISCLAIMER = "The venue is not affiliated with, endorsed by or connected to the governing league."
 _EMPTY_TOP = {
     "yes_bid_dollars": "0.0000",
@@ -227,10 +241,10 @@ def _spread_event(game: Game) -> Raw:
     ticker = f"{league.series.removesuffix('GAME')}SPREAD-{game.code}"
     markets = []
     for team in game.order:
-        for line in (league.spread, league.spread + 3):
+        for line in (league.spread, *((league.spread + 1,) if game.twins and team is game.order[1] else ()), league.spread + 3):
             yes = f"{team.city} wins by over {line:g} {league.unit}"
             rules = _rules(game, f"{team.city} wins by more than {line:g} {league.unit} in")
-            suffix = f"{team.code}{int(line + 0.5)}"
+            suffix = _spread_suffix(team, line)
             more = {"strike_type": "greater", "floor_strike": line}
             markets.append(
                 _market(game, ticker, suffix, f"{team.city} wins by over {line:g} {league.unit}?", yes, rules, **more)
@@ -244,7 +258,7 @@ def _total_event(game: Game) -> Raw:
     first, second = game.order
     ticker = f"{league.series.removesuffix('GAME')}TOTAL-{game.code}"
     markets = []
-    for line in (league.total, league.total + 2):
+    for line in (league.total, *((league.total + 1,) if game.twins else ()), league.total + 2):
         rules = _rules(game, f"{first.city} and {second.city} collectively score more than {line:g} {league.unit} in")
         yes = f"Over {line:g} {league.unit} scored"
         more = {"strike_type": "greater", "floor_strike": line}
@@ -253,8 +267,26 @@ def _total_event(game: Game) -> Raw:
     return _event(game, ticker, f"{first.city} vs {second.city}: Total", "Point Total", markets, exclusive=False)
 
 
+def twin_tickers(game: Game) -> tuple[str, str]:
+    """Spread and total that Polymarket lists too, where game.twins."""
+    league = game.league
+    stem = league.series.removesuffix("GAME")
+    spread = f"{stem}SPREAD-{game.code}-{_spread_suffix(game.order[1], league.spread + 1)}"
+    return spread, f"{stem}TOTAL-{game.code}-{int(league.total + 1.5)}"
+
+
+def _spread_suffix(team: Team, line: float) -> str:
+    return f"{team.code}{int(line + 0.5)}"
+
+
+def champion_ticker(league: League, now: int, team: Team) -> str:
+    """The market of future_event that says team wins the season."""
+    season = datetime.fromtimestamp(now // SECOND, UTC).year + 1
+    return f"{league.series.removesuffix('GAME')}-{season % 100}-{team.code}"
+
+
 def future_event(league: League, now: int, count: int) -> Raw:
-    """A season champion with one market a team; Polymarket's future asks something else (synthetic_polymarket.py)."""
+    """A season champion with one market a team. Polymarket lists it for some teams, and a future that asks something else."""
     stem = league.series.removesuffix("GAME")
     at = datetime.fromtimestamp(now // SECOND, UTC)
     season = at.year + 1
@@ -264,13 +296,44 @@ def future_event(league: League, now: int, count: int) -> Raw:
     event = f"{stem}-{season % 100}"
     markets = []
     for team in league.teams[:count]:
-        rule = f"If {team.city} wins the {season} {league.competition} Finals, then the market resolves to Yes."
-        title = f"Will {team.city} win the {season} {league.competition} Finals?"
+        finals = f"{season} {league.competition.removesuffix(' (M)')} Finals"
+        rule = f"If {team.city} wins the {finals}, then the market resolves to Yes."
+        title = f"Will {team.city} win the {finals}?"
         strike = {"strike_type": "structured", "custom_strike": {league.strike_key: stable_uuid(f"{league.key} {team.city}")}}
         markets.append(_market(base, event, team.code, title, team.city, (rule, _DISCLAIMER), **strike))
     raw = _event(base, event, f"{season} {league.competition} Champion", "Future", markets, exclusive=True)
     raw["sub_title"] = f"{season - 1}-{season % 100}"
     return raw
+
+
+def decision_series() -> Raw:
+    """The series of the Federal Reserve's decisions."""
+    raw = _series(LEAGUES["nba"], DECISIONS, "Fed decision")
+    sources = [{"name": "Federal Reserve", "url": "https://www.federalreserve.gov"}]
+    words = {"category": "Economics", "categories": ["Economics"], "tags": ["Fed"]}
+    return raw | words | {"settlement_sources": sources, "exchange_index": 0}
+
+
+def decision_event(meeting: datetime) -> Raw:
+    """One meeting with a market per size of the step; codes are C and H with the basis points."""
+    event = f"{DECISIONS}-{meeting:%y%b}".upper()
+    nba = LEAGUES["nba"]
+    base = Game(league=nba, away=nba.teams[0], home=nba.teams[1], start=int(meeting.timestamp()) * SECOND)
+    markets = []
+    for code, step, words in (
+        ("H0", "Hike", "0bps"),
+        ("C25", "Cut", "25bps"),
+        ("C26", "Cut", ">25bps"),
+        ("H25", "Hike", "25bps"),
+    ):
+        asked = f"Will the Federal Reserve {step} rates by {words} at their {meeting:%B} {meeting.year} meeting?"
+        rule = f"If the Federal Reserve does a {step} of {words} on {meeting:%b} {meeting.day}, {meeting.year}, then the market"
+        rules = f"{rule} resolves to Yes.", "The target range that the FOMC announces is compared with the one before."
+        markets.append(_market(base, event, code, asked, f"{step} {words}", rules, strike_type="custom"))
+    raw = _event(base, event, f"Fed decision in {meeting:%b} {meeting.year}?", "Decision", markets, exclusive=True)
+    sources = [{"name": "Federal Reserve", "url": "https://www.federalreserve.gov"}]
+    words_of = {"category": "Economics", "product_metadata": {}, "sub_title": f"On {meeting:%b} {meeting.day}, {meeting.year}"}
+    return raw | words_of | {"settlement_sources": sources}
 
 
 def combo_event(games: list[Game]) -> Raw:

@@ -2,7 +2,7 @@
 
 Field names and habits follow polymarket.md 2 and the recorded Gamma objects: nicknames, JSON strings inside JSON,
 gameStartTime with a space and a short zone, secondsDelay absent when there is none, three Yes/No negRisk markets for soccer.
-Lines differ from the Kalshi side on purpose, and futures ask another question: noise must not match.
+Most lines differ from the Kalshi side on purpose, and one future asks another question: noise must not match.
 """
 
 import hashlib
@@ -14,7 +14,18 @@ from trading.clock import SECOND
 from trading.sim.games import Game, iso, stable_hex
 from trading.sim.teams import League, Team
 
-__all__ = ["condition_id", "future_event", "game_event", "team_rows"]
+__all__ = [
+    "champion_event",
+    "champion_slug",
+    "condition_id",
+    "decision_event",
+    "decision_slug",
+    "future_event",
+    "game_event",
+    "group_condition",
+    "side_slugs",
+    "team_rows",
+]
 
 Raw = dict[str, Any]
 
@@ -183,6 +194,12 @@ def _draw_markets(game: Game, title: str) -> list[Raw]:
     return markets
 
 
+def side_slugs(game: Game) -> tuple[str, str]:
+    """Slugs of the spread and of the total."""
+    handicap, total = (f"{line + 1:g}".replace(".", "pt") for line in (game.league.spread, game.league.total))
+    return f"{game.slug}-spread-home-{handicap}", f"{game.slug}-total-{total}"
+
+
 def _side_markets(game: Game, title: str) -> list[Raw]:
     first, second = game.order
     league = game.league
@@ -201,13 +218,12 @@ def _side_markets(game: Game, title: str) -> list[Raw]:
         f" market will resolve 50-50.\n{_POSTPONED}"
     )
     prop = f'{_intro(game)}This market will resolve to "Yes" if the player records more than 20.5 {league.unit}.\n{_POSTPONED}'
-    line = f"{handicap:g}".replace(".", "pt")
-    over_slug = f"{game.slug}-total-{total:g}".replace(".", "pt")
+    spread_slug, over_slug = side_slugs(game)
     player = f"Player {first.code}: {league.unit.title()} Over 20.5"
     return [
         _market(
             game,
-            f"{game.slug}-spread-home-{line}",
+            spread_slug,
             f"Spread: {second.name} (-{handicap:g})",
             "spreads",
             (second.name, first.name),
@@ -252,16 +268,68 @@ def _side_markets(game: Game, title: str) -> list[Raw]:
 
 def future_event(league: League, now: int, count: int) -> Raw:
     """A negRisk group of Yes/No markets on a conference title, with placeholders and an "Other" outcome (polymarket.md 2.2)."""
-    at = datetime.fromtimestamp(now // SECOND, UTC)
-    season = at.year + 1
-    slug = f"{league.key}-{season}-eastern-conference-champion"
-    base = Game(league=league, away=league.teams[0], home=league.teams[1], start=now + 180 * 86_400 * SECOND)
+    season = _season(now)
     names = [team.name for team in league.teams[:count]] + ["Team A", "Team B", "Other"]
-    markets = []
+    asked = []
     for name in names:
         who = "another team" if name == "Other" else f"the {name}"
-        question = f"Will {who} win the {season} Eastern Conference?"
         text = f'This market will resolve to "Yes" if the {name} win the {season} Eastern Conference title. Otherwise "No".'
+        asked.append((name, f"Will {who} win the {season} Eastern Conference?", text))
+    slug = f"{league.key}-{season}-eastern-conference-champion"
+    return _group(league, slug, f"{season} Eastern Conference Champion", asked, now, 180)
+
+
+def champion_slug(league: League, now: int) -> str:
+    return f"{league.key}-{_season(now)}-champion"
+
+
+def champion_event(league: League, now: int, count: int) -> Raw:
+    """The season's champion, as Kalshi asks it, for the first teams and an "Other" outcome."""
+    season = _season(now)
+    asked = []
+    for name in [team.name for team in league.teams[:count]] + ["Other"]:
+        who = "another team" if name == "Other" else f"the {name}"
+        text = f'This market will resolve to "Yes" if {who} win the {season} {league.key.upper()} Finals. Otherwise "No".'
+        asked.append((name, f"Will {who} win the {season} {league.key.upper()} Finals?", text))
+    title = f"{season} {league.key.upper()} Champion"
+    return _group(league, champion_slug(league, now), title, asked, now, 200)
+
+
+def decision_slug(meeting: datetime) -> str:
+    return f"fed-decision-in-{meeting:%B}-{meeting.year}".lower()
+
+
+def decision_event(league: League, meeting: datetime, now: int) -> Raw:
+    """The Federal Reserve's next meeting; league lends the fee terms only."""
+    when = f"{meeting:%B} {meeting.year} meeting"
+    rule = f'This market will resolve to "Yes" if the Federal Reserve %s at its {when}. Otherwise "No".'
+    asked = [
+        ("No change", f"No change in Fed interest rates after {when}?", rule % "leaves its rates as they are"),
+        ("25 bps decrease", f"Fed decreases interest rates by 25 bps after {when}?", rule % "cuts its rates by 25 bps"),
+        ("50+ bps decrease", f"Fed decreases interest rates by 50+ bps after {when}?", rule % "cuts its rates by 50+ bps"),
+    ]
+    days = (int(meeting.timestamp()) - now // SECOND) // 86_400
+    raw = _group(league, decision_slug(meeting), f"Fed decision in {meeting:%B}?", asked, now, days)
+    return raw | {
+        "tags": [{"id": "159", "label": "Fed", "slug": "fed"}, {"id": "100328", "label": "Economy", "slug": "economy"}]
+    }
+
+
+def _season(now: int) -> int:
+    return datetime.fromtimestamp(now // SECOND, UTC).year + 1
+
+
+def group_condition(slug: str, item: str) -> str:
+    """The condition id of one outcome of a group."""
+    return condition_id(f"{slug}-{item.lower().replace(' ', '-')}")
+
+
+def _group(league: League, slug: str, title: str, asked: list[tuple[str, str, str]], now: int, days: int) -> Raw:
+    """A negRisk group: (item, question, text) of each Yes/No market."""
+    at = datetime.fromtimestamp(now // SECOND, UTC)
+    base = Game(league=league, away=league.teams[0], home=league.teams[1], start=now + days * 86_400 * SECOND)
+    markets = []
+    for name, question, text in asked:
         item = _market(base, f"{slug}-{name.lower().replace(' ', '-')}", question, "", ("Yes", "No"), text)
         for key in ("gameStartTime", "gameId", "sportsMarketType"):
             del item[key]
@@ -272,10 +340,10 @@ def future_event(league: League, now: int, count: int) -> Raw:
         "id": str(_number(f"event {slug}", 100_000, 800_000)),
         "ticker": slug,
         "slug": slug,
-        "title": f"{season} Eastern Conference Champion",
+        "title": title,
         "description": markets[0]["description"],
         "startDate": iso(at - timedelta(days=60)),
-        "endDate": iso(at + timedelta(days=180)),
+        "endDate": iso(at + timedelta(days=days)),
         "active": True,
         "closed": False,
         "archived": False,

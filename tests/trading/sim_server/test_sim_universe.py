@@ -121,11 +121,13 @@ def test_starts_cover_tonight_soon_and_in_play() -> None:
 
 def test_linked_markets_state_the_same_start(universe: Universe) -> None:
     """Kalshi's milestone and Polymarket's gameStartTime name the same second."""
-    starts = {event: row["start_date"] for row in universe.kalshi.milestones for event in row["primary_event_tickers"]}
+    starts = {event: row["start_date"] for row in universe.kalshi.milestones for event in row["related_event_tickers"]}
     kalshi, polymarket = kalshi_markets(universe), polymarket_markets(universe)
 
     for link in universe.links:
         for ticker, _ in link.tickers:
+            if "gameStartTime" not in polymarket[link.condition_id]:
+                continue  # no game decides it
             stated = datetime.fromisoformat(starts[kalshi[ticker]["event_ticker"]])
             assert stated == datetime.fromisoformat(polymarket[link.condition_id]["gameStartTime"].replace("+00", "+00:00"))
 
@@ -145,18 +147,37 @@ def test_noise_is_there_and_linked_to_nothing(universe: Universe) -> None:
     assert any(market["groupItemTitle"] == "Team A" for market in other if "groupItemTitle" in market)
 
 
-def test_lines_of_both_venues_never_agree(universe: Universe) -> None:
-    """A spread or total of one venue has no twin on the other, so no matcher can be right to pair them."""
-    compared = 0
-    for link in universe.links:
-        code = link.tickers[0][0].split("-")[1]
-        kalshi = {m["floor_strike"] for t, m in kalshi_markets(universe).items() if f"-{code}-" in t and "floor_strike" in m}
-        lined = [m for m in polymarket_markets(universe).values() if m["slug"].startswith(f"{link.group}-")]
-        lines = {abs(m["line"]) for m in lined if m["sportsMarketType"] in ("spreads", "totals")}
-        compared += len(lines)
-        assert lines.isdisjoint(kalshi)
+def test_lines_of_both_venues_agree_only_where_a_link_says_so(universe: Universe) -> None:
+    """A spread or total without a link has no twin on the other venue, so no matcher can be right to pair it."""
+    kalshi, polymarket = kalshi_markets(universe), polymarket_markets(universe)
+    linked = {(link.tickers[0][0], link.condition_id) for link in universe.links}
+    agreeing, compared = set(), 0
+    for game in make_schedule(7, NOW, 14):
+        ours = {ticker: row for ticker, row in kalshi.items() if f"-{game.code}-" in ticker and "floor_strike" in row}
+        lined = [row for row in polymarket.values() if row["slug"].startswith(f"{game.slug}-") and "line" in row]
+        for row in (row for row in lined if row["sportsMarketType"] in ("spreads", "totals")):
+            compared += 1
+            word = row["sportsMarketType"].upper().removesuffix("S")
+            agreeing |= {
+                (ticker, row["conditionId"])
+                for ticker, one in ours.items()
+                if f"{word}-" in ticker and one["floor_strike"] == abs(row["line"])
+            }
 
     assert compared > 10
+    assert len(agreeing) == 2
+    assert agreeing <= linked
+
+
+def test_a_future_and_a_decision_stand_on_both_venues(universe: Universe) -> None:
+    """Some outcomes of each are linked, one to one, and others of the same event have no twin."""
+    linked = {link.tickers[0][0] for link in universe.links}
+    for stem in ("KXNBA-", "KXFEDDECISION-"):
+        found = [ticker for ticker in kalshi_markets(universe) if ticker.startswith(stem)]
+        twins = [ticker for ticker in found if ticker in linked]
+
+        assert len(twins) >= 2
+        assert len(found) > len(twins)
 
 
 def test_the_rematch_is_listed_on_another_day_by_each_venue(universe: Universe) -> None:
