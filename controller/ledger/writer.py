@@ -30,6 +30,8 @@ log = get_logger(__name__)
 _FLUSH_S = 0.5
 _RETRY_S = 5.0
 _SAMPLE_NS = 60 * SECOND
+_FIRST_SAMPLE_NS = 10 * SECOND
+_SAMPLED_AT_ONCE = 200
 _BATCH = 2_000
 _MOST_REFUSALS = 20_000
 """Refusals that wait at most: they are told again, orders never are."""
@@ -60,7 +62,8 @@ class LedgerWriter:
         self._waiting: list[Fact] = []
         self._refusals: dict[tuple[str, str], Decided] = {}
         self._tops: dict[MarketId, tuple[int, int, int, int]] = {}
-        self._sampled = 0
+        self._to_sample: list[MarketId] = []
+        self._sampled = clock.wall_ns() - _SAMPLE_NS + _FIRST_SAMPLE_NS
         self._busy = False
         self.failed = ""
         """Why the tables are behind, "" while they are not."""
@@ -166,15 +169,16 @@ class LedgerWriter:
         return found
 
     def _sample(self) -> None:
-        """Once a minute the best prices of every ready book whose best changed."""
+        """Once a minute the best prices of every ready book whose best changed, a few at a time: no loop waits for thousands."""
         now = self._clock.wall_ns()
-        if now - self._sampled < _SAMPLE_NS:
-            return
-        for market_id, book in self._books.items():
-            market = self._markets.get(market_id)
-            if market is None or not book.ready:
+        if not self._to_sample and now - self._sampled >= _SAMPLE_NS:
+            self._sampled = now
+            self._to_sample = list(self._books)
+        part, self._to_sample = self._to_sample[:_SAMPLED_AT_ONCE], self._to_sample[_SAMPLED_AT_ONCE:]
+        for market_id in part:
+            market, book = self._markets.get(market_id), self._books.get(market_id)
+            if market is None or book is None or not book.ready:
                 continue
-            self._sampled = now  # books that are not ready yet are looked at again soon
             top = (book.bid, book.bids.get(book.bid, 0), book.ask, book.asks.get(book.ask, 0))
             if self._tops.get(market_id) != top:
                 self._tops[market_id] = top

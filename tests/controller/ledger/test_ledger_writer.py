@@ -173,9 +173,11 @@ async def test_a_row_no_table_takes_keeps_no_other_out(desk: Desk) -> None:
 async def test_prices_are_sampled_once_a_minute_when_they_changed(desk: Desk) -> None:
     """B-253: a book that is not ready is no price."""
     await desk.trade()
+    desk.clock.advance(10 * 1_000_000_000)
     with pytest.raises(EndOfTest):
         await desk.writer.run()
     assert desk.reader.positions()[0]["mark"] is None
+    desk.clock.advance(60 * 1_000_000_000)
     desk.ready.apply_snapshot({Price(4_500): TEN}, {Price(4_700): TEN}, MonoNs(1))
     desk.slept = 0
     with pytest.raises(EndOfTest):
