@@ -35,6 +35,7 @@ from controller.settings import ControllerSettings
 from controller.show import brief, show_discovery
 from controller.status import status_of
 from trading.clock import SystemClock
+from trading.command import exit_code
 from trading.crash import crash_probe
 from trading.errors import SettingsError, TandemError
 from trading.journal_file import FileJournal
@@ -89,17 +90,7 @@ def _settings(flags: dict[str, object], config: Path | None) -> ControllerSettin
 
 def _run(work: Callable[[], Coroutine[Any, Any, int]]) -> None:
     """Run a command to its exit code; every failure is one line and no trace."""
-    try:
-        code = asyncio.run(work())
-    except SettingsError as exc:
-        typer.echo(f"error: {exc}", err=True)
-        raise typer.Exit(2) from None
-    except TandemError as exc:
-        typer.echo(f"error: {exc}", err=True)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        code = 130
-    raise typer.Exit(code)
+    raise typer.Exit(exit_code(lambda: asyncio.run(work())))
 
 
 def _prepared(flags: dict[str, object], config: Path | None) -> ControllerSettings:

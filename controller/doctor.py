@@ -5,21 +5,18 @@ venues    reachable, clock, schedule, key, scopes, limits · wallet, allowances,
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-import msgspec
-import typer
-
 from controller.app import App, Ports, build, production_ports
-from controller.doctor_here import Finding, link, platforms, state
+from controller.doctor_here import link, platforms, state
 from controller.doctor_venues import CHECKS, Patient, pairs
 from controller.settings import ControllerSettings
 from controller.treasury import wired_to_read
+from trading.command import Finding, report
 from trading.errors import SettingsError, TandemError
 
-__all__ = ["Finding", "examine"]
+__all__ = ["examine"]
 
 _LIMIT_S = 60.0
 _WORLDS = {
@@ -34,15 +31,7 @@ Check = Callable[[], Awaitable[list[Finding]]]
 async def examine(settings: ControllerSettings, *, as_json: bool) -> int:
     """Run every check and print it. Returns 0 when nothing failed, 1 otherwise; SettingsError where nothing can be asked at all."""
     findings = await _findings(settings)
-    failed = any(finding.level == "fail" for finding in findings)
-    if as_json:
-        rows = [msgspec.structs.asdict(finding) for finding in findings]
-        typer.echo(json.dumps({"schema": 1, "ok": not failed, "findings": rows}))
-    else:
-        for finding in findings:
-            step = f"  -> {finding.next}" if finding.next else ""
-            typer.echo(f"{finding.level:4}  {finding.what}: {finding.detail}{step}")
-    return 1 if failed else 0
+    return report(findings, as_json=as_json)
 
 
 async def _findings(settings: ControllerSettings) -> list[Finding]:

@@ -8,14 +8,12 @@ import socket
 import tempfile
 from contextlib import closing
 from pathlib import Path
-from typing import Literal
-
-import msgspec
 
 from controller.app import App
 from controller.durable import state_path
 from controller.link import remote_venues
 from trading.clock import SystemClock
+from trading.command import Finding, Level
 from trading.errors import SettingsError, TandemError
 from trading.journal_file import FileJournal
 from trading.journal_sqlite import SqliteStore
@@ -24,20 +22,10 @@ from trading.link.tailnet import Tailnet, in_tailnet
 from trading.market import KALSHI, POLYMARKET, Venue
 from trading.state_dir import StateDir
 
-__all__ = ["Finding", "Level", "key_names", "link", "platforms", "state", "traders_of"]
+__all__ = ["key_names", "link", "platforms", "state", "traders_of"]
 
-Level = Literal["pass", "warn", "fail"]
 _LEAST_DISK = 200_000_000
 _LOW_DISK = 2_000_000_000
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One line of the report. next is what to do about it, "" when there is nothing."""
-
-    level: Level
-    what: str
-    detail: str = ""
-    next: str = ""
 
 
 def key_names(venue: Venue) -> str:

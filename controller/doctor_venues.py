@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 
 from controller.app import App
 from controller.discovery.reading import silent
-from controller.doctor_here import Finding, Level
 from controller.show import brief
 from controller.treasury import trade_cash
 from trading.clock import SECOND
+from trading.command import Finding, Level
 from trading.errors import AuthFailed, TandemError
 from trading.kalshi.exchange import standing_window
 from trading.kalshi.feed import KalshiFeed

@@ -1,7 +1,4 @@
-"""The controller's kill switch: a file in its state directory that outlives restarts and works while a venue is down (B-204).
-
-    HALT            no new arb or early exit; what completes or unwinds an arb under way goes on within its limits
-    HALT "freeze"   nothing at all is sent
+"""The controller's kill switch: the HALT file of its state directory (trading/halt.py), followed while it runs (B-204).
 
 HaltWatch makes a running controller follow the file within a quarter of a second, passes a halt on to every trader, and sets the
 file itself when the journal fails: without a journal nothing is traded, and a person has to look first.
@@ -9,55 +6,22 @@ file itself when the journal fails: without a journal nothing is traded, and a p
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from controller.execution.traders import Traders
 from controller.model import Command
 from controller.recovery import RESUMED
 from trading.clock import Clock
 from trading.errors import TandemError
+from trading.halt import HaltFile
 from trading.journal_file import FileJournal
 from trading.link.messages import Halt, Resume
 from trading.log import get_logger
-from trading.secrets import write_private
 
 __all__ = ["HaltFile", "HaltWatch"]
 
 _LOOK_S = 0.25
 
 log = get_logger(__name__)
-
-
-class HaltFile:
-    """The file of one state directory."""
-
-    def __init__(self, state_dir: Path) -> None:
-        self.path = state_dir / "HALT"
-
-    def state(self) -> tuple[str | None, bool]:
-        """(reason, freeze); reason None = trading is allowed. A file that cannot be read freezes."""
-        try:
-            text = self.path.read_text(encoding="utf-8", errors="replace")
-        except FileNotFoundError:
-            return None, False
-        except OSError as exc:
-            return f"{self.path} cannot be read ({exc.strerror})", True
-        word, _, reason = text.strip().partition(" ")
-        return reason or "no reason given", word == "freeze"
-
-    def set(self, reason: str, *, freeze: bool = False) -> None:
-        """Halt, durably. A freeze is never softened by a later plain halt. Raises OSError."""
-        freeze = freeze or self.state()[1]
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(self.path, f"{'freeze' if freeze else 'halt'} {' '.join(reason.split())[:300]}\n".encode())
-
-    def clear(self) -> bool:
-        """Allow trading again; False when it was not halted."""
-        try:
-            self.path.unlink()
-        except FileNotFoundError:
-            return False
-        return True
 
 
 class HaltWatch:

@@ -38,7 +38,7 @@ TOP_LEVEL = {
     ".ci",
 }
 LEVELS = {
-    0: {"units", "clock", "crash", "ids", "errors", "log", "secrets"},
+    0: {"units", "clock", "command", "crash", "halt", "ids", "errors", "log", "secrets"},
     1: {"market", "settings", "state_dir", "http", "http_pool", "http_wire", "stream", "offload"},
     2: {"book", "fees", "order", "journal", "journal_file", "journal_sqlite", "treasury", "venue"},
     3: {"kalshi", "polymarket", "paper"},

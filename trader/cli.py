@@ -20,8 +20,9 @@ from trader.serve import serve, state_path
 from trader.settings import TraderSettings
 from trader.show import EXIT_CODES, show_placed
 from trader.ticket import parse_ticket
+from trading.command import exit_code
 from trading.crash import crash_probe
-from trading.errors import SettingsError, TandemError
+from trading.errors import SettingsError
 from trading.log import setup_logging
 from trading.settings import load
 
@@ -43,14 +44,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object on s
 def _run(flags: dict[str, object], config: Path | None, work: Callable[[TraderSettings, Ports], Awaitable[int]]) -> None:
     """Load settings, open ports and run a command to its exit code; every failure is one line and no trace."""
 
-    async def whole() -> int:
+    async def whole(settings: TraderSettings) -> int:
         ports = production_ports()
         try:
             return await work(settings, ports)
         finally:
             await ports.close()
 
-    try:
+    def command() -> int:
         settings = load(
             TraderSettings,
             flags=flags,
@@ -61,16 +62,9 @@ def _run(flags: dict[str, object], config: Path | None, work: Callable[[TraderSe
             notice=lambda line: typer.echo(f"note: {line}", err=True),
         )
         _log_to(settings)
-        code = asyncio.run(whole())
-    except SettingsError as exc:
-        typer.echo(f"error: {exc}", err=True)
-        raise typer.Exit(2) from None
-    except TandemError as exc:
-        typer.echo(f"error: {exc}", err=True)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        code = 130
-    raise typer.Exit(code)
+        return asyncio.run(whole(settings))
+
+    raise typer.Exit(exit_code(command))
 
 
 def _log_to(settings: TraderSettings) -> None:

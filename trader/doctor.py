@@ -4,16 +4,12 @@ Each line is pass, warn or fail with the next step. Only the trader's own platfo
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable
-from typing import Literal
-
-import msgspec
-import typer
 
 from trader.app import Ports, connected
 from trader.serve import state_path
 from trader.settings import TraderSettings
+from trading.command import Finding, Level, report
 from trading.connect import Connections
 from trading.errors import AuthFailed, SettingsError, TandemError
 from trading.journal_file import FileJournal, JournalFailed
@@ -24,35 +20,17 @@ from trading.state_dir import StateDir
 from trading.units import to_dollars
 from trading.venue import AccountQuery
 
-__all__ = ["Finding", "examine"]
+__all__ = ["examine"]
 
-Level = Literal["pass", "warn", "fail"]
-Check = Callable[[], Awaitable["Finding"]]
+Check = Callable[[], Awaitable[Finding]]
 _SKEW_MS = 1_000
 _LIMIT_S = 20.0
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One line of the report. next is what to do about it, "" when there is nothing."""
-
-    level: Level
-    what: str
-    detail: str = ""
-    next: str = ""
 
 
 async def examine(settings: TraderSettings, ports: Ports, *, as_json: bool) -> int:
     """Run every check and print it. Returns 0 when nothing failed, 1 otherwise."""
     findings = await _findings(settings, ports)
-    failed = any(finding.level == "fail" for finding in findings)
-    if as_json:
-        rows = [msgspec.structs.asdict(finding) for finding in findings]
-        typer.echo(json.dumps({"schema": 1, "ok": not failed, "findings": rows}))
-    else:
-        for finding in findings:
-            step = f"  -> {finding.next}" if finding.next else ""
-            typer.echo(f"{finding.level:4}  {finding.what}: {finding.detail}{step}")
-    return 1 if failed else 0
+    return report(findings, as_json=as_json)
 
 
 async def _findings(settings: TraderSettings, ports: Ports) -> list[Finding]:
