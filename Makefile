@@ -9,8 +9,17 @@ BIN := $(VENV)/bin
 demo: setup
 	@$(BIN)/controller demo $(ARGS)
 
+# Two files of tests at a time, each whole and in order in one process; then those that measure time, by themselves.
+# Exit 5 = ARGS chose no test of that part.
+PYTEST := $(BIN)/python -m pytest
+BESIDE := -n 2 --dist loadfile --no-loadscope-reorder -m "not alone"
+define run-tests
+$(PYTEST) $(BESIDE) $(ARGS) || [ $$? = 5 ]
+$(PYTEST) -m alone $(ARGS) || [ $$? = 5 ]
+endef
+
 test: setup-test
-	$(BIN)/python -m pytest $(ARGS)
+	$(run-tests)
 
 # Ratios beside their reference, one JSON line each.
 bench: setup-bench
@@ -51,7 +60,7 @@ check: setup-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest $(ARGS)
+	$(run-tests)
 
 setup: $(VENV)/.runtime
 setup-test: $(VENV)/.test

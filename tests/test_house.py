@@ -5,6 +5,7 @@ import importlib
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,9 +64,14 @@ def sources(where: str) -> list[Path]:
     return [path] if path.is_file() else sorted(path.rglob("*.py"))
 
 
+@cache  # four tests walk the same few hundred trees
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imports(path: Path) -> Iterator[str]:
     """Every module name a file imports, at any depth; relative imports are refused by ruff's TID rule anyway."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -152,7 +158,7 @@ def test_only_execute_leg_signs_and_sends() -> None:
     for path in [*sources("controller"), *sources("trader"), *sources("trading")]:
         if name(path) == "trading/execute.py" or name(path).startswith("trading/sim/"):
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.Await) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute):
                 call = node.value.func
                 owner = call.value.attr if isinstance(call.value, ast.Attribute) else getattr(call.value, "id", "")
@@ -168,7 +174,7 @@ def test_only_the_gate_makes_approvals() -> None:
         f"{name(path)}:{node.lineno}"
         for path in sources("controller")
         if name(path) != "controller/risk/gate.py"
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in nodes(path)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Approved"
     ]
 

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.system
+@pytest.mark.alone
 def test_no_order_leaves_cold_though_the_venues_close_idle_connections() -> None:
     """Three arbs, each after idling longer than the venues' patience; some connection was closed, so keeping warm mattered."""
     command = [sys.executable, "-m", "tests.bench.cold_run", "--seconds", "60", "--speed", "20"]
