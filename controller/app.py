@@ -39,6 +39,7 @@ from controller.runtime import Runtime
 from controller.settings import ControllerSettings
 from controller.state import State
 from controller.strategy.cross_venue import CrossVenue
+from controller.strategy.early_exit import EarlyExit
 from controller.strategy.event_basket import EventBasket
 from controller.strategy.synthetic import Synthetic
 from trading.clock import Clock, SystemClock
@@ -228,7 +229,7 @@ def build(
         budgets = {KALSHI: connections.kalshi.budget, POLYMARKET: connections.polymarket.budget}
     tokens = LegTokens(budgets, executor.goes_away, state.markets.get)
     gate = Gate(state, numbers, routes, ports.ids, world, epoch=epoch, tokens=tokens)
-    strategies = (CrossVenue(numbers), EventBasket(numbers), Synthetic(settings.test_arb_type))
+    strategies = (CrossVenue(numbers), EventBasket(numbers), EarlyExit(numbers), Synthetic(settings.test_arb_type))
     engine = Engine(state, strategies, gate)
     ledger = MemoryLedger()
     books: LedgerWriter | None = None

@@ -49,6 +49,8 @@ class Counts(msgspec.Struct):
     misses: int = 0
     one_sided: int = 0
     unwinds: int = 0
+    exits: int = 0
+    """Sales of held pairs that sold something (B-440)."""
     matched: Size = Size(0)
     unhedged: Size = Size(0)
     dust: Size = Size(0)
@@ -112,6 +114,7 @@ class Counts(msgspec.Struct):
         purposes = {purpose_of(result.leg_id) for result in closed.results if result.filled}
         self.misses += sign * (closed.outcome == "miss")
         self.unwinds += sign * ("unwind" in purposes)
+        self.exits += sign * ("exit" in purposes)
         self.one_sided += sign * bool(
             purposes & {"unwind", "complete"} or closed.outcome in ("one_sided", "unwound", "exposed")
         )
@@ -133,6 +136,7 @@ def summary(
         "misses": counts.misses,
         "one_sided": counts.one_sided,
         "unwinds": counts.unwinds,
+        "early_exits": counts.exits,
         "unhedged_contracts": to_dollars(counts.unhedged),
         "naked_dollars": to_dollars(counts.naked),
         "dust_contracts": to_dollars(counts.dust),

@@ -11,6 +11,7 @@ from controller.risk.decision import Approved, Refused
 from controller.risk.gate import Gate
 from controller.state import State
 from controller.strategy.base import Intent, Strategy
+from controller.strategy.watch import ranked
 from trading.book import BookChanged, BookLost, MarketChanged
 from trading.market import MarketId
 from trading.order import LegResult
@@ -91,6 +92,8 @@ class Engine:
 
     def _decide(self, wishes: Sequence[Intent | CancelLeg], now: MonoNs) -> Sequence[Decided]:
         decided: list[Decided] = []
+        if len(wishes) > 1 and any(isinstance(wish, Intent) and wish.purpose == "exit" for wish in wishes):
+            wishes = self._ranked(wishes, now)
         for wish in wishes:
             if isinstance(wish, CancelLeg):
                 decided.append(wish)
@@ -104,6 +107,11 @@ class Engine:
                 reported.add(answer.code)
                 decided.append(answer)
         return decided
+
+    def _ranked(self, wishes: Sequence[Intent | CancelLeg], now: MonoNs) -> Sequence[Intent | CancelLeg]:
+        """Exits among the arbs of the same moment: whichever does most for the capital goes first (B-440)."""
+        intents = [wish for wish in wishes if isinstance(wish, Intent)]
+        return [*(wish for wish in wishes if isinstance(wish, CancelLeg)), *ranked(intents, self.state, now)]
 
     def _end_episodes(self, market: MarketId, wishes: Sequence[Intent | CancelLeg]) -> None:
         """Forget what was reported about baskets of this market that no strategy wants any more."""

@@ -17,9 +17,9 @@ from controller.risk.limits import RiskSettings
 from trading.book import Book
 from trading.clock import MS
 from trading.ids import ArbId, LegId, arb_of, attempt_of, leg_number
-from trading.market import Market, MarketId
+from trading.market import Action, Market, MarketId
 from trading.order import LegRequest, LegResult
-from trading.units import Money, MonoNs, Size
+from trading.units import Money, MonoNs, Size, cost_of
 
 __all__ = ["Legs"]
 
@@ -115,6 +115,14 @@ class Legs(ABC):
             for leg_id, result in self._results.items()
         )
 
+    def unsure(self) -> frozenset[MarketId]:
+        """Markets with an order on its way, in doubt, or filled and not confirmed: what is held there is not for sale (B-440)."""
+        return frozenset(
+            request.want.market
+            for leg_id, request in self._requests.items()
+            if not ((result := self._results.get(leg_id)) and result.confirmed)
+        )
+
     def exposed(self, event: EventId) -> bool:
         """Whether an arb of the event left, or may have left, an unhedged rest that is still there.
 
@@ -139,11 +147,18 @@ class Legs(ABC):
     def in_flight_naked(self) -> Money:
         """Cash of orders that may stand alone until their hedge is in (B-438): the first leg of an open arb, or each when all go
         at once, and every order in doubt that outlived its arb."""
-        total: int = sum(self.cash.held(arb_of(leg), leg_number(leg)) for leg in self._orphans())
-        for arb_id, approved in self.arbs.items():
+        total: int = sum(self._stake(self._requests[leg]) for leg in self._orphans())
+        for approved in self.arbs.values():
             legs = approved.plan.order[:1] if approved.plan.mode == "sequential" else range(len(approved.legs))
-            total += max((self.cash.held(arb_id, leg) for leg in legs), default=0)
+            total += max((self._stake(approved.legs[leg]) for leg in legs), default=0)
         return Money(total)
+
+    def _stake(self, leg: LegRequest) -> int:
+        """What an order may leave alone: its cash, or when a held pair is sold, the rest of the dollar on the side that stays."""
+        held: int = self.cash.held(arb_of(leg.leg_id), leg_number(leg.leg_id))
+        if leg.purpose == "exit":
+            held += leg.want.size - cost_of(leg.want.limit, leg.want.size, up=False)
+        return held
 
     def in_flight(self, event: EventId) -> tuple[Size, Money]:
         """What approved orders may still add to positions: contracts anywhere, and cash in the league and day of the event."""
@@ -153,7 +168,8 @@ class Legs(ABC):
             request, result = self._requests[leg_id], self._results.get(leg_id)
             if result is not None and result.final:
                 continue
-            contracts += max(0, request.want.size - (result.filled if result is not None else 0))
+            if request.want.action is Action.BUY:
+                contracts += max(0, request.want.size - (result.filled if result is not None else 0))
             other = self.positions.event_of(request.want.market)
             if other is not None and self.positions.same_day(event, other):
                 cash += self.cash.held(arb_of(leg_id), leg_number(leg_id))

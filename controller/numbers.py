@@ -40,6 +40,7 @@ def risk_settings(s: ControllerSettings, *, allow_live_test_arb: bool = False) -
         edge_vol_k_ppm=_units(s.edge_vol_k, PPM),
         depth_fraction_ppm=_units(s.depth_fraction, PPM),
         max_edge=Money(s.max_edge_cents * _CENT),
+        exit_min=Money(_units(s.exit_min_cents, _CENT)),
         min_annualised_return_ppm=_units(s.min_annualised_return, PPM),
         max_lock_days=s.max_lock_days,
         require_pair_approval=s.require_pair_approval,

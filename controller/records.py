@@ -157,12 +157,14 @@ def _row(kept: _Decided) -> Row:
         "edge": to_dollars(intent.edge),
         "worst_edge": to_dollars(intent.worst_edge),
         "reason": intent.reason,
+        "purpose": intent.purpose,
         **_lock(kept),
         "is_test": intent.is_test,
         "legs": [
             {
                 "market": want.market,
                 "outcome": want.outcome.name.lower(),
+                "action": want.action.value,
                 "limit": format_price(want.limit),
                 "size": to_dollars(want.size),
                 "shown": [format_price(quote.price), to_dollars(quote.size)],
@@ -187,10 +189,10 @@ def _row(kept: _Decided) -> Row:
 
 
 def _lock(kept: _Decided) -> Row:
-    """When the money is expected back, and what the edge earns on it a year; null where no market tells a date."""
+    """When the money is expected back, and what the edge earns on it a year; null for an exit or where no date is known."""
     dates = [market.settles_at or market.closes_at for market in kept.markets if market is not None]
     settles = max((date for date in dates if date is not None), default=None)
-    if settles is None:
+    if settles is None or kept.decision.intent.purpose == "exit":  # an exit locks nothing
         return {"settles_at_ns": None, "annualised_return": None}
     intent = kept.decision.intent
     days = max(0, settles - kept.wall) / (86_400 * SECOND) + _REDEEM_DAYS

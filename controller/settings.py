@@ -68,6 +68,9 @@ class ControllerSettings(LinkSettings, VenueSettings):
     leg1_slippage_cents: Cents = Field(0, ge=0, le=20, description="how far the first leg may pay above detection")
     slippage_tolerance: float = Field(0.02, ge=0, le=1, description="outer relative bound on any opening leg's price")
     complete_max_loss_cents: Cents = Field(3, ge=0, le=50, description="loss per contract the second leg may concede")
+    exit_min_cents: float = Field(
+        0.5, ge=-100, le=10, description="a held pair is sold for a dollar less this after fees; -100 = never"
+    )
     unwind_max_loss_cents: Cents = Field(10, ge=0, le=100, description="loss per contract of an exit up to 10 s")
     unwind_hard_loss_cents: Cents = Field(25, ge=0, le=100, description="loss per contract of an exit at the deadline")
     unwind_deadline_secs: float = Field(30, gt=0, le=600, description="after this an unhedged remainder is an alarm")

@@ -6,6 +6,7 @@ wall(now) follows from the last Tick, so that the same events give the same stat
 
 from collections.abc import Sequence
 
+from controller.closing import closing_baskets
 from controller.legs import Legs
 from controller.lessons import Kind
 from controller.model import (
@@ -26,7 +27,7 @@ from trading.book import Book
 from trading.clock import MS
 from trading.fees import HIGHEST_KNOWN, unit_fees
 from trading.market import Action, Market, MarketId, Outcome, Venue
-from trading.units import ONE, Money, MonoNs, Price, Size, WallNs
+from trading.units import DOLLAR, ONE, Money, MonoNs, Price, Size, WallNs
 from trading.venue import VenueMode
 
 __all__ = ["State"]
@@ -50,6 +51,7 @@ class State(Legs):
         self.modes: dict[Venue, VenueMode] = {}
         self.quarantined: dict[str, str] = {}
         """Basket group to why its prices cannot be believed (B-433)."""
+        self._linked: dict[MarketId, dict[str, Pair]] = {}
         self._baskets_of: dict[MarketId, tuple[Basket, ...]] = {}
         self._moves: dict[MarketId, Moves] = {}
         self._terms: dict[str, Terms] = {}
@@ -116,7 +118,7 @@ class State(Legs):
     def apply_pair(self, changed: PairChanged, now: MonoNs) -> None:
         """Take a pair in its current state: its two baskets stand, change or go."""
         pair, markets = changed.pair, changed.markets
-        self.positions.link_pair(pair)
+        self.link_pair(pair)
         for market in markets:
             self.apply_market(market, now)
         self.pairs[pair.id] = pair
@@ -125,6 +127,17 @@ class State(Legs):
                 self.drop_basket(basket.id)
             else:
                 self.apply_basket(basket)
+
+    def link_pair(self, pair: Pair) -> None:
+        """Learn that two markets ask the same, whether or not the pair is in use."""
+        self.positions.link_pair(pair)
+        for side in (pair.first, pair.second):
+            self._linked.setdefault(side, {})[pair.id] = pair
+
+    def closings(self) -> Sequence[Basket]:
+        """Held pairs that can be sold, as the baskets that are bought in effect (B-440)."""
+        held = {pair.id: pair for market in self.positions.all() for pair in self._linked.get(market, {}).values()}
+        return closing_baskets(held.values(), self.markets, self.positions, self.unsure())
 
     @property
     def live_pairs(self) -> int:
@@ -264,6 +277,11 @@ class State(Legs):
         if wall is None or pays_at is None:
             return None
         return max(0.0, (pays_at - wall) / _DAY_NS) + self._settings.redeem_delay_days
+
+    def released(self, basket: Basket, now: MonoNs) -> Money:
+        """What a dollar is worth that comes back now and not when the basket settles: MIN_ANNUALISED_RETURN on it."""
+        days = self.days_locked(basket, now)
+        return Money(0 if days is None else int(DOLLAR * self._settings.min_annualised_return_ppm // PPM * days / 365))
 
     # --- venues -------------------------------------------------------------------------------------------------------
 

@@ -14,15 +14,15 @@ from controller.risk.size import UNIT
 from controller.state import State
 from controller.strategy.base import Intent
 from trading.clock import MS
-from trading.market import Outcome, step_at
+from trading.market import Action, Outcome, step_at
 from trading.order import World
-from trading.units import ONE, Money, MonoNs, Price
+from trading.units import CONTRACT, ONE, Money, MonoNs, Price
 
 __all__ = ["Checks"]
 
 _BREAKER_CODES = {"manual": "halted"}
 _DAYS = 365
-_YES = Outcome.YES  # looked up by name, a member of an Enum costs half a microsecond
+_YES, _SELL = Outcome.YES, Action.SELL  # looked up by name, a member of an Enum costs half a microsecond
 
 _No = tuple[str, str] | None
 
@@ -49,10 +49,25 @@ class Checks:
             self._believable,
             self._worthwhile,
         )
+        self._of_exit: tuple[Callable[[Intent, MonoNs], _No], ...] = (
+            self._stopped,
+            self._fresh,
+            self._claimed,
+            self._owned,
+            self._cooling,
+            self._tradable,
+            self._proven,
+            self._venues,
+            self._calendar,
+            self._held,
+            self._believable,
+        )
+        """What is asked before a held pair is sold (B-440). Not asked: approval and return, which are for new money, and the
+        breaker's own trips, which never refuse a reduction; the operator's halt does (design.md 6)."""
 
     def first_no(self, intent: Intent, now: MonoNs) -> _No:
         """Code and detail of the first check that refuses, None when all pass."""
-        for check in self._table:
+        for check in self._of_exit if intent.purpose == "exit" else self._table:
             no = check(intent, now)
             if no is not None:
                 return no
@@ -65,6 +80,24 @@ class Checks:
         if reason is not None:
             return _BREAKER_CODES.get(reason, reason), ""
         return ("unwind_budget", "") if self._breaker.unwind_budget_spent() else None
+
+    def _stopped(self, intent: Intent, now: MonoNs) -> _No:
+        if self._breaker.frozen:
+            return "frozen", ""
+        if self._breaker.reason(now) == "manual":
+            return "halted", ""
+        return ("unwind_budget", "") if self._breaker.unwind_budget_spent() else None  # a sale may have to be unwound, too
+
+    def _owned(self, intent: Intent, now: MonoNs) -> _No:
+        """Nothing is sold that is not held for certain, on both venues."""
+        unsure = self._state.unsure()
+        for want in intent.wants:
+            held = self._state.positions.held(want.market)[want.outcome]
+            if want.market in unsure:
+                return "not_held", f"a fill of {want.market} is not confirmed"
+            if want.action is not _SELL or want.size > held:
+                return "not_held", f"{held / CONTRACT:g} of {want.market}"
+        return None
 
     def _fresh(self, intent: Intent, now: MonoNs) -> _No:
         if now > intent.expires:

@@ -2,7 +2,8 @@
 
 approve() asks the checks of one table in order and stops at the first no, which is a value with a code of REFUSALS. Then it
 sizes, plans, prices the second leg's worst case, asks for a route and rate tokens of every leg, and only then claims the event
-and holds the cash: no reservation of leg 2, no leg 1 (B-431). exit() lets reductions of exposure through: limits and breaker
+and holds the cash: no reservation of leg 2, no leg 1 (B-431). The sale of a held pair (B-440) takes the same way with checks and
+caps of its own, planned as the purchase of its reverse. exit() lets reductions of exposure through: limits and breaker
 never refuse those.
 """
 
@@ -16,11 +17,11 @@ from controller.risk.breaker import Breaker
 from controller.risk.checks import Checks
 from controller.risk.decision import Approved, Plan, Refused
 from controller.risk.facts import exposure_of, fees_of, leg_facts, most_cost, over_ppm
-from controller.risk.limits import PPM, ExposureFacts, RiskSettings, cap_size
+from controller.risk.limits import PPM, ExposureFacts, RiskSettings, cap_exit, cap_size
 from controller.risk.plan import PlanFacts, PlanRefusal, plan
 from controller.risk.size import UNIT
 from controller.state import State
-from controller.strategy.base import Intent
+from controller.strategy.base import Intent, mirrored
 from trading.clock import MS
 from trading.ids import ArbId, Ids, leg_id
 from trading.market import Action, Market, Venue, snap, step_at
@@ -43,7 +44,6 @@ _NOT_ERRORS = frozenset(
     }
 )
 """Codes of a leg that never count toward the breaker (B-201, B-426); a pause is known by its word, see _is_error."""
-_BUY = Action.BUY  # looked up by name, a member of an Enum costs half a microsecond
 _OVERSIZE = 3
 """A cash-sized buy delivered 2.18 times what was planned at worst."""
 
@@ -119,9 +119,11 @@ class Gate:
             return Refused(intent=intent, code=code, detail=detail)
 
         markets = [self._state.markets[want.market] for want in intent.wants]
-        legs = leg_facts(self._state, self._settings, intent)
-        exposure = exposure_of(self._state, self._settings, intent, legs)
-        size, bound = cap_size(intent.wants[0].size, exposure, self._settings)
+        sells = intent.purpose == "exit"
+        bought = msgspec.structs.replace(intent, wants=tuple(map(mirrored, intent.wants))) if sells else intent
+        legs = leg_facts(self._state, self._settings, bought)
+        exposure = exposure_of(self._state, self._settings, bought, legs)
+        size, bound = (cap_exit if sells else cap_size)(intent.wants[0].size, exposure, self._settings)
         if bound == "cash":
             self._count_short(intent, markets, exposure)
         if size <= 0:
@@ -146,7 +148,13 @@ class Gate:
         size = Size((chosen.size // 2 if slow else chosen.size) // step * step)
         if size != chosen.size:
             chosen = msgspec.structs.replace(chosen, size=size)
-        chosen = self._slipped(chosen, intent, markets)
+        if sells:
+            limits = tuple(want.limit for want in intent.wants)
+            chosen = msgspec.structs.replace(
+                chosen, limits=limits, concession=None
+            )  # lower than that is the unwind rule's to say
+        else:
+            chosen = self._slipped(chosen, intent, markets)
         small = _too_small(markets, chosen.limits, size)
         if small:
             limited = bound and not _too_small(markets, chosen.limits, intent.wants[0].size)
@@ -174,12 +182,13 @@ class Gate:
 
     def _mint(self, intent: Intent, chosen: Plan, markets: Sequence[Market], now: MonoNs) -> Approved | Refused:
         arb = self._ids.arb()
-        over = over_ppm(self._state, self._settings, intent)
+        sells = intent.purpose == "exit"
+        over = 0 if sells else over_ppm(self._state, self._settings, intent)
         deadline = self._deadline(chosen.hold_ns, now)
         legs = []
         for index, (want, market) in enumerate(zip(intent.wants, markets, strict=True)):
             limit, reach, size = chosen.limits[index], chosen.limits[index], chosen.size
-            if chosen.mode == "sequential" and index != chosen.order[0]:
+            if chosen.mode == "sequential" and index != chosen.order[0] and not sells:
                 reach = max(limit, chosen.concession or limit)
                 if markets[chosen.order[0]].venue == self._settings.doubtful_venue:
                     size = Size(size + size * over // PPM)
@@ -189,13 +198,13 @@ class Gate:
                     want=_resized(want, limit, chosen.size),
                     venue=market.venue,
                     purpose=intent.purpose,
-                    max_cost=most_cost(fees_of(market), _BUY, reach, size),
+                    max_cost=most_cost(fees_of(market), want.action, reach, size),
                     world=self._world,
                     epoch=self._epoch,
                     deadline=deadline,
                 )
             )
-        unfunded = self._unfunded(legs, markets)
+        unfunded = "" if sells else self._unfunded(legs, markets)  # a sale brings cash
         if unfunded:
             return Refused(intent=intent, code="cash", detail=unfunded)
         blocked = self._routes(legs)
@@ -207,7 +216,7 @@ class Gate:
         if not self._state.claims.try_claim(intent.event, arb):
             self._tokens.release(arb)
             return Refused(intent=intent, code="claimed", detail="")
-        sealed = tuple(legs)
+        sealed, rows = tuple(legs), tuple(zip(legs, markets, strict=True))
         approved = Approved(
             arb_id=arb,
             intent=intent,
@@ -215,7 +224,7 @@ class Gate:
             purpose=intent.purpose,
             legs=sealed,
             claim=intent.event,
-            reserved=tuple([leg.max_cost for leg in legs]),
+            reserved=tuple([self._affordable(leg.max_cost, market) if sells else leg.max_cost for leg, market in rows]),
             seal=_Seal(self, sealed),
         )
         self._state.apply_approved(approved)
@@ -230,6 +239,10 @@ class Gate:
             if needs[(leg.venue, market.shard)] > self._state.cash.free((leg.venue, market.shard)):
                 return f"{leg.venue} shard {market.shard}"
         return ""
+
+    def _affordable(self, fee: Money, market: Market) -> Money:
+        """What can be held for the fee of a sale, which is paid out of its proceeds where there is no cash."""
+        return min(fee, self._state.cash.free((market.venue, market.shard)))
 
     def _deadline(self, hold_ns: int, now: MonoNs) -> MonoNs:
         """EXECUTION_TIMEOUT_SECS counts from the end of the hold (B-174)."""
@@ -261,6 +274,9 @@ class Gate:
             return no("oversize", f"{want.size / CONTRACT:g} of {opened.plan.size / CONTRACT:g}")
         if step_at(market, want.limit) is None:
             return no("off_grid", f"{want.limit} on {market.id}")
+        sold = opened.purpose == "exit" and want.action is Action.SELL
+        if sold and want.size > self._state.positions.held(want.market)[want.outcome]:
+            return no("not_held", want.market)  # an arb that closes a pair opens nothing (B-440)
         name = leg_id(opened.arb_id, leg, attempt)
         if self._state.known_leg(name):
             return no("reused_id", f"leg {leg} attempt {attempt}")

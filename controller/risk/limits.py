@@ -13,7 +13,7 @@ import msgspec
 from trading.market import POLYMARKET, Venue
 from trading.units import CONTRACT, DOLLAR, Money, Size
 
-__all__ = ["PPM", "ExposureFacts", "Lot", "RiskSettings", "cap_size", "naked_contracts", "worst_loss"]
+__all__ = ["PPM", "ExposureFacts", "Lot", "RiskSettings", "cap_exit", "cap_size", "naked_contracts", "worst_loss"]
 
 PPM = 1_000_000
 _HUGE = Size(10**15)
@@ -67,6 +67,7 @@ class RiskSettings(msgspec.Struct, frozen=True, kw_only=True):
     min_annualised_return_ppm: int = 200_000  # MIN_ANNUALISED_RETURN
     max_lock_days: int = 45  # MAX_LOCK_DAYS
     redeem_delay_days: int = 1  # one day after the later settlement
+    exit_min: Money = Money(5_000)  # EXIT_MIN_CENTS: a held pair is sold for a dollar less this, fees taken off (B-440)
 
     # Gate (execution.md 4)
     require_pair_approval: Literal["auto", "all", "none"] = "auto"  # REQUIRE_PAIR_APPROVAL (B-056): none admits proposed pairs
@@ -225,5 +226,16 @@ def cap_size(wanted: Size, facts: ExposureFacts, settings: RiskSettings) -> tupl
     caps.append((Size(settings.naked_max_contracts_event - facts.naked_event), "naked_limit"))
     caps.append((_afford(settings.naked_max_total - facts.naked_total, facts.naked_unit), "naked_limit"))
     caps.append((_afford(settings.max_unconfirmed - facts.unconfirmed, facts.set_cost), "unconfirmed_limit"))
+    return _tightest(caps)
+
+
+def cap_exit(wanted: Size, facts: ExposureFacts, settings: RiskSettings) -> tuple[Size, str]:
+    """As cap_size, for the sale of a held pair: it takes no room and no cash, but one side may stand alone for a while."""
+    naked = Size(settings.naked_max_contracts_event - facts.naked_event)
+    at_stake = _afford(settings.naked_max_total - facts.naked_total, facts.naked_unit)
+    return _tightest([(wanted, ""), (naked, "naked_limit"), (at_stake, "naked_limit")])
+
+
+def _tightest(caps: Sequence[tuple[Size, str]]) -> tuple[Size, str]:
     size, code = min(caps, key=lambda cap: cap[0])
     return Size(max(0, size)), code

@@ -22,6 +22,7 @@ REFUSALS: dict[str, str] = {
     "exposed": "an earlier arb of this event stands unhedged; it opens when that is closed",
     "cooldown": "left alone after a miss, a match or a one-sided fill",
     "settling": "the books may still show what we just took",
+    "not_held": "less than the exit sells is held and confirmed on both venues",
     "unknown_market": "no current terms of a market are known",
     "not_open": "a market is paused, closed or settled",
     "untradable": "fee terms, grid or version of a market are not understood: watch only",

@@ -7,11 +7,21 @@ import msgspec
 
 from controller.model import Basket, CancelLeg, Event, EventId
 from trading.book import Book
-from trading.market import Market, MarketId, Outcome
+from trading.market import Action, Market, MarketId, Outcome
 from trading.order import Purpose, Want
-from trading.units import ONE, Money, MonoNs, Price, Size
+from trading.units import ONE, Money, MonoNs, Price, Size, complement
 
-__all__ = ["Intent", "Quote", "StateView", "Strategy"]
+__all__ = ["Intent", "Quote", "StateView", "Strategy", "mirrored"]
+
+
+def mirrored(want: Want) -> Want:
+    """The same trade in the other outcome: to sell YES at p is to buy NO at 1 - p, on a dollar owed."""
+    return msgspec.structs.replace(
+        want,
+        outcome=want.outcome.other,
+        action=Action.SELL if want.action is Action.BUY else Action.BUY,
+        limit=complement(want.limit),
+    )
 
 
 class Quote(msgspec.Struct, frozen=True):
@@ -40,6 +50,8 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     expires: MonoNs
     reason: str
     is_test: bool = False
+    released: Money = Money(0)
+    """Of an exit: what it is worth, per set, that the set's dollar comes back now and not at settlement."""
 
 
 class StateView(Protocol):
@@ -59,6 +71,15 @@ class StateView(Protocol):
 
     def depth(self, market: MarketId, outcome: Outcome, now: MonoNs, worst: Price = ONE) -> Sequence[tuple[Price, Size]]:
         """What a BUY may still take at worst or better, best first: the book less what we took a moment ago (B-441)."""
+
+    def closings(self) -> Sequence[Basket]:
+        """Held pairs that can be sold, as the baskets that are bought in effect (B-440)."""
+
+    def in_play(self, basket: Basket, now: MonoNs) -> bool | None:
+        """Whether the event has begun by schedule; None when no start is known."""
+
+    def released(self, basket: Basket, now: MonoNs) -> Money:
+        """What a dollar is worth that comes back now and not when the basket settles: the least return asked of it."""
 
     def extra_floor(self, basket: Basket, now: MonoNs) -> Money:
         """What a set of the basket must earn beyond the base floor: volatility, ghosts, settlement (execution.md 3)."""

@@ -17,7 +17,7 @@ from trading.market import Action, FeeTerms, Outcome
 from trading.order import Tif, Want
 from trading.units import CONTRACT, ONE, Money, MonoNs, Price, Size
 
-__all__ = ["NEVER", "best_per_event", "buy_table", "examine"]
+__all__ = ["NEVER", "best_per_event", "buy_table", "examine", "ranked"]
 
 NEVER = 10**9
 """Money no set costs: stands where a side is empty."""
@@ -46,10 +46,18 @@ def buy_table(terms: FeeTerms, outcome: Outcome) -> tuple[int, ...]:
 
 
 def examine(
-    name: str, basket: Basket, state: StateView, settings: RiskSettings, now: MonoNs, *, legs: Sequence[int] | None = None
+    name: str,
+    basket: Basket,
+    state: StateView,
+    settings: RiskSettings,
+    now: MonoNs,
+    *,
+    legs: Sequence[int] | None = None,
+    extra: Money | None = None,
 ) -> Intent | None:
     """Walk a basket, or the part of an event basket that legs names, and say what to buy; None when nothing pays.
 
+    extra is asked of a set beyond the base floor, the state's extra_floor() when not given; below zero that much may be lost.
     A book that is not ready or crossed yields nothing: prices of a corrupt book are no prices (B-434).
     """
     if legs is not None and len(legs) < len(basket.legs):
@@ -69,9 +77,9 @@ def examine(
         bests.append(book.ask if outcome is _YES else ONE - book.bid)
         if market.size_step > step:
             step = market.size_step
-    spare = payout - sum(bests)
+    spare = payout - sum(bests) + (0 if extra is None or extra >= 0 else -extra // UNIT)
     if spare < 0:
-        return None  # fees and floors are never negative
+        return None  # fees are never negative
     depths = [  # a level dearer than this cannot pay even with the others at their best
         Depth(state.depth(market_id, outcome, now, Price(best + spare)), terms)
         for (market_id, outcome), best, terms in zip(chosen, bests, legs_terms, strict=True)
@@ -79,7 +87,7 @@ def examine(
     sized = walk(
         depths,
         payout,
-        extra=state.extra_floor(basket, now),
+        extra=state.extra_floor(basket, now) if extra is None else extra,
         fraction_ppm=state.size_ppm(basket, now),
         step=Size(step),
         settings=settings,
@@ -126,15 +134,20 @@ def best_per_event(intents: Sequence[Intent], state: StateView, now: MonoNs) -> 
         kept = best.get(intent.event)
         if kept is None or earns(intent) > earns(kept):
             best[intent.event] = intent
-    if len(best) < 2:
-        return list(best.values())
+    return ranked(list(best.values()), state, now)
+
+
+def ranked(intents: Sequence[Intent], state: StateView, now: MonoNs) -> list[Intent]:
+    """Intents by dollars per capital and day, best first; to an exit counts what its capital is worth from now on (B-440)."""
+    if len(intents) < 2:
+        return list(intents)
 
     def rank(intent: Intent) -> float:
         cost = max(1, intent.basket.payout * UNIT - intent.edge)
         days = state.days_locked(intent.basket, now)
-        return intent.edge / cost / max(0.1, 1.0 if days is None else days)
+        return (intent.edge + intent.released) / cost / max(0.1, 1.0 if days is None else days)
 
-    return sorted(best.values(), key=rank, reverse=True)
+    return sorted(intents, key=rank, reverse=True)
 
 
 def earns(intent: Intent) -> Money:

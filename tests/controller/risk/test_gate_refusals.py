@@ -129,7 +129,7 @@ def test_each_refusal_is_reached_and_named(
 
 def test_every_code_of_the_table_has_a_case() -> None:
     """B-316: no refusal is left without a meaning, no meaning without a way to it."""
-    exits = {"not_genuine", "foreign", "oversize", "reused_id"}
+    exits = {"not_genuine", "foreign", "oversize", "reused_id", "not_held"}
 
     assert {case[0] for case in CASES} | exits == set(REFUSALS)
 
