@@ -16,7 +16,8 @@ import typer
 
 from controller.app import App, Ports, build, production_ports
 from controller.discovery.reading import silent
-from controller.durable import state_path
+from controller.durable import open_tables, state_path
+from controller.ledger.facts import Moved
 from controller.numbers import risk_settings
 from controller.settings import ControllerSettings
 from trading.errors import SettingsError, TandemError
@@ -235,6 +236,7 @@ async def treasury(
         if not as_json:
             _show(standings, applying=apply)
         results = await _mend(system, standings, say, yes=yes) if apply else []
+        await _book(settings, ports, results, say)
     finally:
         await system.close()
     ok = not any(one.trouble and not one.away for one in standings) and all(one.done for one in results)
@@ -259,6 +261,31 @@ async def _mend(system: App, standings: Sequence[Standing], say: Say, *, yes: bo
         if any(each.step.kind == "refresh" for each in done) and all(each.done for each in done):
             results += await _again(system, owner, one, say, yes=yes)
     return results
+
+
+async def _book(settings: ControllerSettings, ports: Ports, results: Sequence[Applied], say: Say) -> None:
+    """What was moved, into the ledger: it changes no profit, but cash and tokens elsewhere are explained by it (B-240)."""
+    now = ports.clock.wall_ns()
+    facts = [
+        Moved(
+            id=f"{now}-{number}",
+            venue=one.step.venue,
+            kind=one.step.kind,
+            what=one.step.what if one.done else f"asked for, not seen yet: {one.step.what}",
+            amount=one.step.amount or Money(0),
+            at=now,
+        )
+        for number, one in enumerate(results)
+        if one.done or one.pending
+    ]
+    if not facts:
+        return
+    try:
+        tables = await open_tables(settings, ports.offload)
+        await ports.offload.run(lambda: tables.apply(facts))
+        tables.close()
+    except TandemError as exc:
+        say(f"the movements are done, but not in the ledger: {exc}")
 
 
 async def _again(system: App, owner: Treasury, first: Standing, say: Say, *, yes: bool) -> list[Applied]:

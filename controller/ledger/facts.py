@@ -154,6 +154,8 @@ def order_row(fact: Ordered) -> Row:
         "price": want.limit,
         "size": want.size,
         "client_order_id": client_order_id(leg.leg_id),
+        "fee_terms": "" if fact.market is None else msgspec.json.encode(fact.market.fees).decode(),
+        "rules_hash": "" if fact.market is None else fact.market.rules_hash,
         "at": promised_at(leg.leg_id),
         "updated": fact.at,
     }

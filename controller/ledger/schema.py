@@ -134,6 +134,8 @@ orders = Table(
     Column("confirmed", Boolean, nullable=False),
     _text("code"),
     _text("detail"),
+    _text("fee_terms"),
+    _text("rules_hash"),
     _number("at"),
     _number("updated"),
     _number("result_no"),
@@ -142,7 +144,7 @@ orders = Table(
     Index("orders_by_time", "world", "at"),
 )
 """One row per leg (B-251). status is pending until a result came, then the leg's state; unsent when its
-arb ended without it. price is its limit."""
+arb ended without it. price is its limit; fee_terms (JSON) and rules_hash are the market's as it was traded."""
 
 fills = Table(
     "fills",

@@ -45,6 +45,8 @@ __all__ = ["LedgerStore"]
 _CENT = 10_000
 _PRICES_NS = 3_600_000_000_000
 """How long sampled prices are kept."""
+_AS_TRADED = ("at", "fee_terms", "rules_hash")
+"""Columns of an order that a later result does not change."""
 _INSERTS: Mapping[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _Key = tuple[str, str]
 
@@ -86,7 +88,7 @@ class LedgerStore:
 
     def _ordered(self, connection: Connection, facts: Iterable[Ordered], touched: set[_Key]) -> None:
         newest = self._newest(connection, facts)
-        self._put(connection, schema.orders, [order_row(fact) for fact in newest], newer="result_no", keep=("at",))
+        self._put(connection, schema.orders, [order_row(fact) for fact in newest], newer="result_no", keep=_AS_TRADED)
         for fact in newest:
             if fact.result is not None:  # it lists every fill there ever was, reversed ones too
                 table, leg = schema.fills, fact.leg.leg_id.hex()

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from system_bench import Listing, Venues, settings_of
 
+from controller.ledger.database import open_ledger, url_of
+from controller.ledger.schema import transfers
 from controller.treasury import treasury
 from trading.polymarket.calls import split
 from trading.sim.polymarket_chain import Call
@@ -162,6 +165,11 @@ async def test_complete_sets_are_merged_and_settled_markets_redeemed(
     assert code == 0, answer["applied"]
     assert {kind for kind, done in kinds(answer) if done} >= {"merge", "redeem"}
     assert polymarket_cash(venues) - before == Money(7 * DOLLAR)
+    engine = open_ledger(url_of("", tmp_path / "state" / "controller"), write=False)
+    with engine.connect() as connection:
+        booked = {row.kind: row.venue for row in connection.execute(select(transfers))}
+    engine.dispose()
+    assert booked.keys() >= {"merge", "redeem"}  # B-240: what was moved stands in the ledger
 
 
 async def test_lost_answer_of_a_merge_is_never_repeated(

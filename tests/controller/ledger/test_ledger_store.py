@@ -2,6 +2,7 @@
 
 import random
 
+import msgspec
 import pytest
 from booked import AT, DAY1, DAY2, HOUR, KX, PAIR, POLY, TEN, again, approved, arb_id, closed, filled, leg, refused
 from hypothesis import given
@@ -14,7 +15,7 @@ from controller.ledger.holding import Paid, Trade, hold
 from controller.ledger.pnl import Split
 from controller.ledger.reader import LedgerReader
 from controller.ledger.store import LedgerStore
-from trading.market import KALSHI, POLYMARKET, Action, Outcome
+from trading.market import KALSHI, POLYMARKET, Action, FeeTerms, Outcome
 from trading.units import DOLLAR, Money, WallNs
 
 
@@ -68,6 +69,18 @@ def test_an_arb_stands_in_every_table(books: Books) -> None:
     (row,) = books.reader.exposures()
     assert (row["event"], row["cost"], row["naked"]) == ("game", 9_540_000, 0)
     assert books.reader.positions()[0]["title"] in ("Do the Owls win?", "Owls vs. Bats")
+
+
+def test_an_order_keeps_the_terms_it_was_traded_on(books: Books) -> None:
+    """Fees and rules may change later: what a trade was made on stays with it."""
+    order = leg(arb_id(1), 0, KX, Outcome.YES, 4_000)
+    fees = FeeTerms(schedule="kalshi", taker=70_000_000)
+    then, now = (msgspec.structs.replace(KX, fees=fees, rules_hash=text) for text in ("then", "now"))
+    books.store.apply([Ordered(order, then, None, WallNs(AT))])
+    books.store.apply([Ordered(order, now, filled(order), WallNs(AT))])
+
+    (row,) = books.reader.orders(limit=1)
+    assert (row["rules_hash"], '"taker":70000000' in row["fee_terms"]) == ("then", True)
 
 
 def test_the_same_facts_again_change_nothing(books: Books) -> None:

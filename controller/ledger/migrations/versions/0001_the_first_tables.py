@@ -113,6 +113,8 @@ def upgrade() -> None:
         sa.Column("confirmed", sa.Boolean(), nullable=False),
         sa.Column("code", sa.Text(), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("fee_terms", sa.Text(), nullable=False),
+        sa.Column("rules_hash", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("result_no", sa.BigInteger(), autoincrement=False, nullable=False),
