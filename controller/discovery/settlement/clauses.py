@@ -7,6 +7,7 @@ always means "the text does not say", which is never taken for agreement.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Literal
@@ -79,6 +80,10 @@ _SOURCES = {
     "Associated Press": r"associated press",
 }
 _SOURCE = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _SOURCES.items()}
+_SOURCE_WORDS = (
+    "benchmarks", "index", "brti", "chainlink", "binance", "coinbase", "labor", "bls", "economic analysis", "bea",
+    "federal reserve", "fomc", "weather", "nws", "climatological", "wunderground", "associated press",
+)  # fmt: skip
 _FIRST_PRINT = re.compile(
     r"first (?:print|release|published|reported|estimate)|initial(?:ly)? (?:release|report|estimate|publish)\w*|advance estimate"
     r"|(?:revis\w+|updates?) (?:\w+ ){0,6}(?:not be|will not|are not|won't)",
@@ -121,6 +126,7 @@ def read(text: str) -> Clauses:
     troubles = _troubles(text)
     if troubles:
         return Clauses(troubles=troubles)
+    low = text.lower()
     sentences = [part.strip() for part in _SENTENCE.split(text) if part and part.strip()]
     found: list[str] = []
 
@@ -130,37 +136,48 @@ def read(text: str) -> Clauses:
             found.append(f"says {' and '.join(kinds)} when {name}")
         return "draw_yes" if "draw_yes" in kinds else kinds[0] if len(kinds) == 1 else None
 
-    late = [sentence for sentence in sentences if _LATER.search(sentence)]
+    def saying(pattern: re.Pattern[str], *words: str) -> list[str]:
+        """Sentences of the pattern; nothing is searched where none of the words it needs occurs."""
+        return [sentence for sentence in sentences if pattern.search(sentence)] if _any(low, words) else []
+
+    late = saying(_LATER, "postpone", "reschedul", "delay", "not ", "begin")
     windows = sorted({hours for sentence in late for hours in _windows(sentence)})
     if len(windows) > 1:
         found.append(f"names {len(windows)} windows for a postponed event: {', '.join(f'{hours} h' for hours in windows)}")
     tails = [sentence.lower().rpartition("otherwise")[2] for sentence in late]
     beyond = [pays for tail in tails if not _OPEN.search(tail) for pays in _pays(tail)]
-    void = [pays for sentence in sentences if _CANCEL.search(sentence) for pays in _pays(sentence)]
-    tie = one("tied", [pays for sentence in sentences if _TIE.search(sentence) for pays in _pays(sentence)])
-    short, long = bool(_REGULATION.search(text)), bool(_OVERTIME.search(_without(text, _REGULATION)))
+    void = [pays for sentence in saying(_CANCEL, "cancel", "abandon", "contest", "played") for pays in _pays(sentence)]
+    tie = one("tied", [pays for sentence in saying(_TIE, "tie", "draw") for pays in _pays(sentence)])
+    short = _any(low, ("minutes", "regulation", "overtime", "extra time")) and bool(_REGULATION.search(text))
+    long = "includ" in low and bool(_OVERTIME.search(_without(text, _REGULATION) if short else text))
     if short and long:
         found.append("counts regulation time only and overtime")
     operator, line = _line(text, found)
     deadline, zone = _deadline(text, found)
-    prints, revises = bool(_FIRST_PRINT.search(text)), bool(_REVISED.search(text))
+    prints = _any(low, ("first ", "initial", "advance", "revis", "update")) and bool(_FIRST_PRINT.search(text))
+    revises = "revis" in low and bool(_REVISED.search(text))
+    retired = saying(_WALKOVER, "walk", "retire", "withdraw", "disqualif", "forfeit")
     return Clauses(
         postponed=one("postponed too long", beyond) if windows else None,
         cancelled=one("cancelled", void),
         tie=tie,
-        walkover=one("walked over", [pays for sentence in sentences if _WALKOVER.search(sentence) for pays in _pays(sentence)]),
+        walkover=one("walked over", [pays for sentence in retired for pays in _pays(sentence)]),
         window_h=windows[0] if len(windows) == 1 else None,
         waits=not windows and any(_OPEN.search(sentence) or _OPEN_ENDED.search(sentence) for sentence in late),
         overtime=None if short == long else long,
-        half=bool(_HALF.search(text)),
+        half=_any(low, ("half", "innings")) and bool(_HALF.search(text)),
         operator=operator,
         line=line,
         deadline=deadline,
         zone=zone,
-        sources=tuple(name for name, pattern in _SOURCE.items() if pattern.search(text)),
+        sources=tuple(name for name, pattern in _SOURCE.items() if pattern.search(text)) if _any(low, _SOURCE_WORDS) else (),
         revised=None if prints == revises else revises,
         troubles=tuple(found),
     )
+
+
+def _any(low: str, words: Sequence[str]) -> bool:
+    return any(word in low for word in words)
 
 
 def _troubles(text: str) -> tuple[str, ...]:
@@ -168,7 +185,7 @@ def _troubles(text: str) -> tuple[str, ...]:
         return ("has no rule text",)
     if len(text) > _LONGEST:
         return (f"has {len(text)} characters, more than any real rule text",)
-    if _TEMPLATE.search(text):
+    if _any(text, ("||", "{{", "}}", "<", "[")) and _TEMPLATE.search(text):
         return ("holds an unfilled template",)
     # each character of the text once: most texts have no more than eighty
     if any(unicodedata.category(char) in ("Cc", "Cf") and char not in "\n\r\t\u200b\ufeff\u00ad" for char in set(text)):
@@ -218,8 +235,9 @@ def _line(text: str, found: list[str]) -> tuple[Literal[">", ">="] | None, str |
 
 def _deadline(text: str, found: list[str]) -> tuple[date | None, str | None]:
     seen: set[tuple[date, str | None]] = set()
-    for pattern, back in ((_BEFORE, 1), (_BY, 0)):
-        for month, day, year, clock, zone in pattern.findall(text):
+    low = text.lower()
+    for pattern, back, words in ((_BEFORE, 1, ("before",)), (_BY, 0, ("by ", "through", "before", "later than"))):
+        for month, day, year, clock, zone in pattern.findall(text) if _any(low, words) else ():
             try:
                 last = date(int(year), _MONTHS.index(month.lower()) + 1, int(day)) - timedelta(
                     days=0 if clock and back else back
