@@ -9,6 +9,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from controller.discovery.cache import Alike
 from controller.model import Pair
 from controller.pairs.desk import Desk, PairRefused
 from controller.pairs.sheet import lines_of, to_json
@@ -43,16 +44,24 @@ def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettin
         state_dir: StateDir = None,
         as_json: AsJson = False,
     ) -> None:
-        """Ask both venues for pairs and list those that wait for a person, the most alike titles first."""
+        """Ask both venues for pairs and list those that wait for a person, the most alike titles first; then the look-alikes:
+        markets that only read alike, for people to look at and never to trade on."""
         from controller.pairs.finding import find_proposed
 
-        found = _run(lambda: asyncio.run(find_proposed(settings(state_dir), similarity=similarity)))
+        found, alike = _run(lambda: asyncio.run(find_proposed(settings(state_dir), similarity=similarity)))
         if as_json:
-            typer.echo(json.dumps({"schema": 1, "pairs": [{**_row(pair), "similarity": score} for score, pair in found]}))
+            pairs = [{**_row(pair), "similarity": score, "look_alike": False} for score, pair in found]
+            typer.echo(json.dumps({"schema": 1, "pairs": pairs, "look_alikes": [_alike_row(one) for one in alike]}))
             return
         for score, pair in found:
             typer.echo(f"{score:3d}  {_line(pair)}")
-        typer.echo(f"{len(found)} pairs wait for approval; `controller pairs show ID` tells where they part", err=True)
+        for one in alike:
+            typer.echo(f"{one.similarity:3d}  look-alike           {one.id}  {one.first.question} / {one.second.question}")
+        typer.echo(
+            f"{len(found)} pairs wait for approval, {len(alike)} look-alikes are never traded; `controller pairs show ID` tells"
+            " where they part",
+            err=True,
+        )
 
     @pairs.command(name="list")
     def list_(
@@ -197,6 +206,17 @@ def _row(pair: Pair) -> dict[str, Any]:
         "starts_at_ns": pair.starts_at,
         "charge_micro_dollars": pair.settlement_charge,
         "doubts": list(pair.doubts),
+    }
+
+
+def _alike_row(one: Alike) -> dict[str, Any]:
+    return {
+        "pair_id": one.id,
+        "league": one.league,
+        "similarity": one.similarity,
+        "look_alike": True,
+        "kalshi": one.first.question,
+        "polymarket": one.second.question,
     }
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
-from controller.discovery.cache import DiscoveryCache
+from controller.discovery.cache import Alike, DiscoveryCache
 from controller.discovery.claims import DOMAINS
 from controller.discovery.names import load as load_names
 from controller.durable import state_path
 from controller.model import Pair
-from controller.pairs.sheet import Sheet, sheet_of
+from controller.pairs.sheet import Sheet, sheet_of, sheet_of_alike
 from controller.pairs.store import Decided, Decision, Decisions, PairStore, Template, decided
 from controller.settings import ControllerSettings
 from trading.clock import SECOND
@@ -58,9 +58,18 @@ class Desk:
         wanted = [pair for pair in pairs if state in (None, pair.state) and league in (None, pair.league)]
         return sorted(wanted, key=lambda pair: (pair.state, pair.league, pair.starts_at or 0, pair.id))
 
+    def alike(self, *, similarity: int = 0) -> list[Alike]:
+        """Look-alikes at or above similarity (0..100), the most alike first; rejected ones return when their text changes."""
+        known = self.store.load().pairs
+        shown = (one for one in self.cache.load()[0].alike if one.similarity >= similarity)
+        return [one for one in shown if not _rejected(one, known.get(one.id))]
+
     def show(self, pair_id: str) -> Sheet:
-        """Both markets side by side with the settlement table. Raises PairRefused when the pair is unknown."""
+        """Both markets side by side with the settlement table, of a pair or a look-alike. Raises PairRefused when unknown."""
         known = self.store.load()
+        alike = self._alike(pair_id)
+        if alike is not None:
+            return sheet_of_alike(alike, decision=known.pairs.get(pair_id))
         pair, one, two = self._find(pair_id)
         league = load_names().leagues.get(pair.league)
         return sheet_of(decided(pair, known), one, two, sport=league.sport if league else "", decision=known.pairs.get(pair_id))
@@ -68,6 +77,8 @@ class Desk:
     def approve(self, pair_id: str, *, by: str, why: str, now: WallNs) -> Decision:
         """Let a pair trade on the texts it has now. Raises PairRefused for texts in conflict, and without a reason where a text
         is silent."""
+        if self._alike(pair_id) is not None:
+            raise PairRefused(f"{pair_id} only reads alike: nothing proves which outcomes mean the same, so it is never traded")
         pair, _, _ = self._find(pair_id)
         if pair.terms == "conflict":
             raise PairRefused(f"{pair_id} is never approved: its terms conflict ({'; '.join(pair.doubts)})")
@@ -78,7 +89,10 @@ class Desk:
         return self._decide(pair, "approved", by=by, why=why, now=now)
 
     def reject(self, pair_id: str, *, by: str, why: str, now: WallNs) -> Decision:
-        """Never trade or propose the pair again unless its texts change (B-300)."""
+        """Never trade or propose the pair or look-alike again unless its texts change (B-300)."""
+        alike = self._alike(pair_id)
+        if alike is not None:
+            return self._put(pair_id, "rejected", alike.texts, by=by, why=why, now=now)
         return self._decide(self._find(pair_id)[0], "rejected", by=by, why=why, now=now)
 
     def pause(self, pair_id: str, *, by: str, why: str, now: WallNs) -> Decision:
@@ -162,6 +176,9 @@ class Desk:
         self.store.change(edit)
         return taken
 
+    def _alike(self, pair_id: str) -> Alike | None:
+        return next((one for one in self.cache.load()[0].alike if one.id == pair_id), None)
+
     def _find(self, pair_id: str) -> tuple[Pair, Market, Market]:
         cached = self.cache.load()[0]
         pair = next((pair for pair in cached.pairs if pair.id == pair_id), None)
@@ -188,6 +205,10 @@ class Desk:
 
         self.store.change(edit)
         return made[-1]
+
+
+def _rejected(one: Alike, decision: Decision | None) -> bool:
+    return decision is not None and decision.state == "rejected" and decision.texts == one.texts
 
 
 def _unknown(pair_id: str, known: Sequence[str] = ()) -> str:

@@ -6,6 +6,7 @@ Likeness decides nothing; it only says which proposals to look at first (B-104, 
 from rapidfuzz.fuzz import token_set_ratio
 
 from controller.app import build, production_ports
+from controller.discovery.cache import Alike
 from controller.model import Pair
 from controller.pairs.desk import Desk
 from controller.progress import ProgressReport
@@ -17,9 +18,9 @@ __all__ = ["alike", "find_proposed"]
 log = get_logger(__name__)
 
 
-async def find_proposed(settings: ControllerSettings, *, similarity: int) -> list[tuple[int, Pair]]:
-    """(likeness 0..100, pair) of every pair in state proposed at or above similarity. Venue failures are logged; what the cache
-    still knows is listed."""
+async def find_proposed(settings: ControllerSettings, *, similarity: int) -> tuple[list[tuple[int, Pair]], list[Alike]]:
+    """(likeness 0..100, pair) of every pair in state proposed at or above similarity, and the look-alikes: markets that no claim
+    joins and that only read alike. Venue failures are logged; what the cache still knows is listed."""
     ports = production_ports()
     try:
         system = build(settings, ports)
@@ -29,9 +30,11 @@ async def find_proposed(settings: ControllerSettings, *, similarity: int) -> lis
         if ports.close is not None:
             await ports.close()
     titles = {market.id: market.question for market in found.markets.values()}
-    proposed = Desk.of(settings).listed(state="proposed")
+    desk = Desk.of(settings)
+    proposed = desk.listed(state="proposed")
     scored = [(alike(titles.get(pair.first, ""), titles.get(pair.second, "")), pair) for pair in proposed]
-    return sorted((row for row in scored if row[0] >= similarity), key=lambda row: (-row[0], row[1].id))
+    pairs = sorted((row for row in scored if row[0] >= similarity), key=lambda row: (-row[0], row[1].id))
+    return pairs, desk.alike(similarity=similarity)
 
 
 def alike(one: str, other: str) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from controller.discovery.cache import Alike
 from controller.discovery.names import load as load_names
 from controller.discovery.settlement.compare import Finding, Settlement, settle
 from controller.model import Pair
@@ -20,7 +21,7 @@ from controller.pairs.store import Decision
 from trading.market import Market
 from trading.units import DOLLAR, ONE, Price
 
-__all__ = ["Side", "Sheet", "clean", "lines_of", "sheet_of", "sheet_of_row", "to_json"]
+__all__ = ["Side", "Sheet", "clean", "lines_of", "sheet_of", "sheet_of_alike", "sheet_of_row", "to_json"]
 
 _RULES_SHOWN = 1_500
 _WIDTH = 120
@@ -81,6 +82,28 @@ def sheet_of(pair: Pair, first: Market, second: Market, *, sport: str, decision:
         settlement=settle(first.rules, second.rules, sport=sport, league=league, draw=first.id.endswith("-TIE")),
         doubts=tuple(clean(doubt) for doubt in pair.doubts),
         decision=_decision(decision),
+    )
+
+
+def sheet_of_alike(alike: Alike, *, decision: Decision | None = None) -> Sheet:
+    """The page of two markets that only read alike: nothing says which outcomes mean the same, or that any do."""
+    first, second = alike.first, alike.second
+    league = load_names().leagues.get(alike.league)
+    doubts = (
+        f"the titles are {alike.similarity} of 100 alike; nothing proves that both ask the same",
+        "a look-alike is never traded: a name, day, line or stage that one title leaves out may be what they differ in",
+    )
+    return Sheet(
+        pair_id=alike.id,
+        description=clean(f"{first.question} / {second.question}"),
+        state="look-alike",
+        terms="not compared for trading",
+        first=_side("Kalshi", first, 0),
+        second=_side("Polymarket", second, 0),
+        settlement=settle(first.rules, second.rules, sport=league.sport if league else "", league=alike.league),
+        doubts=doubts,
+        decision=_decision(decision),
+        polarity_proven=False,
     )
 
 
