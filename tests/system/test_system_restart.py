@@ -8,12 +8,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 from system_bench import Desk, Venues, all_ready, funded, on_arrival, settings_of
 
 from controller.app import App, build, production_ports
-from controller.durable import open_journal
+from controller.durable import open_journal, open_tables, state_path
+from controller.ledger.database import open_ledger, url_of
+from controller.ledger.reader import LedgerReader
 from controller.model import ArbClosed
 from controller.progress import ProgressReport
+from trading.market import Outcome
 from trading.sim.exchange import Order
 from trading.units import MonoNs
 
@@ -23,13 +27,17 @@ async def controller(venues: Venues, directory: Path, *, dies: bool = False) -> 
     """One start of the controller on the directory's journal, recovered before it runs; dies = it is killed at the end."""
     settings = settings_of(directory, venues.env(directory))
     async with open_journal(settings) as (journal, epoch):
-        system = build(settings, production_ports(journal=journal), epoch=epoch)
+        ports = production_ports(journal=journal)
+        tables = await open_tables(settings, ports.offload)
+        system = build(settings, msgspec.structs.replace(ports, tables=tables), epoch=epoch)
         closed: list[ArbClosed] = []
         with ProgressReport("test", quiet=True) as progress:
             found = await system.adoption.discover(progress=progress, force=True)
             await system.adoption.adopt(found, progress=progress)
         assert system.recovery is not None
         recovered = await system.recovery.run()
+        assert system.keeper is not None
+        await system.keeper.start(journal, system.recovery.past())
         take = system.engine.gate.closed
 
         def taken(event: ArbClosed, now: MonoNs) -> None:
@@ -56,7 +64,23 @@ async def controller(venues: Venues, directory: Path, *, dies: bool = False) -> 
                 system.runtime.stop()
                 await asyncio.wait_for(running, 20)
                 await system.recovery.flush()
+                async with system.keeper.running():
+                    pass  # what was told is written at its end
+                assert_booked(system)
             await system.close()
+
+
+def assert_booked(system: App) -> None:
+    """The tables hold what the legs in memory add up to, whoever wrote them: this start, or it for the one that died (B-240)."""
+    reader = LedgerReader(open_ledger(url_of("", state_path(system.settings)), write=False), "sim")
+    nets: dict[str, int] = {}
+    for holding, size in system.ledger.totals().positions.items():
+        nets[holding.market] = nets.get(holding.market, 0) + (size if holding.outcome is Outcome.YES else -size)
+    booked = {row["market"]: row["net"] for row in reader.positions()}
+    pending = reader.orders(limit=10, open_only=True)
+    reader.close()
+    assert booked == {market: net for market, net in nets.items() if net}
+    assert pending == []
 
 
 def stop_writing(system: App) -> None:
