@@ -193,7 +193,7 @@ def _clock(ticker: str) -> str:
 
 def _event(claim: Claim) -> Claim:
     """One competition, race, meeting or series of thresholds: everything but which of its outcomes."""
-    return claim[:4] if claim[0] == "economics" else claim[:-1]
+    return claim[:4] if claim[0] in ("economics", "crypto", "weather") else claim[:-1]
 
 
 def _kind(claim: Claim) -> str:

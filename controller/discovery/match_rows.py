@@ -17,8 +17,11 @@ from controller.discovery.names import Names, load
 from controller.discovery.polymarket_keys import polymarket_key
 from controller.discovery.questions.claim import Claim, Claimed, Unread
 from controller.discovery.questions.contests import kalshi_contest_claim, polymarket_contest_claim
+from controller.discovery.questions.crypto import kalshi_crypto_claim, polymarket_crypto_claim
 from controller.discovery.questions.economics import kalshi_economics_claim, polymarket_economics_claim
 from controller.discovery.questions.games import kalshi_game_claim, polymarket_game_claim
+from controller.discovery.questions.releases import kalshi_release_claim, polymarket_release_claim
+from controller.discovery.questions.weather import kalshi_weather_claim, polymarket_weather_claim
 
 __all__ = [
     "Match",
@@ -34,7 +37,16 @@ __all__ = [
 ]
 
 _CONTROL = re.compile(r"[\x00-\x1f]")
-_KALSHI_FIELDS = ("ticker", "event_ticker", "title", "yes_sub_title", "floor_strike")
+_RULES = ("rules_primary", "rules_secondary")
+_KALSHI_FIELDS = ("ticker", "event_ticker", "title", "yes_sub_title", "strike_type", "floor_strike", "cap_strike", *_RULES)
+_KALSHI_VALUES = (kalshi_economics_claim, kalshi_crypto_claim, kalshi_weather_claim, kalshi_release_claim)
+_POLYMARKET_VALUES = (
+    polymarket_economics_claim,
+    polymarket_crypto_claim,
+    polymarket_weather_claim,
+    polymarket_release_claim,
+)
+"""Readers of measured values: each knows its own series and question form, and leaves the others alone."""
 _MAX_TEXT = 2_000
 """Titles longer than this are no titles."""
 
@@ -156,7 +168,7 @@ def _compare(first: Claimed, second: Claimed) -> Match:
 
 def read_kalshi(row: Row, names: Names) -> Claimed | Unread:
     """The claim of one Kalshi row, or why there is none. Never raises on what the venue sent."""
-    if _unusable(row.values()):
+    if _unusable(row[name] for name in row if name not in _RULES):
         return Unread("unreadable_text")
     market = {name: row.get(name) for name in _KALSHI_FIELDS}
     event: Row = {
@@ -176,9 +188,10 @@ def kalshi_claim(event: Row, market: Row, milestone: Row | None, names: Names) -
             return Unread("unreadable_text")
         if names.league_of_series(str(event.get("series_ticker"))) is not None:
             return _winner(kalshi_key(event, market, milestone, names=names))
-        economics = kalshi_economics_claim(event, market)
-        if isinstance(economics, Claimed) or economics.reason != "series":
-            return economics
+        for reader in _KALSHI_VALUES:
+            value = reader(event, market)
+            if isinstance(value, Claimed) or value.reason != "series":
+                return value
         game = kalshi_game_claim(event, market, milestone, names)
         return kalshi_contest_claim(event, market, names) if isinstance(game, Unread) and game.reason == "series" else game
     except (TypeError, AttributeError, ValueError, KeyError) as error:
@@ -201,9 +214,10 @@ def polymarket_claim(event: Row, market: Row, names: Names) -> Claimed | Unread:
     try:
         if _unusable((event.get("title"), market.get("question"), market.get("groupItemTitle"))):
             return Unread("unreadable_text")
-        economics = polymarket_economics_claim(market)
-        if isinstance(economics, Claimed):
-            return economics
+        for reader in _POLYMARKET_VALUES:
+            value = reader(event, market)
+            if isinstance(value, Claimed) or value.reason != "question_form":
+                return value
         game = polymarket_game_claim(event, market, names)
         if isinstance(game, Claimed) or game.reason != "question_form":
             return game
@@ -252,6 +266,7 @@ def _gamma_market(row: Row) -> Row:
         "line": row.get("line"),
         "gameStartTime": row.get("game_start_time"),
         "negRiskOther": row.get("neg_risk_other"),
+        "description": row.get("description"),
     }
     outcomes = row.get("outcomes")
     return {**market, "outcomes": outcomes if isinstance(outcomes, str) else json.dumps(outcomes)} if outcomes else market

@@ -13,7 +13,7 @@ import msgspec
 
 from controller.discovery.game import Row
 
-__all__ = ["Band", "Shape", "asked_band", "kalshi_band", "number"]
+__all__ = ["Band", "Shape", "agrees", "asked_band", "kalshi_band", "number"]
 
 Shape = Literal["above", "at_least", "below", "at_most", "between", "exactly"]
 
@@ -38,7 +38,7 @@ _FIELDS: dict[str, tuple[Shape, tuple[str, ...]]] = {
     "between": ("between", ("floor_strike", "cap_strike")),
 }
 """strike_type of kalshi.md 5.1 and the fields that it reads; custom and structured strikes are no numbers."""
-_NEXT_WHOLE: dict[Shape, tuple[Shape, int]] = {"above": ("at_least", 1), "below": ("at_most", -1)}
+_NEXT: dict[Shape, tuple[Shape, int]] = {"above": ("at_least", 1), "below": ("at_most", -1)}
 
 
 class Band(msgspec.Struct, frozen=True):
@@ -82,7 +82,7 @@ def asked_band(text: str) -> Band | None:
 def kalshi_band(market: Row) -> Band | None:
     """The band of the strike fields. None where they are missing or title or subtitle state another band.
 
-    A whole-degree subtitle "88 or above" beside greater than 87 says the same of whole numbers, and is then the band.
+    A subtitle "88 or above" beside greater than 87 says the same of whole numbers, and is then the band.
     """
     shape, names = _FIELDS.get(str(market.get("strike_type")), ("above", ()))
     bounds = tuple(number(market.get(name)) for name in names)
@@ -94,17 +94,23 @@ def kalshi_band(market: Row) -> Band | None:
     return _confirmed(band, (market.get("yes_sub_title"), market.get("title")))
 
 
+def agrees(stated: Band | None, band: Band) -> bool:
+    """Words that state no band, the same one, or the same one by the next step of the strike's own last digit."""
+    return stated in (None, band) or (stated is not None and _next_step(stated) == band)
+
+
 def _confirmed(band: Band, texts: Iterable[object]) -> Band | None:
     stated = {read for text in texts if isinstance(text, str) and (read := asked_band(text)) is not None}
     if stated <= {band}:
         return band
-    whole = _next_whole(band)
-    return whole if whole is not None and stated <= {band, whole} else None
+    after = _next_step(band)
+    return after if after is not None and stated <= {band, after} else None
 
 
-def _next_whole(band: Band) -> Band | None:
-    """Above 87 as at least 88: true of whole numbers only, so it needs a text that says so."""
-    if band.shape not in _NEXT_WHOLE or "." in band.bounds[0]:
+def _next_step(band: Band) -> Band | None:
+    """Above 87 as at least 88, above 79499.99 as at least 79500: true of values so rounded, so it needs a text that says so."""
+    if band.shape not in _NEXT:
         return None
-    shape, step = _NEXT_WHOLE[band.shape]
-    return Band(shape, (str(int(band.bounds[0]) + step),))
+    shape, sign = _NEXT[band.shape]
+    places = len(band.bounds[0].partition(".")[2])
+    return Band(shape, (number(Decimal(band.bounds[0]) + sign * Decimal(1).scaleb(-places)) or "",))

@@ -1,8 +1,7 @@
 """Claims about the Federal Reserve's decision at one scheduled meeting.
 
 A claim holds the direction, the shape (exact, above, at least), the basis points and the meeting's month with its year. The
-shape is a field of its own: at least 50 and above 25 may pay alike today and are still two questions. Prices of coins,
-temperatures and inflation have no reader here, because the titles do not state source, station or rounding (matching.md 2).
+shape is a field of its own: at least 50 and above 25 may pay alike today and are still two questions (matching.md 2).
 """
 
 import re
@@ -51,7 +50,7 @@ def kalshi_economics_claim(event: Row, market: Row) -> Claimed | Unread:
     return _done(meeting, found["way"], shape, int(found["size"]), title)
 
 
-def polymarket_economics_claim(market: Row) -> Claimed | Unread:
+def polymarket_economics_claim(_event: Row, market: Row) -> Claimed | Unread:
     """Read "Fed decreases interest rates by N bps after M meeting?" and "No change ..."; anything else is unread."""
     question = str(market.get("question") or "").strip()
     still = _STILL.fullmatch(question)

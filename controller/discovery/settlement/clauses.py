@@ -74,6 +74,8 @@ _SOURCES = {
     "Coinbase": r"coinbase",
     "Bureau of Labor Statistics": r"bureau of labor statistics|\bbls\b",
     "Bureau of Economic Analysis": r"bureau of economic analysis|\bbea\b",
+    "Office for National Statistics": r"office for national statistics|\bons\.gov",
+    "National Bureau of Statistics of China": r"national bureau of statistics",
     "Federal Reserve": r"federal reserve|\bfomc\b",
     "National Weather Service": r"national weather service|\bnws\b|climatological report",
     "Weather Underground": r"wunderground|weather underground",

@@ -43,6 +43,10 @@ def test_no_operator_or_two_are_no_band(text):
         ({"strike_type": "between", "floor_strike": 80, "cap_strike": 81}, Band("between", ("80", "81"))),
         ({"strike_type": "greater", "floor_strike": 87, "yes_sub_title": "88° or above"}, Band("at_least", ("88",))),
         ({"strike_type": "less", "cap_strike": 80, "yes_sub_title": "79° or below"}, Band("at_most", ("79",))),
+        (
+            {"strike_type": "greater", "floor_strike": 79499.99, "yes_sub_title": "$79,500 or above"},
+            Band("at_least", ("79500",)),
+        ),
         ({"strike_type": "greater", "floor_strike": 87.5, "yes_sub_title": "88° or above"}, None),
         ({"strike_type": "greater", "floor_strike": 2.4, "title": "Will it be above 2.5%?"}, None),
         ({"strike_type": "greater", "floor_strike": 2.4, "title": "Will it be at least 2.4%?"}, None),
