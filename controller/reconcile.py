@@ -10,14 +10,24 @@ from typing import Literal
 
 import msgspec
 
-from trading.ids import LegId, parse_client_order_id
+from trading.ids import LegId, is_manual, parse_client_order_id
 from trading.journal_file import RETENTION_NS
 from trading.market import Action, MarketId, Outcome, Venue
 from trading.order import LegRequest, LegResult, World
 from trading.units import Size, WallNs, to_dollars
-from trading.venue import OpenOrder, Position, VenueFill
+from trading.venue import OpenOrder, Position, Settlement, VenueFill
 
-__all__ = ["Difference", "compare_nets", "explain_fills", "is_lost", "journal_nets", "net_of", "own_order", "to_json"]
+__all__ = [
+    "Difference",
+    "compare_nets",
+    "explain_fills",
+    "is_lost",
+    "journal_nets",
+    "net_of",
+    "own_order",
+    "paid_net",
+    "to_json",
+]
 
 Legs = Mapping[LegId, tuple[LegRequest, LegResult | None]]
 _MS_NS = 1_000_000
@@ -51,7 +61,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     def next_step(self) -> str:
         if self.kind == "order":
             return "cancel it on the venue's site; its event opens by itself then"
-        return "close the difference on the venue's site, or take it as it is with `controller reconcile --adopt`"
+        return "close it on the venue's site, or (your own trade, say) take it as it is: `controller reconcile --adopt`"
 
 
 def journal_nets(legs: Legs, venue: Venue, world: World) -> dict[MarketId, int]:
@@ -93,6 +103,25 @@ def compare_nets(
     return tuple(found)
 
 
+def paid_net(legs: Legs, market: MarketId, settlements: Sequence[Settlement], fills: Sequence[VenueFill], stranger: int) -> int:
+    """What a venue paid out in a settled market, as contracts of YES less those of NO, strangers in it.
+
+    By its settlement where that tells a count (Kalshi); else by its fills of our orders: a fill that it took back was never paid
+    (B-424), though nothing of the market is listed any more.
+    """
+    counts = [row.held for row in settlements if row.market == market and row.held is not None]
+    if counts:
+        return sum(counts)
+    wants = {result.venue_order_id: leg.want for leg, result in legs.values() if result is not None and result.venue_order_id}
+    net = stranger
+    for row in fills:
+        want = wants.get(row.venue_order_id)
+        if want is not None and row.market == market and row.fill.status != "reversed":
+            yes = (want.outcome is Outcome.YES) is (want.action is Action.BUY)
+            net += row.fill.size if yes else -row.fill.size
+    return net
+
+
 def explain_fills(legs: Legs, market: MarketId, fills: Sequence[VenueFill]) -> tuple[str, ...]:
     """Which orders make the difference: filled there and not here, or here and not there."""
     there: dict[str, int] = {}
@@ -126,10 +155,11 @@ def own_order(order: OpenOrder, legs: Legs, venue_ids: Mapping[str, LegId]) -> L
 def is_lost(order: OpenOrder, legs: Legs, *, now: WallNs, adopted_at: WallNs) -> bool:
     """Whether an order carries our name and this journal never promised it: the journal is younger than the account.
 
-    Names older than what a journal keeps, or than the last adoption, prove nothing.
+    Names older than what a journal keeps, or than the last adoption, prove nothing; nor do those of `trader manual-trade`, whose
+    journal is another.
     """
     leg_id = parse_client_order_id(order.client_order_id)
-    if leg_id is None or leg_id in legs:
+    if leg_id is None or leg_id in legs or is_manual(leg_id):
         return False
     made = int.from_bytes(leg_id[:6]) * _MS_NS
     return made > max(now - RETENTION_NS, adopted_at)

@@ -15,7 +15,7 @@ import msgspec
 
 from controller.durable import EPOCH
 from controller.model import EventId
-from controller.reconcile import Difference, Legs, compare_nets, explain_fills, is_lost, net_of, own_order
+from controller.reconcile import Difference, Legs, compare_nets, explain_fills, is_lost, net_of, own_order, paid_net
 from trading.clock import SECOND, Clock
 from trading.errors import AuthFailed, Misuse, ModeClosed, Rejected, Throttled, VenueError
 from trading.ids import LegId
@@ -35,10 +35,12 @@ _EVERY_S = 60.0
 _AGAIN_S = 2.0
 """After a reading that left anything open; doubled up to _EVERY_S while it stays so."""
 _WAIT_S = 0.05
+_FULL = 10
+"""Each so many looks is full: only orders tell of a second controller, or of a person, on the same account."""
 _PAGES = 100
 _EXACT = 25
 """Markets read one by one in a round: they share the venue's budget with orders."""
-_What = Literal["positions", "orders", "history", "fills"]
+_What = Literal["positions", "orders", "history", "fills", "settlements"]
 _HEDGES = ("complete", "unwind")
 
 log = get_logger(__name__)
@@ -123,7 +125,10 @@ class Reconciler:
         self._notes: dict[Venue, tuple[str, ...]] = {}
         self._cash: dict[Venue, Money] = {}
         self._lost = ""
+        self._looks = 0
         self._looking = asyncio.Lock()
+        self.last: tuple[WallNs, Report] | None = None
+        """The newest look and when it ended."""
 
     # --- the gate -----------------------------------------------------------------------------------------------------
 
@@ -173,12 +178,15 @@ class Reconciler:
             pause = _AGAIN_S if calm else min(2 * pause, _EVERY_S)
 
     async def look(self, *, full: bool = False) -> Report:
-        """Compare every venue once. full also reads orders, their history and cash, as the first look does."""
+        """Compare every venue once. full also reads orders, their history and cash, as the first look does and
+        each tenth."""
         waiting: list[MarketId] = []
         async with self._looking:
+            self._looks += 1
+            full = full or self._looks % _FULL == 0
             for found in await asyncio.gather(*(self._look_at(venue, full=full) for venue in self._venues)):
                 waiting += found
-        return Report(
+        report = Report(
             differences=tuple(self._found[market] for market in sorted(self._found)),
             unread=dict(self._unread),
             waiting=tuple(sorted(waiting)),
@@ -186,6 +194,8 @@ class Reconciler:
             lost=self._lost,
             cash=dict(self._cash),
         )
+        self.last = self._clock.wall_ns(), report
+        return report
 
     async def _look_at(self, venue: Venue, *, full: bool) -> set[MarketId]:
         first = venue in self._first
@@ -223,6 +233,8 @@ class Reconciler:
         prefix = stranger_key(venue, MarketId(""))
         found = {MarketId(key.removeprefix(prefix)): number for key, number in self._numbers.numbers_kept(prefix).items()}
         for market, number in found.items():
+            if market in self._paid:
+                continue  # ours is left out, and a start would count it again
             if number and not ours.get(market) and not theirs.get(market) and market not in busy:
                 await self._numbers.keep(stranger_key(venue, market), 0)
                 found[market] = 0
@@ -296,12 +308,17 @@ class Reconciler:
         venue, market = rough.venue, rough.market
         try:
             again = compare_nets(venue, ours, net_of(await self._all(venue, "positions", market)), strangers, (market,))
-            if again and not again[0].theirs and (await self._market(venue, market)).status == "settled":
-                self._paid.add(market)
-                return ()
             if not again:
                 return ()
-            why = explain_fills(legs, market, await self._all(venue, "fills", market))
+            fills = await self._all(venue, "fills", market)
+            if not again[0].theirs and (await self._market(venue, market)).status == "settled":
+                rows = await self._all(venue, "settlements", market)
+                paid = paid_net(legs, market, rows, fills, strangers.get(market, 0))
+                again = compare_nets(venue, ours, {market: paid}, strangers, (market,))
+                if not again:
+                    self._paid.add(market)
+                    return ()
+            why = explain_fills(legs, market, fills)
         except (Throttled, AuthFailed, ModeClosed):
             raise  # says nothing about this market
         except Rejected as exc:  # one market the venue does not know any more keeps no other shut

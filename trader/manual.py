@@ -22,7 +22,7 @@ from trading.clock import SECOND
 from trading.connect import Connections
 from trading.errors import Rejected, SettingsError
 from trading.execute import PROOF_NS, execute_leg, resolve_leg
-from trading.ids import client_order_id, leg_id
+from trading.ids import MANUAL, client_order_id, leg_id
 from trading.journal_file import FileJournal
 from trading.journal_sqlite import SqliteStore
 from trading.log import get_logger
@@ -76,7 +76,8 @@ async def manual_trade(ticket: Ticket, settings: TraderSettings, ports: Ports, *
             await _ask_about_earlier(ticket, client, kept, notice)
             if world != "paper" and ticket.want.action is Action.SELL:
                 await _check_held(ticket.want, client)
-            leg = leg_of(ticket, market, leg_id=leg_id(kept.ids.arb(), 0, 0), world=world, now=kept.clock.mono_ns())
+            name = leg_id(kept.ids.arb(), MANUAL, 0)
+            leg = leg_of(ticket, market, leg_id=name, world=world, now=kept.clock.mono_ns())
             halt = Halt(_state(settings, f"trader-{ticket.venue}"))
             result = await place(leg, market, client, kept, notice=notice, halt=halt if world != "paper" else None)
         return Placed(ticket=ticket, market=market, world=world, result=result)

@@ -4,7 +4,8 @@
     LegId  16 bytes   ArbId | leg | attempt
     client_order_id   "arb" + lower-case base32hex(LegId), 29 characters, time-ordered
 
-A client order id gives its arb, leg and attempt back, which is how a venue's record is joined to ours after a crash.
+A client order id gives its arb, leg and attempt back, which is how a venue's record is joined to ours after a crash. An order that
+a person placed by hand bears the leg number MANUAL: it is in another journal than the controller's, and nobody misses it there.
 """
 
 import base64
@@ -15,6 +16,7 @@ from typing import NewType, Protocol
 from trading.clock import MS, Clock
 
 __all__ = [
+    "MANUAL",
     "ArbId",
     "Ids",
     "LegId",
@@ -23,6 +25,7 @@ __all__ = [
     "arb_of",
     "attempt_of",
     "client_order_id",
+    "is_manual",
     "leg_id",
     "leg_number",
     "parse_client_order_id",
@@ -32,6 +35,9 @@ _LETTERS = "0123456789abcdefghijklmnopqrstuv"
 _PAIRS = tuple(one + two for one in _LETTERS for two in _LETTERS)
 _SHIFTS = tuple(range(120, -1, -10))
 """Two letters at a time by table: every order is named on its way out, and base64.b32hexencode takes ten times as long."""
+
+MANUAL = 255
+"""The leg number of an order placed by hand (B-074); no basket has as many legs."""
 
 ArbId = NewType("ArbId", bytes)
 LegId = NewType("LegId", bytes)
@@ -83,6 +89,11 @@ def arb_of(leg: LegId) -> ArbId:
 def leg_number(leg: LegId) -> int:
     """Which leg of its arb this order is for: the place of its market in the basket."""
     return leg[14]
+
+
+def is_manual(leg: LegId) -> bool:
+    """Whether a person placed this order with `trader manual-trade`; orders of earlier versions do not tell."""
+    return leg[14] == MANUAL
 
 
 def attempt_of(leg: LegId) -> int:

@@ -86,12 +86,14 @@ class VenueFill(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
-    """A market paid out. payout is the YES value in Money per contract."""
+    """A market paid out. payout is the YES value in Money per contract; held what was held of it then, YES less NO, None where the
+    venue does not tell."""
 
     market: MarketId
     payout: Money
     revenue: Money
     at: WallNs
+    held: Size | None = None
 
 
 class AccountQuery(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,12 +10,12 @@ from controller.reconcile import Legs, journal_nets
 from controller.reconcile_run import Reconciler, stranger_key
 from trading.clock import SECOND
 from trading.errors import Unreachable
-from trading.ids import LegId, client_order_id
+from trading.ids import MANUAL, LegId, client_order_id
 from trading.journal import MemoryJournal
 from trading.market import KALSHI, POLYMARKET, Action, MarketId, Outcome, Venue
-from trading.order import Fill, LegRequest, LegResult, Purpose, Want
-from trading.units import Money, MonoNs, Price, Size, WallNs
-from trading.venue import AccountPage, AccountQuery, Balance, OpenOrder, Position, VenueFill
+from trading.order import Fill, FillStatus, LegRequest, LegResult, Purpose, Want
+from trading.units import DOLLAR, Money, MonoNs, Price, Size, WallNs
+from trading.venue import AccountPage, AccountQuery, Balance, OpenOrder, Position, Settlement, VenueFill
 
 _NOW = WallNs(1_800_000_000 * SECOND)
 _A, _B, _Z = MarketId("KXA"), MarketId("KXB"), MarketId("0xz")
@@ -53,14 +53,19 @@ class Desk:
         self.resting: list[OpenOrder] = []
         self.history: list[OpenOrder] = []
         self.fills: list[VenueFill] = []
+        self.settlements: list[Settlement] = []
         self.dead: set[Venue] = set()
         self.status = "open"
         self.cancelled: list[LegId] = []
         self.lost: list[str] = []
         self.reads = 0
         self.on_read: Any = lambda: None
+        self.one = self.fresh()
+
+    def fresh(self) -> Reconciler:
+        """A start."""
         clock: Any = self
-        self.one = Reconciler(
+        one = Reconciler(
             (KALSHI, POLYMARKET),
             read=self.read,
             market=self.market,
@@ -69,7 +74,13 @@ class Desk:
             clock=clock,
             on_lost=self.lost.append,
         )
-        self.one.begin()
+        one.begin()
+        return one
+
+    def settle(self, market: MarketId, contracts: int) -> None:
+        """The venue paid out; YES won."""
+        row = Settlement(market=market, payout=DOLLAR, revenue=Money(contracts), at=_NOW, held=Size(contracts))
+        self.settlements.append(row)
 
     def wall_ns(self) -> WallNs:
         return _NOW
@@ -100,6 +111,8 @@ class Desk:
             return AccountPage(balances=(Balance(shard=0, cash=Money(1_000_000)),))
         if what.what == "fills":
             return AccountPage(fills=tuple(row for row in self.fills if here(row.market)))
+        if what.what == "settlements":
+            return AccountPage(settlements=tuple(row for row in self.settlements if here(row.market)))
         rows = self.resting if what.what == "orders" else self.history
         return AccountPage(orders=tuple(row for row in rows if here(row.market)))
 
@@ -133,6 +146,21 @@ class Desk:
 @pytest.fixture
 def desk() -> Desk:
     return Desk()
+
+
+def fill_of(number: str, market: MarketId, size: int, status: FillStatus = "final") -> VenueFill:
+    fill = Fill(
+        id=number,
+        price=Price(5_000),
+        size=Size(size),
+        cost=Money(1),
+        fee=Money(0),
+        fee_is_final=True,
+        maker=False,
+        at=_NOW,
+        status=status,
+    )
+    return VenueFill(venue_order_id=number, market=market, fill=fill)
 
 
 def order(market: MarketId, name: str = "", number: str = "x") -> OpenOrder:
@@ -170,19 +198,7 @@ async def test_a_fill_the_journal_missed_is_named_with_its_order(desk: Desk) -> 
     """The venue filled more of our order than we booked: both figures and the order are in the line."""
     desk.fill(1, _A, 5_000_000)
     desk.held = {_A: 8_000_000}
-    for number, size in (("order-1", 6_000_000), ("stray", 2_000_000)):
-        fill = Fill(
-            id=number,
-            price=Price(5_000),
-            size=Size(size),
-            cost=Money(1),
-            fee=Money(0),
-            fee_is_final=True,
-            maker=False,
-            at=_NOW,
-            status="final",
-        )
-        desk.fills.append(VenueFill(venue_order_id=number, market=_A, fill=fill))
+    desk.fills = [fill_of("order-1", _A, 6_000_000), fill_of("stray", _A, 2_000_000)]
 
     (one,) = (await desk.one.look()).differences
 
@@ -197,9 +213,38 @@ async def test_a_ghost_is_a_difference_and_a_settled_market_is_none(desk: Desk) 
     assert [one.theirs for one in (await desk.one.look()).differences] == [0]
 
     desk.status = "settled"
+    desk.settle(_A, 5_000_000)
 
     assert (await desk.one.look()).equal
     assert desk.blocked(_A) is None
+
+
+async def test_a_ghost_in_a_settled_market_was_not_paid(desk: Desk) -> None:
+    """B-424: the venue settled fewer contracts than we believe: a difference with both counts, not a payout of ours; adopting it
+    holds over a restart."""
+    desk.fill(1, _A, 5_000_000)
+    desk.status = "settled"
+    desk.settle(_A, 3_000_000)
+
+    (one,) = (await desk.one.look()).differences
+    await desk.one.adopt()
+    again = await desk.fresh().look()
+
+    assert (one.kind, one.ours, one.theirs) == ("position", 5_000_000, 3_000_000)
+    assert again.equal
+    assert desk.journal.number_kept(stranger_key(KALSHI, _A)) == -2_000_000
+
+
+@pytest.mark.parametrize(("filled", "paid"), [(5_000_000, True), (0, False)])
+async def test_where_no_settlement_is_listed_the_fills_tell_what_was_paid(desk: Desk, filled: int, paid: bool) -> None:
+    """Polymarket lists nothing once a position was redeemed: the orders' fills decide, and one taken back was never paid."""
+    desk.fill(1, _Z, 5_000_000)
+    desk.status = "settled"
+    desk.fills = [fill_of("order-1", _Z, filled)] if filled else [fill_of("order-1", _Z, 5_000_000, "reversed")]
+
+    report = await desk.one.look()
+
+    assert report.equal is paid
 
 
 async def test_an_unreadable_venue_stays_shut_until_it_answers(desk: Desk) -> None:
@@ -301,6 +346,20 @@ async def test_an_order_under_our_name_that_the_journal_does_not_know_stops_ever
     assert desk.journal.number_kept(stranger_key(KALSHI, _A)) == 4_000_000
 
 
+async def test_a_manual_trade_is_no_lost_journal_and_shuts_only_its_event(desk: Desk) -> None:
+    """B-074: `trader manual-trade` keeps its own journal; the controller leaves the rest of the account open."""
+    by_hand = LegId(leg_name(7)[:14] + bytes((MANUAL, 0)))
+    desk.history = [order(_A, client_order_id(by_hand))]
+    desk.held = {_A: 4_000_000}
+
+    report = await desk.one.look()
+
+    assert (report.lost, desk.lost) == ("", [])
+    assert [one.kind for one in report.differences] == ["foreign"]
+    assert desk.blocked(_A)
+    assert desk.blocked(_B) is None
+
+
 async def test_an_adopted_position_that_was_closed_hides_no_false_fill_of_ours(desk: Desk) -> None:
     """Adopted +4, closed by its owner: the number goes with it, so that a false fill of ours of minus 4 is not explained away."""
     desk.held = {_A: 4_000_000}
@@ -311,6 +370,20 @@ async def test_an_adopted_position_that_was_closed_hides_no_false_fill_of_ours(d
     await desk.one.look()
 
     assert desk.journal.number_kept(stranger_key(KALSHI, _A)) == 0
+
+
+async def test_a_second_controller_on_the_account_is_noticed_by_a_tenth_look(desk: Desk) -> None:
+    """Its orders bear our name and are in no journal of ours; where they filled nothing only a look at orders tells."""
+    await desk.one.look()
+    desk.history = [order(_A, client_order_id(leg_name(7)))]
+
+    looks = 1
+    while not desk.lost and looks < 20:
+        await desk.one.look()
+        looks += 1
+
+    assert looks == 10
+    assert desk.blocked(_B)
 
 
 async def test_names_older_than_a_journal_keeps_prove_nothing(desk: Desk) -> None:
@@ -349,6 +422,8 @@ async def test_many_differences_do_not_use_up_the_budget_and_stay_shut(desk: Des
     assert all(desk.blocked(MarketId(f"KX{n}")) for n in range(60))
 
     desk.status = "settled"
+    for n in range(60):
+        desk.settle(MarketId(f"KX{n}"), 1_000_000)
     for _ in range(3):
         report = await desk.one.look()
     assert report.equal

@@ -7,12 +7,14 @@ from hypothesis import strategies as st
 
 from trading.clock import ManualClock
 from trading.ids import (
+    MANUAL,
     LegId,
     SeededIds,
     SystemIds,
     arb_of,
     attempt_of,
     client_order_id,
+    is_manual,
     leg_id,
     leg_number,
     parse_client_order_id,
@@ -61,3 +63,13 @@ def test_seeded_ids_repeat() -> None:
     clock = ManualClock()
 
     assert SeededIds(clock, 7).random(8) == SeededIds(clock, 7).random(8) != SeededIds(clock, 8).random(8)
+
+
+def test_an_order_placed_by_hand_is_told_by_its_id_alone() -> None:
+    """B-074: its name comes back from the venue as that of a manual trade, without any journal."""
+    arb = SystemIds(ManualClock()).arb()
+    by_hand, of_an_arb = leg_id(arb, MANUAL, 0), leg_id(arb, 1, 0)
+
+    back = [parse_client_order_id(client_order_id(one)) for one in (by_hand, of_an_arb)]
+
+    assert [one is not None and is_manual(one) for one in back] == [True, False]

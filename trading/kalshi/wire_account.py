@@ -199,7 +199,13 @@ class SettlementRow(msgspec.Struct, frozen=True):
             payout=self._payout(),
             revenue=Money(self.revenue * _CENT_MONEY),
             at=parse_time(self.settled_time) or WallNs(0),
+            held=self._held(),
         )
+
+    def _held(self) -> Size | None:
+        """A row is listed for a position: without any count it does not tell."""
+        yes, no = parse_count(self.yes_count_fp), parse_count(self.no_count_fp)
+        return Size(yes - no) if yes or no else None
 
     def _payout(self) -> Money:
         if self.value is not None:

@@ -178,7 +178,7 @@ def page_rows(what: AccountQuery, page: AccountPage) -> list[tuple[str | int | b
     if what.what in ("orders", "history"):
         return [(row.venue_order_id, row.client_order_id, row.market, row.remaining) for row in page.orders]
     if what.what == "settlements":
-        return [(row.market, row.payout, row.revenue, row.at) for row in page.settlements]
+        return [_settled_row(row) for row in page.settlements]
     return [
         (
             row.venue_order_id,
@@ -221,16 +221,25 @@ def page_of(message: AccountPageMessage) -> AccountPage:
             )
             return AccountPage(orders=orders, cursor=message.cursor)
         if message.what == "settlements":
-            settled = tuple(
-                Settlement(
-                    market=MarketId(_str(r[0])), payout=Money(_int(r[1])), revenue=Money(_int(r[2])), at=WallNs(_int(r[3]))
-                )
-                for r in message.rows
-            )
-            return AccountPage(settlements=settled, cursor=message.cursor)
+            return AccountPage(settlements=tuple(_settlement(r) for r in message.rows), cursor=message.cursor)
         return AccountPage(fills=tuple(_venue_fill(r) for r in message.rows), cursor=message.cursor)
     except (IndexError, KeyError, TypeError) as exc:
         raise Misuse(f"an account page of {message.what} has a row of another shape") from exc
+
+
+def _settled_row(row: Settlement) -> tuple[str | int | bool, ...]:
+    """held is a fifth column where the venue tells it."""
+    return (row.market, row.payout, row.revenue, row.at, *(() if row.held is None else (row.held,)))
+
+
+def _settlement(row: Sequence[str | int | bool]) -> Settlement:
+    return Settlement(
+        market=MarketId(_str(row[0])),
+        payout=Money(_int(row[1])),
+        revenue=Money(_int(row[2])),
+        at=WallNs(_int(row[3])),
+        held=Size(_int(row[4])) if len(row) > 4 else None,
+    )
 
 
 def _venue_fill(row: Sequence[str | int | bool]) -> VenueFill:

@@ -167,6 +167,7 @@ async def test_account_pages_are_ours() -> None:
     no_fill = {**filled_row(1, "2.00", "0.5600"), "outcome_side": "no"}
     desk.http.on("GET", "/portfolio/fills", reply(200, {"fills": [no_fill], "cursor": None}))
     settled = {"ticker": "A", "market_result": "scalar", "revenue": 175, "settled_time": "2026-11-20T00:00:00Z", "value": 50}
+    settled |= {"yes_count_fp": "3.50", "no_count_fp": "0.00"}
     desk.http.on("GET", "/portfolio/settlements", reply(200, {"settlements": [settled], "cursor": ""}))
 
     positions = await desk.client.account(AccountQuery(what="positions", cursor="here"))
@@ -181,7 +182,7 @@ async def test_account_pages_are_ours() -> None:
     (fill,) = fills.fills
     assert (fill.venue_order_id, fill.fill.price, fill.fill.cost, fill.fill.fee) == ("o-1", 4_400, 880_000, 173_300)
     (settlement,) = settlements.settlements
-    assert (settlement.payout, settlement.revenue) == (500_000, 1_750_000)
+    assert (settlement.payout, settlement.revenue, settlement.held) == (500_000, 1_750_000, 3_500_000)
 
 
 @pytest.mark.parametrize(
