@@ -90,11 +90,19 @@ def split(
     if (in_doubt and not payouts) or not all(market in payouts for market, net in nets.items() if net):
         return Split(locked, provisional, -naked)
     # everything it held is paid out: the truth is known, and what the hedge did not promise is named
-    paid = sum(_worth(net, payouts[market]) for market, net in nets.items() if net)
+    paid = sum(map(_dollars, [(order, payouts.get(order.market, 0)) for order in orders])) // DOLLAR
     real = paid - sum(order.cash for order in orders)
     alone = sum(_worth(_excess(nets, side, matched), payouts[side[0]]) for side in sides if side[0] in payouts)
     loose = alone - naked if naked else 0
     return Split(locked, provisional, loose, real - profit - loose)
+
+
+def _dollars(paid: tuple[ArbOrder, int]) -> int:
+    """What an order's contracts paid, in Money x dollars. What it sold did not pay us, whoever bought it: an arb that sells a held
+    pair gives its payout away (B-440)."""
+    order, yes = paid
+    payout = yes if order.outcome == 0 else DOLLAR - yes
+    return order.filled * (payout if order.buy else -payout)
 
 
 def _worth(net: int, payout: int) -> int:
@@ -103,7 +111,9 @@ def _worth(net: int, payout: int) -> int:
 
 
 def _excess(nets: Mapping[str, int], side: Side, matched: int) -> int:
-    """Contracts of a side beyond the hedged ones, as signed YES."""
+    """Contracts of a side beyond the hedged ones, as signed YES. A side that was sold is below zero: its excess is what it gained
+    of the other outcome."""
     net = nets.get(side[0], 0)
     own = net if side[1] == 0 else -net
-    return (own - matched) if side[1] == 0 else -(own - matched)
+    beyond = own - matched if own >= 0 else own + matched
+    return beyond if side[1] == 0 else -beyond

@@ -24,7 +24,7 @@ from pool import pooled  # noqa: E402
 from processes import LAYOUTS, Accounts  # noqa: E402
 from seed import Outcome, play  # noqa: E402
 
-SUMS = ("steps", "executions", "crashes", "unknowns", "lost", "duplicated", "expired", "exposure_breaches")
+SUMS = ("steps", "executions", "exits", "crashes", "unknowns", "lost", "duplicated", "expired", "exposure_breaches")
 ENDS = ("ledger_differences", "unresolved")
 ENOUGH = 100
 """Seeds after which every kind of fault must have occurred."""

@@ -110,7 +110,7 @@ class Plant:
                 del self._under_way[game]
 
     def opens(self, arb_id: ArbId, market: str) -> None:
-        """An opening order leaves: no other arb may hold its game (P3)."""
+        """An order that begins an arb, or the sale of a pair, leaves: no other arb may hold its game (P3)."""
         game = self._game_of[market]
         if self._under_way.setdefault(game, arb_id) != arb_id:
             self.crossed.append(f"{game}: an arb sends at {self.loop.time():.3f} while another one is under way")
@@ -194,6 +194,8 @@ class Plant:
 
     def rest(self, game: Listing) -> None:
         """No arb stands: Kalshi 40|50 and 45|60, Polymarket 36|40."""
+        for side, cents in (("bid", 54), ("ask", 58)):
+            self[game.condition].put(side, cents, 0)
         for market, bid, ask in ((game.first, 40, 50), (game.second, 45, 60), (game.condition, 36, 40)):
             self[market].put("bid", bid, 300)
             self[market].put("ask", ask, 300)
@@ -203,6 +205,19 @@ class Plant:
     def open_arb(self, game: Listing, contracts: int) -> None:
         self[game.first].put("bid", 47, contracts)
         self.driver.poke()
+
+    def open_exit(self, game: Listing, contracts: int) -> None:
+        """Polymarket 54|58: YES there and NO on Kalshi, if they are held, can be sold for 1.04 (B-440)."""
+        for cents in (40, 36):
+            self[game.condition].put("ask" if cents == 40 else "bid", cents, 0)
+        self[game.condition].put("bid", 54, contracts)
+        self[game.condition].put("ask", 58, 300)
+        self.driver.poke()
+
+    def held(self) -> list[Listing]:
+        """Games of which a pair is held by the venues' own record."""
+        found = self.record()
+        return [game for game in self.games if found.get(f"{game.condition} YES") and found.get(f"{game.first} NO")]
 
     # --- the venues' own record ---------------------------------------------------------------------------------------
 

@@ -156,7 +156,7 @@ class Process:
         if order is None:
             return False, 60.0
         leg, left = order.leg, (order.leg.deadline - self.clock.mono_ns()) / SECOND
-        if leg.purpose == "open":
+        if leg.purpose in ("open", "exit"):
             self.plant.opens(arb_of(leg.leg_id), leg.want.market)
             return True, left
         return True, max(0.0, left)

@@ -6,6 +6,7 @@ about it. Nothing here decides what a process does: it only breaks what the proc
 
 import asyncio
 import hashlib
+import random
 import tempfile
 import warnings
 from collections import Counter
@@ -46,6 +47,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """Two traders of one venue both sent orders."""
     steps: int
     executions: int
+    exits: int
+    """Held pairs that were sold, in part at least (B-440)."""
     crashes: int
     unknowns: int
     faults: dict[str, int]
@@ -102,6 +105,7 @@ class _Play:
         self.problems: list[str] = []
         self.breaches = 0
         self._next = 0
+        self._exits = random.Random(f"exits {plant.seed}")
         self.taken = 0
         for door in plant.doors.values():
             door.after = self._check
@@ -140,6 +144,7 @@ class _Play:
         if rng.random() < 0.8:
             self._breaks.throw()
         await self._arb(rng.randint(3, 20), rng.uniform(0.5, 3.0), rng.uniform(0.5, 1.5))
+        await self._exit()
         self._breaks.mend()
         await self._until(plant.ready, 20)
         await self._arb(rng.randint(3, 20), 1.0, 0.5)
@@ -152,6 +157,16 @@ class _Play:
         await asyncio.sleep(there_s)
         plant.rest(game)
         await asyncio.sleep(after_s)
+
+    async def _exit(self) -> None:
+        """Now and then a held pair can be sold, while something is broken; chances of their own leave a seed's other ones alone."""
+        chance, held = self._exits, self.plant.held()
+        if held and chance.random() < 0.5:
+            game = chance.choice(held)
+            self.plant.open_exit(game, chance.randint(3, 20))
+            await asyncio.sleep(chance.uniform(0.5, 2.0))
+            self.plant.rest(game)
+            await asyncio.sleep(0.5)
 
     # --- what must hold -----------------------------------------------------------------------------------------------
 
@@ -216,6 +231,7 @@ class _Play:
             took_over=plant.layout == "twins" and len({one.sender for one in arrived if one.venue == "polymarket"}) > 1,
             steps=self.taken,
             executions=len(plant.closed),
+            exits=sum(":close_" in closed.basket and closed.matched > 0 for closed in plant.closed.values()),
             crashes=plant.crashes,
             unknowns=_unknowns(plant),
             faults=dict(sorted(plant.faults.items())),
