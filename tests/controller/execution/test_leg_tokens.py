@@ -30,10 +30,13 @@ class Desk:
         self.ids = SeededIds(self.clock, 1)
         self.kalshi, self.polymarket = Budget(self.clock), SignerBudget(self.clock)
         budgets = {KALSHI: self.kalshi, POLYMARKET: self.polymarket}
-        self.tokens = LegTokens(budgets, lambda leg: leg.venue in away, _MARKETS.get)
+        self.tokens = LegTokens(budgets, lambda leg: leg.venue in away, _MARKETS.get, self.clock)
 
     def legs(self, arb: ArbId, *markets: str) -> list[LegRequest]:
-        return [_leg(arb, number, MarketId(market)) for number, market in enumerate(markets)]
+        return [
+            _leg(arb, number, MarketId(market), MonoNs(self.clock.mono_ns() + 5 * SECOND))
+            for number, market in enumerate(markets)
+        ]
 
     def open(self) -> tuple[ArbId, str]:
         """One more arb over both venues, and why it may not."""
@@ -41,7 +44,7 @@ class Desk:
         return arb, self.tokens.reserve(arb, self.legs(arb, "KX", "0xc"))
 
 
-def _leg(arb: ArbId, number: int, market: MarketId) -> LegRequest:
+def _leg(arb: ArbId, number: int, market: MarketId, deadline: MonoNs) -> LegRequest:
     return LegRequest(
         leg_id=leg_id(arb, number, 0),
         want=Want(market=market, outcome=Outcome.YES, action=Action.BUY, limit=Price(5_000), size=Size(1_000_000), tif=Tif.IOC),
@@ -50,7 +53,7 @@ def _leg(arb: ArbId, number: int, market: MarketId) -> LegRequest:
         max_cost=Money(1_000_000),
         world="live",
         epoch=1,
-        deadline=MonoNs(5 * SECOND),
+        deadline=deadline,
     )
 
 
@@ -143,3 +146,61 @@ def test_exits_go_whatever_is_reserved() -> None:
         desk.open()
 
     assert [desk.kalshi.take_write(10, 3, reducing=True) for _ in range(10)] == [0] * 10
+
+
+def test_arbs_in_doubt_for_long_do_not_stop_new_ones() -> None:
+    """Past its deadline an arb sends at most a way out, and all that are late keep one order together: a Basic account
+    under sixty of them has room for three arbs at once, as without them (B-431)."""
+    desk = Desk()
+    for _ in range(60):
+        arb, why = desk.open()
+        assert why == ""
+        assert desk.kalshi.take_write(10, 3, owner=arb) == 0
+        desk.clock.advance(6 * SECOND)
+
+    assert [desk.open()[1] for _ in range(4)] == ["", "", "", "kalshi shard 3: 2 orders, in 0.20 s at the earliest"]
+
+
+def test_the_oldest_arb_in_doubt_finds_its_way_out_whatever_opens() -> None:
+    """Strangers and new arbs spend all they may; beside the exits' own three there is still the share of those that are late."""
+    desk = Desk()
+    oldest, _ = desk.open()
+    desk.open()
+    desk.clock.advance(6 * SECOND)
+    while True:
+        arb, why = desk.open()
+        if why:
+            break
+        assert [desk.kalshi.take_write(10, 3, owner=arb) for _ in range(2)] == [0, 0]
+    while desk.kalshi.take_write(10, 3) == 0:
+        pass
+
+    assert desk.kalshi.statistics().writes[3] >= 40
+    assert desk.kalshi.take_write(10, 3, reducing=True, owner=oldest) == 0
+
+
+def test_no_arb_opens_before_the_share_of_the_late_is_there() -> None:
+    """A way out that left spent it: the next arb waits for the refill, so the second oldest finds it too."""
+    desk = Desk()
+    desk.open()
+    desk.clock.advance(6 * SECOND)
+    desk.kalshi.apply_throttled("write", 3)
+    desk.clock.advance(SECOND // 3)
+    _, why = desk.open()
+
+    assert why.startswith("kalshi shard 3: a way out of arbs under way, in 0.0")
+    desk.clock.advance(SECOND // 2)
+    assert desk.open()[1] == ""
+
+
+def test_the_share_ends_with_the_last_arb_in_doubt() -> None:
+    """Three arbs fit into a Basic account again; the share is of nobody."""
+    desk = Desk()
+    late = [desk.open()[0] for _ in range(2)]
+    desk.clock.advance(6 * SECOND)
+    desk.tokens.release(desk.open()[0])
+    for arb in late:
+        desk.tokens.release(arb)
+
+    assert desk.kalshi.reserve(b"other", 7, 3) == 0
+    assert desk.polymarket.reserve(b"other", 57) == 0
