@@ -37,11 +37,11 @@ from controller.status import status_of
 from trading.clock import SystemClock
 from trading.command import exit_code
 from trading.crash import crash_probe
+from trading.earlier import begin_in_place
 from trading.errors import SettingsError, TandemError
 from trading.journal_file import FileJournal
 from trading.log import get_logger, setup_logging
 from trading.market import POLYMARKET
-from trading.polymarket.place import check_place
 from trading.settings import load, redacted
 
 __all__ = ["app", "main"]
@@ -254,7 +254,8 @@ async def _trade_with(
         _banner(system)
         if POLYMARKET in settings.platforms:
             step = "run its trader where the venue allows it, or take polymarket out of CONTROLLER_PLATFORMS"
-            await check_place(settings, system.connections.polymarket, step=step)
+            client, clock = system.connections.polymarket, ports.clock
+            await begin_in_place(settings, client, journal=journal, clock=clock, sleep=ports.sleep, step=step)
         await preflight(settings, system.connections, system.clients)
         with ProgressReport("start") as progress:
             found = await system.adoption.discover(progress=progress, force=settings.force_discovery)

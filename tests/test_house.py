@@ -43,7 +43,7 @@ LEVELS = {
     1: {"market", "settings", "state_dir", "http", "http_pool", "http_wire", "stream", "offload"},
     2: {"book", "fees", "order", "journal", "journal_file", "journal_sqlite", "treasury", "venue"},
     3: {"kalshi", "polymarket", "paper"},
-    4: {"execute", "connect"},
+    4: {"execute", "connect", "earlier"},
 }
 LEVEL_OF = {name: level for level, names in LEVELS.items() for name in names}
 PURE = (

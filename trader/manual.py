@@ -74,6 +74,8 @@ async def manual_trade(ticket: Ticket, settings: TraderSettings, ports: Ports, *
         async with _journal(ticket, settings, ports, world) as kept:
             client = await _client(ticket, market, settings, kept, venues, world)
             await _ask_about_earlier(ticket, client, kept, notice)
+            if ticket.venue == POLYMARKET:  # after the look-ups, which are allowed everywhere (B-427)
+                await check_place(settings, venues.polymarket, step="trade from where the venue allows it")
             if world != "paper" and ticket.want.action is Action.SELL:
                 await _check_held(ticket.want, client)
             name = leg_id(kept.ids.arb(), MANUAL, 0)
@@ -211,8 +213,6 @@ async def _client(
     """Who executes: the real client with its keys proven, or a paper one that meets the book of this moment."""
     real = venues.clients[ticket.venue]
     if world != "paper":
-        if ticket.venue == POLYMARKET:
-            await check_place(settings, venues.polymarket, step="trade from where the venue allows it")
         await real.warm()  # also takes the venue's clock, which signed stamps follow
         if ticket.venue == POLYMARKET and not settings.polymarket_api_key:
             await venues.polymarket.derive_credentials()

@@ -22,6 +22,7 @@ from trader.settings import TraderSettings
 from trader.worker import JOURNAL_ID, Worker
 from trading.book import Book
 from trading.connect import Connections
+from trading.earlier import begin_in_place
 from trading.errors import SettingsError, VenueError
 from trading.journal_file import FileJournal
 from trading.journal_sqlite import SqliteStore
@@ -32,7 +33,6 @@ from trading.link.wire import LinkDial
 from trading.log import get_logger
 from trading.market import KALSHI, POLYMARKET, MarketId, Venue
 from trading.paper import PaperClient
-from trading.polymarket.place import check_place
 from trading.settings import redacted
 from trading.state_dir import StateDir
 from trading.units import DOLLAR, Money
@@ -131,7 +131,14 @@ async def _worker(
     if world != "paper" and not venues.can_trade(venue):
         raise SettingsError(f"DRY_RUN=0 and no keys to trade on {venue}; set {settings.key_names(venue)}")
     if venue == POLYMARKET:
-        await check_place(settings, venues.polymarket, step="run this trader where the venue allows it")
+        await begin_in_place(
+            settings,
+            venues.polymarket,
+            journal=journal,
+            clock=ports.clock,
+            sleep=ports.sleep,
+            step="run this trader where the venue allows it",
+        )
     read = market_reader(venue, settings, ports, venues)
     books: dict[MarketId, Book] = {}
 

@@ -90,7 +90,10 @@ class VenueSettings(SettingsModel):
     polymarket_builder_api_key: str = Field("", description="builder key, instead of a relayer key")
     polymarket_builder_api_secret: SecretText = Field(Secret(""), description="builder secret")
     polymarket_builder_api_passphrase: SecretText = Field(Secret(""), description="builder passphrase")
-    polymarket_geoblock_url: str = Field("https://polymarket.com/api/geoblock", description="doctor asks it")
+    polymarket_geoblock_url: str = Field(
+        "https://polymarket.com/api/geoblock",
+        description="asked by each live start that trades Polymarket, and by doctor; blocked = no live trading from here",
+    )
     dry_run: bool = Field(True, description="1 = paper, no order leaves the process; 0 = orders are sent")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level shown and kept")
     log_file: str = Field(

@@ -1,6 +1,8 @@
 """A trader of Polymarket starts live only where the venue takes its orders (B-427); paper and Kalshi start anywhere."""
 
+import asyncio
 import base64
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +10,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from trader_bench import NO_KALSHI, NO_WALLET, VenueThread, manual, trader
+
+from trading.clock import SystemClock
+from trading.journal_file import FileJournal
+from trading.journal_sqlite import SqliteStore
 
 
 @pytest.fixture
@@ -62,3 +68,27 @@ def test_kalshi_is_traded_where_polymarket_is_not(elsewhere: VenueThread) -> Non
 
     assert manual(market=market).exit_code == 0
     assert elsewhere.held(market) == 3_000_000
+
+
+def test_a_blocked_start_looks_up_the_legs_of_an_earlier_one(elsewhere: VenueThread) -> None:
+    """The order went out where it was allowed and its answer was lost: the journal learns the fill before the start ends."""
+    elsewhere.write_env(**NO_KALSHI, DRY_RUN="0")
+    market = elsewhere.book(elsewhere.condition())
+    elsewhere.do(lambda: elsewhere.world.faults.throw("polymarket", "no_geoblock"))
+    assert manual(venue="polymarket", market=market, contracts="5").exit_code == 0
+    elsewhere.do(lambda: elsewhere.world.faults.throw("polymarket", "geoblock"))
+    Path("state/manual-polymarket").rename("state/trader-polymarket")
+    with sqlite3.connect("state/trader-polymarket/journal.sqlite") as rows:
+        rows.execute("DELETE FROM result")
+    rows.close()
+    pair()
+
+    result = trader("run", "--controller", "127.0.0.1:9", "--link-dir", "link")
+
+    journal = FileJournal(SqliteStore(Path("state/trader-polymarket/journal.sqlite")), SystemClock())
+    ((_, kept),) = journal.legs().values()
+    asyncio.run(journal.close())
+    assert result.exit_code == 1
+    assert result.stderr.endswith("run this trader where the venue allows it (B-427)\n")
+    assert kept is not None
+    assert (kept.state, kept.filled) == ("filled", 5_000_000)
