@@ -94,6 +94,9 @@ _FIRST_PRINT = re.compile(
 _REVISED = re.compile(
     r"(?:revised|revisions?) (?:\w+ ){0,4}(?:will be|are) (?:considered|included|used)|most recent revision", re.IGNORECASE
 )
+_AFTER_ISSUE = re.compile(
+    r"\b(?:after|from|since|between) (?:the )?(?:issuance|market'?s? (?:issuance|creation|opening|launch))", re.IGNORECASE
+)
 _WORDS = re.compile(r"\b(?:if|resolves?|will|the|wins?|market)\b", re.IGNORECASE)
 
 
@@ -102,7 +105,7 @@ class Clauses(msgspec.Struct, frozen=True, kw_only=True):
 
     troubles: why the text as a whole cannot be relied on. window_h: hours a postponed event is waited for; waits: it is waited
     for without an end. postponed: what is paid beyond the window. deadline: the last day that counts, with zone. operator and
-    line: ">=" of the smallest value that pays; a line of x.5 is already whole.
+    line: ">=" of the smallest value that pays; a line of x.5 is already whole. after_issue: only what follows the listing counts.
     """
 
     troubles: tuple[str, ...] = ()
@@ -120,6 +123,7 @@ class Clauses(msgspec.Struct, frozen=True, kw_only=True):
     zone: str | None = None
     sources: tuple[str, ...] = ()
     revised: bool | None = None
+    after_issue: bool = False
 
 
 @lru_cache(maxsize=20_000)  # the teams' markets share a text, and the next discovery reads the same ones again
@@ -174,6 +178,7 @@ def read(text: str) -> Clauses:
         zone=zone,
         sources=tuple(name for name, pattern in _SOURCE.items() if pattern.search(text)) if _any(low, _SOURCE_WORDS) else (),
         revised=None if prints == revises else revises,
+        after_issue=bool(_AFTER_ISSUE.search(text)),
         troubles=tuple(found),
     )
 

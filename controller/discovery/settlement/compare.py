@@ -278,6 +278,10 @@ def _facts(one: Clauses, two: Clauses) -> list[Finding]:
         else:
             verdict = "unknown" if None in (one.revised, two.revised) else "conflict"
             found.append(_row("figures are revised", prints, (_ANY, _ANY), verdict))
+    if one.after_issue != two.after_issue:
+        starts = {True: "counts only what follows its issuance", False: "does not say so"}
+        said = (starts[one.after_issue], starts[two.after_issue])
+        found.append(_row("happened before the market was listed", said, (_ANY, _ANY), "unknown"))
     return found
 
 

@@ -88,6 +88,7 @@ def test_a_difference_that_makes_another_question_is_found(first, second, point,
         ("on the Binance candle", "as reported", "sources disagree", "unknown"),
         ("at the first print", "as revisions will be considered", "figures are revised", "conflict"),
         ("at the first print", "as reported", "figures are revised", "unknown"),
+        ("after Issuance", "in 2026", "happened before the market was listed", "unknown"),
     ],
 )
 def test_outside_games_days_zones_sources_and_prints_must_agree(first, second, point, verdict):
