@@ -13,7 +13,7 @@ import msgspec
 from trading.ids import LegId, is_manual, parse_client_order_id
 from trading.journal_file import RETENTION_NS
 from trading.market import Action, MarketId, Outcome, Venue
-from trading.order import LegRequest, LegResult, World
+from trading.order import LegRequest, LegResult, World, total
 from trading.units import Size, WallNs, to_dollars
 from trading.venue import OpenOrder, Position, Settlement, VenueFill
 
@@ -22,6 +22,7 @@ __all__ = [
     "compare_nets",
     "explain_fills",
     "is_lost",
+    "late_results",
     "journal_nets",
     "net_of",
     "own_order",
@@ -142,6 +143,44 @@ def explain_fills(legs: Legs, market: MarketId, fills: Sequence[VenueFill]) -> t
     for name, size in sorted(there.items()):
         lines.append(f"order {name} filled {to_dollars(Size(size))} and belongs to no leg of the journal")
     return tuple(lines[:10])
+
+
+def late_results(
+    legs: Legs, market: MarketId, fills: Sequence[VenueFill], history: Sequence[OpenOrder]
+) -> tuple[LegResult, ...]:
+    """What the venue's fills say of ended legs in which we have less, or a fill that it took back (B-424).
+
+    history names the orders whose answer never brought their number. A leg that we believe filled and that is merely not listed
+    is no late truth: a list may lag.
+    """
+    ids = {result.venue_order_id: leg_id for leg_id, (_, result) in legs.items() if result and result.venue_order_id}
+    ids |= {row.venue_order_id: leg_id for row in history if (leg_id := own_order(row, legs, ids)) is not None}
+    listed: dict[LegId, dict[str, VenueFill]] = {}
+    for row in fills:
+        if row.market == market and row.venue_order_id in ids:
+            listed.setdefault(ids[row.venue_order_id], {})[row.fill.id] = row
+    found = []
+    for leg_id, rows in listed.items():
+        leg, result = legs[leg_id]
+        if leg.want.market != market or result is None or not result.final:
+            continue
+        theirs = tuple(row.fill for row in rows.values())
+        size, cost, fee = total(theirs)
+        if size > result.filled or (size < result.filled and any(fill.status == "reversed" for fill in theirs)):
+            found.append(
+                LegResult(
+                    leg_id=leg_id,
+                    state="filled" if size >= leg.want.size else "partial" if size else "none",
+                    filled=size,
+                    cost=cost,
+                    fee=fee,
+                    fills=theirs,
+                    venue_order_id=next(iter(rows.values())).venue_order_id,
+                    code="reconciled",
+                    detail="its fills were read while both records were compared",
+                )
+            )
+    return tuple(found)
 
 
 def own_order(order: OpenOrder, legs: Legs, venue_ids: Mapping[str, LegId]) -> LegId | None:

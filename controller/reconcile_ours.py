@@ -7,6 +7,7 @@ from controller.ledger.memory import MemoryLedger
 from controller.model import EventId
 from controller.reconcile import Legs, journal_nets
 from controller.state import State
+from trading.execute import record
 from trading.ids import LegId
 from trading.journal_file import FileJournal
 from trading.market import MarketId, Venue
@@ -70,6 +71,16 @@ class RunningOurs:
             self._hear(result)
         return result
 
+    async def book(self, result: LegResult) -> bool:
+        """Journal first, then the engine and the leg's arb, which hedges what came late."""
+        known = self._journal.stored(result.leg_id)
+        before = known[1].result_no if known is not None and known[1] is not None else 0
+        kept = await record(self._journal, result)
+        if kept.result_no == before:
+            return False
+        self._hear(kept)
+        return True
+
 
 class JournalOurs:
     """A journal nobody writes to now. It cancels nothing."""
@@ -95,6 +106,9 @@ class JournalOurs:
 
     async def cancel(self, leg_id: LegId) -> LegResult | None:
         return None
+
+    async def book(self, result: LegResult) -> bool:
+        return False
 
 
 def _of_world(journal: FileJournal, world: World) -> Legs:

@@ -15,14 +15,24 @@ import msgspec
 
 from controller.durable import EPOCH
 from controller.model import EventId
-from controller.reconcile import Difference, Legs, compare_nets, explain_fills, is_lost, net_of, own_order, paid_net
+from controller.reconcile import (
+    Difference,
+    Legs,
+    compare_nets,
+    explain_fills,
+    is_lost,
+    late_results,
+    net_of,
+    own_order,
+    paid_net,
+)
 from trading.clock import SECOND, Clock
 from trading.errors import AuthFailed, Misuse, ModeClosed, Rejected, Throttled, VenueError
 from trading.ids import LegId
 from trading.log import get_logger
 from trading.market import Market, MarketId, Venue
 from trading.order import LegRequest, LegResult
-from trading.units import Money, WallNs
+from trading.units import Money, WallNs, to_dollars
 from trading.venue import AccountPage, AccountQuery, OpenOrder
 
 __all__ = ["ABOUT_JOURNAL", "ADOPTED_AT", "Ours", "Reconciler", "Report", "stranger_key"]
@@ -69,6 +79,9 @@ class Ours(Protocol):
 
     async def cancel(self, leg_id: LegId) -> LegResult | None:
         """Ask the venue to end one of our orders; None = this process does not do that."""
+
+    async def book(self, result: LegResult) -> bool:
+        """Take a later truth about a leg of ours; whether it said anything new. Raises JournalFailed."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -318,6 +331,12 @@ class Reconciler:
                 if not again:
                     self._paid.add(market)
                     return ()
+            numbers = {result.venue_order_id for _, result in legs.values() if result is not None}
+            unnamed = any(row.market == market and row.venue_order_id not in numbers for row in fills)
+            named = await self._all(venue, "history", market) if unnamed else ()
+            for late in late_results(legs, market, fills, named):
+                if await self._ours.book(late):  # ours moved, so this market is compared again
+                    log.warning("late_fill_booked", venue=venue, market=market, leg=late.leg_id, filled=to_dollars(late.filled))
             why = explain_fills(legs, market, fills)
         except (Throttled, AuthFailed, ModeClosed):
             raise  # says nothing about this market

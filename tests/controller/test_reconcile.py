@@ -54,6 +54,7 @@ class Desk:
         self.history: list[OpenOrder] = []
         self.fills: list[VenueFill] = []
         self.settlements: list[Settlement] = []
+        self.books = False
         self.dead: set[Venue] = set()
         self.status = "open"
         self.cancelled: list[LegId] = []
@@ -139,6 +140,12 @@ class Desk:
         self.resting.clear()
         return LegResult(leg_id=leg_id, state="none")
 
+    async def book(self, result: LegResult) -> bool:
+        if not self.books:
+            return False
+        self.known[result.leg_id] = self.known[result.leg_id][0], result
+        return True
+
     def blocked(self, market: MarketId, purpose: Purpose = "open") -> str | None:
         return self.one.blocks([request(99, market, purpose=purpose)])
 
@@ -205,6 +212,36 @@ async def test_a_fill_the_journal_missed_is_named_with_its_order(desk: Desk) -> 
     assert one.kind == "position"
     assert "(order order-1) filled 5 by the journal, 6 by the venue" in one.line
     assert "order stray filled 2 and belongs to no leg" in one.line
+
+
+async def test_a_late_fill_of_our_leg_is_booked_and_its_event_opens(desk: Desk) -> None:
+    """An order that ended with nothing filled after all, its number never told: it is booked as a late truth, not only named."""
+    leg_id = desk.fill(1, _A, 0)
+    desk.known[leg_id] = desk.known[leg_id][0], LegResult(leg_id=leg_id, state="none")
+    desk.history = [order(_A, client_order_id(leg_id), "order-9")]
+    desk.fills, desk.held, desk.books = [fill_of("order-9", _A, 5_000_000)], {_A: 5_000_000}, True
+
+    first = await desk.one.look()
+    second = await desk.one.look()
+
+    booked = desk.known[leg_id][1]
+    assert booked is not None
+    assert (booked.state, booked.filled, booked.venue_order_id) == ("filled", 5_000_000, "order-9")
+    assert (first.waiting, first.differences, second.waiting, second.equal) == ((_A,), (), (), True)
+    assert desk.blocked(_A) is None
+
+
+async def test_a_fill_taken_back_is_booked_and_one_merely_not_listed_is_not(desk: Desk) -> None:
+    """B-424: the venue's own word reverses a fill; silence about one may be a list that lags, and stays a difference."""
+    taken, lagging = desk.fill(1, _A, 5_000_000), desk.fill(2, _B, 5_000_000)
+    desk.fills, desk.books = [fill_of("order-1", _A, 5_000_000, "reversed")], True
+
+    await desk.one.look()
+    report = await desk.one.look()
+
+    sums = [result.filled for leg in (taken, lagging) if (result := desk.known[leg][1]) is not None]
+    assert sums == [0, 5_000_000]
+    assert [one.market for one in report.differences] == [_B]
 
 
 async def test_a_ghost_is_a_difference_and_a_settled_market_is_none(desk: Desk) -> None:
