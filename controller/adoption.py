@@ -3,10 +3,11 @@
 Every round reads the terms of all live pairs again, because fees, holds and grids change while running. A pair that a league's
 successful reading no longer holds (postponed, started, closed, no longer unique) is retired; a league that could not be read keeps
 its pairs. What people decided about a pair stands over what discovery found, and is followed while the file of decisions changes.
+Between rounds both venues are asked each minute what no stream tells: a result under way, a start that moved (matching.md 3.7).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,20 +15,22 @@ import msgspec
 from controller.discovery.cache import DiscoveryCache
 from controller.discovery.catalogue import Discovery, Progress, discover
 from controller.model import Event, Pair, PairChanged
+from controller.pairs.recheck import Word, moved_starts, starts_of, words_of
 from controller.pairs.store import Decisions, PairStore, PairsUnreadable, decided
-from controller.pairs.upkeep import remember_texts
+from controller.pairs.upkeep import remember, send_back
 from controller.settings import ControllerSettings
 from controller.show import brief
 from controller.state import State
 from trading.book import MarketChanged
 from trading.clock import SECOND, Clock
 from trading.connect import Connections
-from trading.errors import VenueError
+from trading.errors import TandemError, VenueError
 from trading.log import get_logger
-from trading.market import POLYMARKET, Market, MarketId, Venue
+from trading.market import KALSHI, POLYMARKET, Market, MarketId, Venue
 from trading.offload import Offload
 from trading.order import LegRequest, LegResult
 from trading.polymarket.gamma import Gamma
+from trading.units import WallNs
 from trading.venue import Feed, VenueClient
 
 __all__ = ["Adoption"]
@@ -37,6 +40,9 @@ log = get_logger(__name__)
 _READS_AT_ONCE = 8
 _LOOK_S = 0.5
 """How soon a decision of a person is followed (B-297)."""
+_RECHECK_S = 60.0
+_OVERLAP_S = 120
+"""Milestones are asked for from this long before the last time: clocks differ."""
 _CONTRADICTIONS = frozenset(
     {"invalid_price", "market_inactive", "market_not_found"}  # Kalshi: grid, status, shard
     | {"off_tick", "below_minimum", "market_not_ready", "not_found", "order_version_mismatch"}  # Polymarket
@@ -79,6 +85,9 @@ class Adoption:
         """Pairs as discovery left them, before any person's word."""
         self._doubted: dict[MarketId, Market] = {}
         """Markets whose terms a refusal contradicted, as they were then."""
+        self._held_back: dict[MarketId, str] = {}
+        """Polymarket markets on which nothing may be opened, and why: the CLOB goes on taking orders there."""
+        self._rechecked: int | None = None
 
     async def discover(self, *, progress: Progress, force: bool = False) -> Discovery:
         """Find pairs (B-097). A venue that cannot be reached leaves cached pairs in use and stands in failures."""
@@ -103,10 +112,11 @@ class Adoption:
 
     async def adopt(self, found: Discovery, *, progress: Progress) -> None:
         """Take what was found into use and what is gone out of it; running streams are kept (B-109)."""
+        await self._ask_polymarket([pair.second for pair in found.pairs])
         read = await self._terms(found, progress)
         known = self._state.pairs
         self._read_decisions()
-        await self._note_texts(found)
+        await self._note(found)
         self._found.update((pair.id, pair) for pair in found.pairs)
         for pair in (decided(pair, self._decisions) for pair in found.pairs):
             if known.get(pair.id) != pair:
@@ -132,7 +142,7 @@ class Adoption:
             nonlocal done
             async with gate:
                 try:
-                    market = _current(market, await self._clients[market.venue].market(market.id))
+                    market = self._allowed(_current(market, await self._clients[market.venue].market(market.id)))
                 except VenueError as exc:
                     log.warning(
                         "terms_unread", market=market.id, error=str(exc), next_step="watched, not traded; read again later"
@@ -145,10 +155,92 @@ class Adoption:
         return dict(zip(ids, await asyncio.gather(*(read(found.markets[one]) for one in ids)), strict=True))
 
     async def follow(self) -> None:
-        """Take what people decide into use within a second, until cancelled: `controller pairs pause` stops a pair at once."""
+        """Take what people decide into use within a second, until cancelled: `controller pairs pause` stops a pair at once. Each
+        minute the venues are asked again."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._again(_LOOK_S, self._look))
+            tasks.create_task(self._again(_RECHECK_S, self.recheck))
+
+    async def _again(self, pause_s: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
-            self.look()
-            await self._sleep(_LOOK_S)
+            await work()
+            await self._sleep(pause_s)
+
+    async def _look(self) -> None:
+        self.look()
+
+    async def recheck(self) -> None:
+        """Ask both venues about the pairs in use: a result under way stops opening on it, a start that moved sends its pair back
+        to review. What cannot be read is asked again a minute later."""
+        pairs = [pair for pair in self._state.pairs.values() if pair.state not in ("retired", "rejected")]
+        if not pairs:
+            return
+        words = await self._ask_polymarket([pair.second for pair in pairs])
+        starts = await self._ask_kalshi({self._state.markets[pair.first].event_id for pair in pairs})
+        for pair in pairs:
+            market = self._state.markets[pair.second]
+            held = market.id in self._held_back
+            if market.id in words and market.status == ("open" if held else "paused"):
+                await self._renew(market)
+        self._review(moved_starts(pairs, words, starts, self._state.markets, self._decisions))
+
+    async def _ask_polymarket(self, conditions: Sequence[MarketId]) -> dict[MarketId, Word]:
+        """Gamma's word on these markets, and which of them are held back from now on."""
+        try:
+            words = await words_of(self._gamma, list(dict.fromkeys(conditions)))
+        except (TandemError, OSError) as exc:
+            log.warning("recheck_failed", venue=POLYMARKET, error=str(exc), next_step="asked again in a minute")
+            return {}
+        for market, word in words.items():
+            before = self._held_back.pop(market, "")
+            if word.doubt:
+                self._held_back[market] = word.doubt
+            if word.doubt != before:
+                log.warning("market_held_back" if word.doubt else "market_free_again", market=market, why=word.doubt or before)
+        return words
+
+    async def _ask_kalshi(self, events: Collection[str]) -> dict[str, WallNs]:
+        """Starts of these events that changed since the last time."""
+        now = self._clock.wall_ns() // SECOND
+        # Pairs may come from a cache of that age, which no reading of milestones has renewed.
+        since = self._rechecked if self._rechecked is not None else now - self._settings.discovery_cache_ttl_secs
+        try:
+            stones = await self._connections.kalshi.catalogue.milestones(category="Sports", min_updated_ts=since - _OVERLAP_S)
+        except (TandemError, OSError) as exc:
+            log.warning("recheck_failed", venue=KALSHI, error=str(exc), next_step="asked again in a minute")
+            return {}
+        self._rechecked = now
+        return starts_of(stones, events)
+
+    async def _renew(self, market: Market) -> None:
+        """Hold a market back, or take the CLOB's own status where nothing holds it back any more."""
+        if market.id not in self._held_back:
+            self._doubted.setdefault(market.id, market)
+            await self.reread()
+            return
+        held = self._allowed(market)
+        self._deliver(MarketChanged(held))
+        self._feeds[held.venue].watch([held])
+
+    def _allowed(self, market: Market) -> Market:
+        held = market.id in self._held_back and market.status == "open"
+        return msgspec.structs.replace(market, status="paused") if held else market
+
+    def _review(self, starts: Mapping[str, WallNs]) -> None:
+        if not starts or self._store is None or self._decisions.trouble is not None:
+            return
+        try:
+            self._decisions, moved = send_back(self._store, starts, self._state.pairs, self._clock.wall_ns())
+        except (OSError, PairsUnreadable) as exc:
+            log.error("pair_starts_not_kept", error=str(exc), next_step="pause these pairs by hand", pairs=sorted(starts))
+            return
+        self._tell_moved(moved)
+        self.look()
+
+    def _tell_moved(self, moved: Mapping[str, str]) -> None:
+        """An error line, which is an alert: one side may be paid out while the other still plays (matching.md 4)."""
+        for pair_id, why in moved.items():
+            log.error("pair_start_moved", pair=pair_id, why=why, next_step="read it with `controller pairs show`, then decide")
 
     def look(self) -> None:
         """Compare the file of decisions once and deliver what it changes."""
@@ -174,13 +266,13 @@ class Adoption:
             log.error("pairs_unreadable", error=self._decisions.trouble)
         self._stamp = stamp
 
-    async def _note_texts(self, found: Discovery) -> None:
-        """Send pairs whose rule texts changed back to review, durably (matching.md 3.5)."""
+    async def _note(self, found: Discovery) -> None:
+        """Send pairs whose rule texts or start changed back to review, durably (matching.md 3.5)."""
         store, now = self._store, self._clock.wall_ns()
         if store is None or self._decisions.trouble is not None:
             return
         try:
-            self._decisions, changed = await self._offload.run(lambda: remember_texts(store, found.pairs, now))
+            self._decisions, changed, moved = await self._offload.run(lambda: remember(store, found.pairs, now))
         except (OSError, PairsUnreadable) as exc:
             log.error("pair_texts_not_kept", error=str(exc), next_step="a changed rule text may go unnoticed over a restart")
             return
@@ -188,6 +280,7 @@ class Adoption:
             log.warning(
                 "pair_text_changed", pair=pair_id, next_step="read it with `controller pairs show`, then approve or reject"
             )
+        self._tell_moved(moved)
 
     def doubt(self, code: str, order: tuple[LegRequest, LegResult | None] | None) -> None:
         """A venue refused an order with this code: when that contradicts the terms we trade on, reread() reads them again, so
@@ -200,7 +293,7 @@ class Adoption:
         """Read the doubted terms; a market whose terms cannot be read is not traded until they can."""
         for known in tuple(self._doubted.values()):
             try:
-                read = _current(known, await self._clients[known.venue].market(known.id))
+                read = self._allowed(_current(known, await self._clients[known.venue].market(known.id)))
             except VenueError as exc:
                 log.warning("terms_unread", market=known.id, error=str(exc), next_step="not traded until it is read")
                 self._deliver(MarketChanged(msgspec.structs.replace(known, tradable=False)))

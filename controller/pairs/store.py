@@ -52,12 +52,14 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decisions(msgspec.Struct, frozen=True, kw_only=True):
-    """The file. seen: the texts each pair was last in use with. trouble: why nothing here can be relied on."""
+    """The file. seen and starts: the texts and the start each pair was last in use with. trouble: why nothing here can be relied
+    on."""
 
     schema: int = _SCHEMA
     pairs: dict[str, Decision] = {}
     templates: tuple[Template, ...] = ()
     seen: dict[str, str] = {}
+    starts: dict[str, WallNs] = {}
     trouble: str | None = None
 
 

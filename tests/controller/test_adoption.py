@@ -1,6 +1,6 @@
 """Pairs come into use with today's terms and leave when a reading no longer holds them (B-106..B-109)."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from types import SimpleNamespace
 
 import msgspec
@@ -87,6 +87,13 @@ class Feed:
         self.watched.difference_update(markets)
 
 
+class Quiet:
+    """A Gamma that knows nothing new."""
+
+    async def market_pages(self, **filters: object) -> AsyncIterator[list[dict[str, object]]]:
+        yield []
+
+
 class House:
     def __init__(self) -> None:
         self.clients = {KALSHI: Client(K), POLYMARKET: Client(P)}
@@ -97,7 +104,7 @@ class House:
             settings=ControllerSettings(),
             connections=SimpleNamespace(polymarket=SimpleNamespace(remember=lambda markets: None)),
             clients=self.clients,
-            gamma=None,
+            gamma=Quiet(),
             feeds=self.feeds,
             state=self.state,
             deliver=self.deliver,

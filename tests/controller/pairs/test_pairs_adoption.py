@@ -50,6 +50,13 @@ PAIR = Pair(
 )
 
 
+class Quiet:
+    """A Gamma that knows nothing new."""
+
+    async def market_pages(self, **filters):
+        yield []
+
+
 class House:
     def __init__(self, directory):
         self.store = PairStore(directory)
@@ -67,7 +74,7 @@ class House:
             settings=ControllerSettings(),
             connections=SimpleNamespace(polymarket=SimpleNamespace(remember=lambda markets: None)),
             clients={KALSHI: client, POLYMARKET: client},
-            gamma=None,
+            gamma=Quiet(),
             feeds={KALSHI: feed, POLYMARKET: feed},
             state=self.state,
             deliver=self.deliver,

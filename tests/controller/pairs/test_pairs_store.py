@@ -7,7 +7,7 @@ import pytest
 
 from controller.model import EventId, Pair
 from controller.pairs.store import Decision, Decisions, PairStore, PairsUnreadable, Template, decided
-from controller.pairs.upkeep import remember_texts
+from controller.pairs.upkeep import remember
 from trading.market import MarketId, Outcome
 from trading.units import WallNs
 
@@ -117,18 +117,18 @@ def test_changed_texts_wait_for_a_person_from_then_on(tmp_path):
     pair = msgspec.structs.replace(PAIR, state="approved")
     changed = msgspec.structs.replace(pair, texts="two")
 
-    assert remember_texts(store, [pair], NOW)[1] == ()
+    assert remember(store, [pair], NOW)[1] == ()
     assert decided(pair, store.load()).state == "approved"
-    assert remember_texts(store, [changed], NOW)[1] == ("K:P",)
+    assert remember(store, [changed], NOW)[1] == ("K:P",)
     assert decided(changed, PairStore(tmp_path).load()).state == "proposed"
-    assert remember_texts(store, [changed], NOW)[1] == ()
+    assert remember(store, [changed], NOW)[1] == ()
 
 
 def test_texts_seen_again_are_not_written_again(tmp_path):
     """A round of discovery without news costs no write."""
     store = PairStore(tmp_path)
-    remember_texts(store, [PAIR], NOW)
+    remember(store, [PAIR], NOW)
     before = store.stamp()
-    remember_texts(store, [PAIR], NOW)
+    remember(store, [PAIR], NOW)
 
     assert store.stamp() == before
