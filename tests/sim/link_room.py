@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import pytest
 from execute_fakes import MARKET, FakeVenue, filled
 from link_fakes import CONTROLLER, IDS, PIN, TRADER
 from virtual import Disk, Network, VirtualClock, VirtualLoop, run
@@ -187,6 +188,22 @@ class Room:
     @property
     def link(self) -> TraderLink:
         return self.links["frankfurt"]
+
+    async def under_way(self) -> tuple[LegRequest, asyncio.Future[LegResult]]:
+        """Start a leg that stands at the venue: it is being sent, and not answered before venue.gate is set."""
+        self.venue.gate = asyncio.Event()
+        leg = self.leg()
+        running = asyncio.ensure_future(self.remote.execute(leg))
+        await self.venue.sending.wait()
+        return leg, running
+
+    async def left_unknown(self, trader: TraderProcess) -> LegRequest:
+        """Kill the trader while it sends a leg: the controller then knows of it as unknown."""
+        leg, running = await self.under_way()
+        with pytest.raises(asyncio.CancelledError):
+            trader.crash()
+        assert (await running).state == "unknown"
+        return leg
 
     async def restart_controller(self) -> None:
         """kill -9 and a new start: only what the disk keeps is known, with the next epoch."""

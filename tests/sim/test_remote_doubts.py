@@ -57,10 +57,7 @@ def test_a_restarted_controller_asks_the_trader_that_got_the_leg_and_no_other(tm
         await room.start()
         second = await room.dial(identity=OTHER, journal_id=43, disk=disk, boot=b"trd2")
         await room.until(lambda: {link.health for link in room.links.values()} == {"ready"})
-        room.venue.gate = asyncio.Event()
-        leg = room.leg()
-        running = asyncio.ensure_future(room.remote.execute(leg))
-        await room.venue.sending.wait()
+        leg, running = await room.under_way()
         owner = room.journal.addressee(leg.leg_id)[0]
         await room.restart_controller()
         running.cancel()
@@ -85,10 +82,7 @@ def test_no_other_trader_can_end_a_leg(tmp_path) -> None:
         disk = two_traders(room)
         first = await room.start()
         await room.ready()
-        room.venue.gate = asyncio.Event()
-        leg = room.leg()
-        running = asyncio.ensure_future(room.remote.execute(leg))
-        await room.venue.sending.wait()
+        leg, running = await room.under_way()
         liar = await room.dial(identity=OTHER, journal_id=43, disk=disk, boot=b"trd2")
         await room.until(lambda: room.links["dublin"].health == "ready")
         lie = LegResult(leg_id=leg.leg_id, state="none", code="not_found")
@@ -109,13 +103,7 @@ def test_a_trader_that_forgot_proves_nothing_to_a_restarted_controller_either(tm
     async def work(room: Room) -> None:
         trader = await room.start()
         await room.ready()
-        room.venue.gate = asyncio.Event()
-        leg = room.leg()
-        running = asyncio.ensure_future(room.remote.execute(leg))
-        await room.venue.sending.wait()
-        with pytest.raises(asyncio.CancelledError):
-            trader.crash()
-        assert (await running).state == "unknown"
+        leg = await room.left_unknown(trader)
         room.trader_disk.rows.clear()
         await room.dial(boot=b"trd2", journal_id=77)
         await room.ready()
@@ -221,10 +209,7 @@ def test_a_failed_disk_here_keeps_no_answer_back(tmp_path) -> None:
     async def work(room: Room) -> None:
         trader = await room.start()
         await room.ready()
-        room.venue.gate = asyncio.Event()
-        leg = room.leg()
-        running = asyncio.ensure_future(room.remote.execute(leg))
-        await room.venue.sending.wait()
+        leg, running = await room.under_way()
         room.controller_disk.fault = "disk full"
         began = room.loop.time()
         room.venue.gate.set()
@@ -262,10 +247,7 @@ def test_a_cancel_never_overtakes_a_send(tmp_path) -> None:
     async def work(room: Room) -> None:
         trader = await room.start()
         await room.ready()
-        room.venue.gate = asyncio.Event()
-        leg = room.leg()
-        running = asyncio.ensure_future(room.remote.execute(leg))
-        await room.venue.sending.wait()
+        leg, running = await room.under_way()
         await room.remote.cancel(leg.leg_id)
         assert await room.remote.cancel_all("halt") == 0
         assert "cancel" not in room.calls

@@ -58,10 +58,7 @@ def test_a_leg_is_unknown_while_its_link_is_gone_and_known_when_it_returns(tmp_p
     async def work(room: Room) -> None:
         await room.start()
         await room.ready()
-        room.venue.gate = asyncio.Event()
-        leg = room.leg()
-        running = asyncio.ensure_future(room.remote.execute(leg))
-        await room.venue.sending.wait()
+        leg, running = await room.under_way()
         room.network.down = True
         room.network.pipes[-1].cut()
         result = await running
@@ -104,13 +101,7 @@ def test_a_trader_with_another_journal_proves_nothing(tmp_path) -> None:
     async def work(room: Room) -> None:
         trader = await room.start()
         await room.ready()
-        room.venue.gate = asyncio.Event()
-        leg = room.leg()
-        running = asyncio.ensure_future(room.remote.execute(leg))
-        await room.venue.sending.wait()
-        with pytest.raises(asyncio.CancelledError):
-            trader.crash()
-        assert (await running).state == "unknown"
+        leg = await room.left_unknown(trader)
         room.trader_disk.rows.clear()
         await room.dial(boot=b"trd2", journal_id=77)
         await room.ready()

@@ -6,20 +6,16 @@ schemas: every field, or only the required ones, which is what a decoder has to 
 
 import re
 from collections.abc import Mapping
-from functools import cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
-import pytest
-import yaml
 from jsonschema import Draft202012Validator
+from openapi import load, strict
 
 from trading.http import Response
 
 PREFIX = "/trade-api/v2"
-_FILE = Path(__file__).resolve().parents[3] / ".." / "shared" / "reference" / "specs" / "kalshi-openapi.yaml"
 _TEXTS = {"date-time": "2026-11-20T00:00:00Z", "uuid": "6b1f1d6e-2f5a-4a5e-9d0a-1b2c3d4e5f60"}
 _NAMED = {
     "cursor": "",
@@ -34,34 +30,13 @@ _NAMED = {
 """Samples that a client reads a meaning into."""
 
 
-def _strict(node: Any) -> Any:
-    """OpenAPI 3.0 words as JSON Schema; listed properties become the only ones."""
-    if isinstance(node, list):
-        return [_strict(part) for part in node]
-    if not isinstance(node, dict):
-        return node
-    body = {key: _strict(value) for key, value in node.items() if key not in ("example", "examples")}
-    if isinstance(body.get("properties"), dict) and body.get("type") == "object":
-        body.setdefault("additionalProperties", False)
-    if body.pop("nullable", None) is True:
-        return {"anyOf": [body, {"type": "null"}]}
-    return body
-
-
-@cache
-def load() -> Any:
-    if not _FILE.exists():
-        pytest.skip("the venue's specifications are not beside this checkout")
-    return yaml.load(_FILE.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-
-
 class SpecHttp:
     """An Http that is the file. full: answers carry every field; else only the required ones."""
 
     def __init__(self, *, full: bool) -> None:
-        self.raw = load()
+        self.raw = load("kalshi-openapi.yaml")
         self._full = full
-        self._components = {"schemas": _strict(self.raw["components"]["schemas"])}
+        self._components = {"schemas": strict(self.raw["components"]["schemas"])}
         literal_first = sorted(self.raw["paths"], key=lambda path: (path.count("{"), path))
         self._paths = [(path, re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path))) for path in literal_first]
         self.asked: set[tuple[str, str]] = set()
@@ -97,7 +72,7 @@ class SpecHttp:
         return node
 
     def _validate(self, schema: Any, value: Any, what: str) -> None:
-        checker = Draft202012Validator({**_strict(schema), "components": self._components})
+        checker = Draft202012Validator({**strict(schema), "components": self._components})
         problems = [f"{what} {error.json_path}: {error.message[:200]}" for error in checker.iter_errors(value)]
         assert problems == []
 

@@ -7,18 +7,14 @@ is found.
 import json
 import re
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import pytest
-import yaml
 from jsonschema import Draft202012Validator
+from openapi import load, strict
 
 from trading.sim.core import Request, Response
 
 __all__ = ["FRAMES", "RestSpec", "StreamSpec", "rest_spec", "stream_spec"]
-
-SPECS = Path(__file__).resolve().parents[3] / ".." / "shared" / "reference" / "specs"
 
 FRAMES = {
     "subscribed": "subscribedResponsePayload",
@@ -42,35 +38,10 @@ FRAMES = {
 """Frame type -> schema; ok and metadata_updated are told apart by what they carry."""
 
 
-def _strict(node: Any) -> Any:
-    """OpenAPI 3.0 words as JSON Schema: nullable becomes a null type, listed properties become the only ones."""
-    if isinstance(node, list):
-        return [_strict(part) for part in node]
-    if not isinstance(node, dict):
-        return node
-    body = {key: _strict(value) for key, value in node.items() if key not in ("example", "examples")}
-    if isinstance(body.get("properties"), dict) and body.get("type") == "object":
-        body.setdefault("additionalProperties", False)
-    if body.pop("nullable", None) is True:
-        return {"anyOf": [body, {"type": "null"}]}
-    return body
-
-
-@cache
-def _load(name: str) -> Any:
-    path = SPECS / name
-    if not path.exists():
-        return None
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(path.read_text(), Loader=loader)
-
-
 class _Spec:
     def __init__(self, name: str) -> None:
-        self.raw = _load(name)
-        if self.raw is None:
-            pytest.skip("the venue's specifications are not beside this checkout")
-        self._components = {"schemas": _strict(self.raw["components"]["schemas"])}
+        self.raw = load(name)
+        self._components = {"schemas": strict(self.raw["components"]["schemas"])}
         self._known: dict[str, Draft202012Validator] = {}
 
     def check(self, schema: str, value: Any) -> None:
