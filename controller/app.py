@@ -61,7 +61,7 @@ from trading.paper import PaperClient
 from trading.polymarket.feed import PolymarketFeed
 from trading.polymarket.gamma import Gamma
 from trading.stream import Dialer, Recorder, RecordingDialer, WebsocketsDialer
-from trading.units import DOLLAR, Money
+from trading.units import DOLLAR, Money, WallNs
 from trading.venue import Feed, OrderTokens, VenueClient
 
 __all__ = ["App", "Ports", "build", "production_ports"]
@@ -328,10 +328,24 @@ def build(
         sleep=ports.sleep,
     )
     runtime.attach(runner, feeds, adoption)
+
+    def last_compared() -> tuple[WallNs, tuple[str, ...]] | None:
+        if reconciler is None or reconciler.last is None:
+            return None
+        at, report = reconciler.last
+        return at, tuple(one.line for one in report.differences)
+
     keeper: LedgerKeeper | None = None
     if books is not None and ports.tables is not None:
         keeper = LedgerKeeper(
-            books, ports.tables, clients, ports.clock, ports.offload, ports.sleep, halt=lambda why: _halt(settings, why)
+            books,
+            ports.tables,
+            clients,
+            ports.clock,
+            ports.offload,
+            ports.sleep,
+            halt=lambda why: _halt(settings, why),
+            last_compared=last_compared,
         )
     return App(
         settings=settings,

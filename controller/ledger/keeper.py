@@ -21,7 +21,7 @@ from trading.journal_file import RETENTION_NS, FileJournal
 from trading.log import get_logger
 from trading.market import MarketId, Venue
 from trading.offload import Offload
-from trading.units import Money, to_dollars
+from trading.units import Money, WallNs, to_dollars
 from trading.venue import VenueClient
 
 __all__ = ["LedgerKeeper"]
@@ -32,6 +32,7 @@ _LOOK_S = 60.0
 _AT_ONCE = 20
 """Markets asked about a minute, in turn: a settlement can wait, the venue's read budget cannot."""
 _HALF_SETTLED_NS = 6 * 3_600 * SECOND
+_COMPARED_NS = 3_600 * SECOND
 _SLACK_NS = 24 * 3_600 * SECOND
 """The journal prunes at a start, so its youngest missing leg may be a day older than its retention says."""
 
@@ -48,6 +49,7 @@ class LedgerKeeper:
         offload: Offload,
         sleep: Callable[[float], Awaitable[None]],
         halt: Callable[[str], None],
+        last_compared: Callable[[], tuple[WallNs, tuple[str, ...]] | None] = lambda: None,
     ) -> None:
         self.writer = writer
         self._store = store
@@ -57,6 +59,8 @@ class LedgerKeeper:
         self._offload = offload
         self._sleep = sleep
         self._halt = halt
+        self._last_compared = last_compared
+        self._compared: tuple[WallNs, tuple[str, ...]] = (WallNs(0), ())
         self._turn = 0
         self._closed_day = ""
         self._told: set[str] = set()
@@ -96,11 +100,22 @@ class LedgerKeeper:
     async def _look(self) -> None:
         while True:
             await self._sleep(_LOOK_S)
+            self.compare()
             try:
                 await self.settle()
                 await self.close_day()
             except LedgerFailed as exc:
                 log.warning("ledger_not_read", error=str(exc), next_step="it is tried again in a minute")
+
+    def compare(self) -> None:
+        """The newest comparison with the venues, where it says something new or the last one kept is an hour old (B-243)."""
+        found = self._last_compared()
+        if found is None:
+            return
+        at, lines = found
+        if lines != self._compared[1] or at - self._compared[0] > _COMPARED_NS:
+            self._compared = found
+            self.writer.compared(lines)
 
     async def settle(self) -> int:
         """Ask about held markets, some at a time, and book those that were paid; returns how many that were."""

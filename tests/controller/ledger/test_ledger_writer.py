@@ -303,6 +303,18 @@ async def test_a_day_is_closed_once_with_its_comparison(desk: Desk) -> None:
     assert (line["event"], line["log_level"], line["day"], line["locked"]) == ("day_closed", "error", DAY1, "0.46")
 
 
+async def test_comparisons_are_kept_when_they_say_something_new(desk: Desk) -> None:
+    """B-243: one row for a row of equal looks, another when a difference comes or goes, and one an hour."""
+    told: list[tuple[str, ...]] = []
+    desk.writer.compared = lambda lines: told.append(tuple(lines))  # type: ignore[method-assign]  # the test's ear
+    looks = iter([None, (AT, ()), (AT + 60, ("a",)), (AT + 120, ("a",)), (AT + 180, ()), (AT + 2 * HOUR, ())])
+    desk.keeper._last_compared = lambda: next(looks)
+    for _ in range(6):
+        desk.keeper.compare()
+
+    assert told == [(), ("a",), (), ()]
+
+
 async def test_running_ends_with_everything_written(desk: Desk) -> None:
     """A stop loses no row that was told before it."""
     async with desk.keeper.running():
