@@ -7,6 +7,7 @@ from discovery_sides import gamma_lines, gamma_question, kalshi_question, nba_li
 from test_discovery_catalogue import NOW, Gamma, Kalshi, run
 
 from controller.discovery.cache import DiscoveryCache
+from controller.pairs.store import Decisions, Template, decided
 from trading.clock import SECOND, ManualClock
 
 
@@ -189,3 +190,17 @@ async def test_an_old_cache_drops_a_line_that_asks_something_else(tmp_path):
 
     assert gamma.asked == []
     assert set(by_kind(found)) == {("nba", "game_winner"), ("nba", "spread")}
+
+
+async def test_under_all_a_line_waits_for_its_template():
+    """B-056: a template of league and type approves proven lines of that type and no other; a decision is never proven."""
+    found = await run(*lines(), mode="all")
+    decision = await run(*venues([DECISION[0]], [DECISION[1]]), mode="all")
+    templates = tuple(
+        Template(league=league, kind=kind, by="ann", at=NOW)
+        for league, kind in (("nba", "total"), ("economics", "fed_decision"))
+    )
+    states = {pair.kind: decided(pair, Decisions(templates=templates)).state for pair in (*found.pairs, *decision.pairs)}
+
+    assert {pair.state for pair in found.pairs} == {"proposed"}
+    assert states == {"game_winner": "proposed", "spread": "proposed", "total": "approved", "fed_decision": "proposed"}
