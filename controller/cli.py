@@ -26,15 +26,17 @@ from controller.commands_reconcile import answer
 from controller.commands_reconcile import register as register_reconcile
 from controller.commands_status import register as register_status
 from controller.control import control_path, serving
+from controller.drain import Drain
 from controller.durable import open_journal, open_tables, state_path
 from controller.halt import HaltFile, HaltWatch
 from controller.model import Command
+from controller.overdue import OverdueWatch
 from controller.preflight import preflight
 from controller.progress import ProgressReport
 from controller.settings import ControllerSettings
 from controller.show import brief, show_discovery
 from controller.status import status_of
-from trading.clock import SystemClock
+from trading.clock import SECOND, SystemClock
 from trading.command import exit_code
 from trading.crash import crash_probe
 from trading.earlier import begin_in_place
@@ -286,13 +288,28 @@ async def _trade_with(
                 raise TandemError("the controller is still starting; ask again in a moment")
             return await answer(system.reconciler, switch, adopt=asked.get("adopt") is True)
 
+        rest = Drain(
+            switch,
+            look=watch.look,
+            running=lambda: system.runtime.running,
+            executor=system.executor,
+            journal=journal,
+            ledger=system.ledger,
+        )
+
+        async def drain(_: Mapping[str, object]) -> object:
+            if not recovery.done:
+                raise TandemError("the controller is still starting; ask again in a moment")
+            return await rest.ask()
+
         trips = TripWatch(system.engine.gate.breaker, ports.clock)
-        watching = [loop.create_task(one) for one in (watch.run(), trips.run(), system.adoption.follow())]
+        overdue = OverdueWatch(journal, ports.clock, int(settings.unknown_alarm_secs * SECOND))
+        watching = [loop.create_task(one) for one in (watch.run(), trips.run(), overdue.run(), system.adoption.follow())]
         if system.reconciler is not None:
             system.reconciler.begin()
             watching.append(loop.create_task(system.reconciler.run(after=lambda: recovery.done)))
         try:
-            answers = {"status": status, "reconcile": reconcile}
+            answers = {"status": status, "reconcile": reconcile, "drain": drain}
             async with keeper.running(), serving(control_path(state_path(settings)), answers):
                 await recovery.run_with(system.runtime)
         finally:

@@ -1,16 +1,26 @@
-"""`controller halt` and `controller resume`: the kill switch for people. They need no running controller and no network."""
+"""`controller halt` and `controller resume`, the kill switch for people, which need no running controller and no network; and
+`controller drain`, which asks the running one to come to rest.
+"""
 
+import asyncio
+import json
+import time
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
+from controller.control import ask, control_path
+from controller.drain import lines_of
 from controller.durable import state_path
 from controller.halt import HaltFile
 from controller.settings import ControllerSettings
+from trading.errors import TandemError
 
 __all__ = ["register"]
 
+_ASK_S = 1.0
+_ANSWER_S = 60.0
 _NOT_HALTED = "was not halted; a tripped breaker ends with: controller halt, then controller resume"
 
 
@@ -38,3 +48,31 @@ def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettin
     ) -> None:
         """End a halt, and with it every trip of a running controller's breaker. Without a halt it changes nothing."""
         typer.echo("resumed" if HaltFile(state_path(settings(state_dir))).clear() else _NOT_HALTED)
+
+    @app.command()
+    def drain(
+        wait: Annotated[bool, typer.Option("--wait/--no-wait", help="stay until nothing is open")] = True,
+        timeout: Annotated[float, typer.Option("--timeout", help="seconds to wait at most", min=0)] = 300,
+        state_dir: Annotated[str | None, typer.Option("--state-dir", help="STATE_DIR", show_default=False)] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="print JSON on stdout and nothing else")] = False,
+    ) -> None:
+        """Halt new arbs, let running ones end, cancel resting orders. Exit 0 = nothing is open, 1 = something still is, 2 = the
+        controller did not answer (nothing is cancelled then; `controller halt` works without it)."""
+        path = control_path(state_path(settings(state_dir)))
+        ends = time.monotonic() + (timeout if wait else 0)
+        said: tuple[str, ...] = ()
+        try:
+            while True:
+                found = asyncio.run(ask(path, "drain", timeout_s=_ANSWER_S))
+                assert isinstance(found, dict)
+                if found["done"] or time.monotonic() >= ends:
+                    break
+                if (now := tuple(lines_of(found))) != said:
+                    said = now
+                    typer.echo("\n".join(now), err=True)
+                time.sleep(_ASK_S)
+        except TandemError as exc:
+            typer.echo(f"error: {exc}", err=True)
+            raise typer.Exit(2) from None
+        typer.echo(json.dumps(found) if as_json else "\n".join(lines_of(found)))
+        raise typer.Exit(0 if found["done"] else 1)

@@ -10,6 +10,7 @@ from functools import partial
 
 from controller.app import App, Ports, build, production_ports
 from controller.doctor_here import link, platforms, state
+from controller.doctor_running import running
 from controller.doctor_venues import CHECKS, Patient, pairs
 from controller.settings import ControllerSettings
 from controller.treasury import wired_to_read
@@ -43,7 +44,7 @@ async def _findings(settings: ControllerSettings) -> list[Finding]:
             await ports.close()
         raise
     known = Patient()
-    here: Sequence[Callable[[App], Awaitable[list[Finding]]]] = (platforms, state, link)
+    here: Sequence[Callable[[App], Awaitable[list[Finding]]]] = (platforms, state, running, link)
     try:
         for check in here:
             found += await _bounded(check.__name__, partial(check, system))

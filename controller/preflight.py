@@ -31,4 +31,5 @@ async def preflight(settings: ControllerSettings, connections: Connections, clie
             step = "check the key, its file and this clock with `controller doctor`"
             raise AuthFailed(venue, exc.code, f"{exc.detail}; {step}") from exc
         if count := sum(bool(position.size) for position in held):
-            log.warning("positions_found", venue=venue, markets=count, note="those not in the journal count in no limit")
+            step = "`controller reconcile` names each that is not in the journal: it counts in no limit and shuts its event"
+            log.warning("positions_found", venue=venue, markets=count, next_step=step)

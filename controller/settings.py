@@ -74,6 +74,7 @@ class ControllerSettings(LinkSettings, VenueSettings):
     unwind_max_loss_cents: Cents = Field(10, ge=0, le=100, description="loss per contract of an exit up to 10 s")
     unwind_hard_loss_cents: Cents = Field(25, ge=0, le=100, description="loss per contract of an exit at the deadline")
     unwind_deadline_secs: float = Field(30, gt=0, le=600, description="after this an unhedged remainder is an alarm")
+    unknown_alarm_secs: float = Field(60, gt=0, le=3600, description="an order without a final word is an alarm from this age")
     unwind_daily_budget_usd: float = Field(25, ge=0, description="exit losses a day before new arbs stop")
     poly_unwind_via: Literal["auto", "complement", "sell"] = Field("auto", description="how a Polymarket excess is closed")
     hedge_dust: float = Field(0.05, ge=0, le=5, description="contracts too few to trade; carried and counted apart")

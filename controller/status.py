@@ -5,8 +5,10 @@ A plain mapping for JSON: dollars and contracts as exact decimals, ages in secon
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from controller.app import App
+from controller.drain import REASON as DRAIN
 from controller.execution.trader_link import Health
 from controller.halt import HaltFile
 from trading.clock import SECOND
@@ -14,7 +16,7 @@ from trading.journal_file import FileJournal
 from trading.market import Venue
 from trading.units import to_dollars
 
-__all__ = ["executed_by", "lines_of", "status_of"]
+__all__ = ["executed_by", "lines_of", "said_of", "status_of"]
 
 _SHOWN = 50
 """Open legs listed one by one; more are counted."""
@@ -47,6 +49,9 @@ def status_of(system: App, halt: HaltFile, journal: FileJournal, epoch: int) -> 
         "world": system.settings.world(),
         "trading": _verdict(reason, freeze, trip, journal.failed),
         "halt": None if reason is None else {"reason": reason, "freeze": freeze},
+        "draining": reason is not None and reason.startswith(DRAIN),
+        "arbs_under_way": system.runtime.running,
+        "reconciliation": _compared(system),
         "breaker": {
             "trip": trip,
             "day_pnl_dollars": to_dollars(breaker.pnl),
@@ -87,6 +92,22 @@ def executed_by(venue: Venue, *, listed: frozenset[Venue], paper: bool, traders:
     return "here, on paper, until its trader comes" if paper and not listed and not there else "by its trader"
 
 
+def _compared(system: App) -> dict[str, object] | None:
+    """The newest comparison with both venues; None on paper, which has none."""
+    if system.reconciler is None:
+        return None
+    if system.reconciler.last is None:
+        return {"age_s": None, "equal": False, "differences": [], "unread": {}, "lost": ""}
+    at, report = system.reconciler.last
+    return {
+        "age_s": round((system.ports.clock.wall_ns() - at) / SECOND, 1),
+        "equal": report.equal,
+        "differences": [one.line for one in report.differences],
+        "unread": dict(report.unread),
+        "lost": report.lost,
+    }
+
+
 def _verdict(reason: str | None, freeze: bool, trip: str | None, failed: str) -> str:
     if failed:
         return "stopped: the journal failed; end it, mend the disk, start it again"
@@ -107,6 +128,9 @@ def lines_of(status: Mapping[str, object]) -> Sequence[str]:
         lines.append(
             f"{venue:<10} {row['mode']}, {row['books_ready']} of {row['books']} books ready, legs executed {row['executed']}"
         )
+    compared = status["reconciliation"]
+    if isinstance(compared, dict):
+        lines += [f"compared   {said_of(compared)}", *(f"  {line}" for line in compared["differences"])]
     for name, row in _of(status["traders"]).items():
         lines.append(f"trader     {name} ({row['venue']}): {row['health']}")
     lines.append(
@@ -117,6 +141,18 @@ def lines_of(status: Mapping[str, object]) -> Sequence[str]:
     for leg in status["open_legs"] if isinstance(status["open_legs"], list) else []:
         lines.append(f"  {leg['venue']} {leg['market']} {leg['purpose']} {leg['state']} for {leg['age_s']} s ({leg['leg']})")
     return lines
+
+
+def said_of(compared: Mapping[str, Any]) -> str:
+    """One line about the newest comparison, as status tells it."""
+    if compared["age_s"] is None:
+        return "not yet: nothing is opened before it"
+    if compared["lost"]:
+        return str(compared["lost"])
+    unread = "".join(f"; {venue}: {why}" for venue, why in compared["unread"].items())
+    count = len(compared["differences"])
+    what = f"{count} markets differ: `controller reconcile`" if count else "no difference"
+    return f"{compared['age_s']} s ago: {what}{unread}"
 
 
 def _of(value: object) -> Mapping[str, dict[str, object]]:
