@@ -29,6 +29,8 @@ Progress = Callable[[int, int | None, str], None]
 
 _AT_ONCE = 4
 """Kalshi series read side by side; its client spaces the requests."""
+_FEW = 20
+"""An event with fewer markets is kept as it came, so that a report can say which of them are closed."""
 _EVERYTHING: tuple[dict[str, Any], ...] = ({"closed": False},)
 _FAILURES = (TandemError, OSError)
 """What a venue or the network may do to us; anything else is our fault and is raised."""
@@ -184,13 +186,21 @@ async def _sweep(gamma: GammaEvents, say: Progress, everything: bool) -> list[Ro
         for filters in _EVERYTHING if everything else ({"closed": False, "tag_slug": "games"}, *_EVERYTHING):
             events: list[Row] = []
             async for page in gamma.event_pages(**filters):
-                events.extend(page)
+                events.extend(_open_only(event) for event in page)
                 say(len(events), None, "polymarket events")
             if events:
                 return events
     except _FAILURES as error:
         return f"polymarket events: {error}"
     return []
+
+
+def _open_only(event: Row) -> Row:
+    """Without the markets that ended: long seasons hold hundreds of them, and all open events are kept until they are matched."""
+    markets = event.get("markets")
+    if not isinstance(markets, list) or len(markets) < _FEW:
+        return event
+    return {**event, "markets": [market for market in markets if not market.get("closed")]}
 
 
 def _by_event(milestones: Sequence[Row]) -> dict[str, Row]:

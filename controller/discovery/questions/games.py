@@ -33,7 +33,8 @@ SEGMENTS = tuple(_KINDS)
 """Ends of the series that are read beside a league's winners: KXNBA + SPREAD."""
 _WINNER = re.compile(r"(?:GAME|MATCH)$")
 _TAIL = re.compile(
-    r": (?:spreads?|totals?(?: \w+)?|btts|both teams to score|first half (?:winner|spread|total)|first inning run|map \d)$", re.I
+    r": (?:spreads?|totals?(?: \w+)?|btts|both teams to score|first half (?:winner|spread|total)|first inning run|map \d)$",
+    re.I,
 )
 _WINS_BY = re.compile(
     r"(?P<name>.+?) wins (?:the (?:game|match) |the (?:1st|first) half )?by over (?P<line>\d+\.5) \w+\??", re.I
