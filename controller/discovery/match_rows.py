@@ -225,7 +225,7 @@ def polymarket_claim(event: Row, market: Row, names: Names) -> Claimed | Unread:
         if isinstance(found, Claimed) or market.get("sportsMarketType"):
             return found
         contest = polymarket_contest_claim(event, market, names)
-        return contest if isinstance(contest, Claimed) else found
+        return contest if isinstance(contest, Claimed) or contest.reason == "placeholder" else found
     except (TypeError, AttributeError, ValueError, KeyError) as error:
         return Unread("malformed", repr(error))
 

@@ -164,6 +164,8 @@ def _election(question: str, title: str, dated: int | None) -> Claimed | Unread 
     else:
         return None
     known = _PARTY.get(fold(party))
+    if _PLACEHOLDER.fullmatch(fold(party)):
+        return Unread("placeholder", party)
     if known is None:
         return Unread("party_unknown", party)
     if "primary" in fold(title) or "special" in fold(title):

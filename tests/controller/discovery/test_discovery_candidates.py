@@ -9,8 +9,8 @@ from controller.discovery.match_rows import match_row
 from controller.pairs.rows import review_counts
 
 LABELLED = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "pairs_dev.jsonl"
-OURS = {"ticker": "KXBOND-27-X", "event_ticker": "KXBOND-27", "title": "Will Callum Turner be the next James Bond?"}
-THEIRS = {"condition_id": "0x1", "question": "Callum Turner announced as next James Bond?"}
+OURS = {"ticker": "KXBOND-27-X", "event_ticker": "KXBOND-27", "title": "Will Callum Turner play the next James Bond?"}
+THEIRS = {"condition_id": "0x1", "question": "Callum Turner to play next James Bond?"}
 
 
 def test_look_alike_is_shown_and_never_matched():
@@ -26,8 +26,8 @@ def test_look_alike_is_shown_and_never_matched():
 @pytest.mark.parametrize(
     "changed",
     [
-        {"question": "Callum Turner announced as next James Bond in 2027?"},
-        {"question": "Callum Turner announced as next James Bond?", "event_date": "2026-05-15"},
+        {"question": "Callum Turner to play next James Bond in 2027?"},
+        {"question": "Callum Turner to play next James Bond?", "event_date": "2026-05-15"},
         {"question": "Unfilled || next James Bond Callum Turner"},
         {"question": None},
         {"question": "x" * 100_000},
@@ -36,6 +36,22 @@ def test_look_alike_is_shown_and_never_matched():
 def test_other_bucket_and_unusable_text_are_never_shown(changed):
     """Another number or day is another question, and no text is no likeness."""
     assert candidates([OURS], [{**THEIRS, **changed}], similarity=1) == ()
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Theo James to play next James Bond?",
+        "Callum Turner to play next Doctor Who?",
+        "Callum Turner announced to play next James Bond?",
+        "Will Player T play next James Bond?",
+        "Will another actor play next James Bond?",
+        "to play the next one?",
+    ],
+)
+def test_other_names_stages_and_placeholders_are_never_shown(question):
+    """Two players of one template read alike, and an announcement is not the fact (matching.md 4)."""
+    assert candidates([OURS], [{**THEIRS, "question": question}], similarity=1) == ()
 
 
 def test_common_word_makes_no_bucket():
@@ -53,3 +69,5 @@ def test_review_proposals_are_mostly_right():
 
     assert found["shown"] > 100
     assert found["precision"] >= 0.7
+    assert found["by_text"]["shown"] > 0
+    assert found["by_text"]["right"] >= 0.7 * found["by_text"]["shown"]  # alone, without the matches
