@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from execution_fakes import KX, POLY, Bench, book, contracts, ends, fill
 
+from controller.execution.outcomes import TradedOrder
 from controller.risk.decision import Approved
 from trading.fees import fee_of_fill
 from trading.market import Action, Outcome
@@ -146,3 +147,38 @@ async def test_dear_side_is_sold_although_its_other_outcome_is_worth_cents(bid: 
 
     last = bench.executor.sent[-1]
     assert (last.want.market, last.want.action, last.want.limit, last.purpose) == (POLY.id, Action.SELL, bid, "complete")
+
+
+async def test_restart_between_the_two_sales_sells_the_rest_or_buys_back():
+    """B-223: the journal says that one side was sold; the next start goes on from there by the rule, with the books of then."""
+    bench = Closing()
+    approved = bench.approved()
+    sold = TradedOrder(0, approved.legs[0], fill()(approved.legs[0]))
+
+    assert bench.runner.restore(approved, [sold], None)
+    closed = await bench.runner.reopen(approved.arb_id)
+
+    assert [(leg.want.market, leg.want.action, leg.purpose) for leg in bench.executor.sent] == [
+        (KX.id, Action.SELL, "complete")
+    ]
+    assert (closed.outcome, closed.matched, closed.unhedged) == ("matched", contracts(10), 0)
+
+
+async def test_sale_taken_back_by_its_venue_is_made_good():
+    """B-424: Polymarket's sale turns out a ghost: Kalshi's side is bought back, and the pair is held as before."""
+    bench = Closing()
+    await bench.run()
+    first = bench.executor.sent[0]
+    known = bench.executor.current[first.leg_id]
+    fills = tuple(msgspec.structs.replace(one, status="reversed") for one in known.fills)
+    gone = msgspec.structs.replace(
+        known, state="none", filled=contracts(0), cost=Money(0), fee=Money(0), fills=fills, result_no=known.result_no + 1
+    )
+
+    again = bench.runner.offer(gone)
+    assert again is not None
+    closed = await bench.runner.reopen(again)
+
+    last = bench.executor.sent[-1]
+    assert (last.want.market, last.want.outcome, last.want.action, last.purpose) == (KX.id, Outcome.NO, Action.BUY, "unwind")
+    assert (closed.outcome, closed.matched, closed.unhedged) == ("unwound", 0, 0)
