@@ -175,6 +175,18 @@ class Legs(ABC):
                 cash += self.cash.held(arb_of(leg_id), leg_number(leg_id))
         return Size(contracts), Money(cash)
 
+    def in_flight_of(self, source: str) -> Money:
+        """Cash that approved orders may still put under one settlement source."""
+        legs = [leg.leg_id for approved in self.arbs.values() for leg in approved.legs]
+        flying = (leg for leg in (*legs, *self._orphans()) if not ((known := self._results.get(leg)) and known.final))
+        return Money(
+            sum(
+                self.cash.held(arb_of(leg), leg_number(leg))
+                for leg in flying
+                if self.positions.source_of(self._requests[leg].want.market) == source
+            )
+        )
+
     def _orphans(self) -> list[LegId]:
         """Orders still in doubt whose arb is over."""
         return [leg for leg, result in self._results.items() if not result.final and arb_of(leg) not in self.arbs]

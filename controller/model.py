@@ -58,6 +58,8 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """Why the two are the same: one fact each."""
     settlement_charge: Money = Money(0)
     """What differing settlement terms cost per contract (execution.md 6); 0 = identical terms, class A."""
+    source: str = ""
+    """Whose word or figure decides where no game does (an agency, an index), "" for a game: one source can be wrong for many."""
     texts: str = ""
     """Hash of both settlement texts; a decision about the pair holds for these texts only."""
     structural: bool = False
@@ -80,6 +82,12 @@ class Basket(msgspec.Struct, frozen=True, kw_only=True):
     league: str = ""
     max_size: Size | None = None
     settlement_charge: Money = Money(0)
+    source: str = ""
+
+    @property
+    def settles_alike(self) -> bool:
+        """Whether all its legs pay the same whatever happens: identical terms, read and verified."""
+        return self.terms == "verified" and not self.settlement_charge
 
     @property
     def group(self) -> str:
@@ -167,6 +175,7 @@ def baskets_of(pair: Pair, first_venue: str, second_venue: str) -> Sequence[Bask
             terms=pair.terms,
             league=pair.league,
             settlement_charge=pair.settlement_charge,
+            source=pair.source,
         )
         for kind, legs in shapes
     ]

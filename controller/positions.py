@@ -3,7 +3,8 @@
 Both outcomes of a market are kept with what they cost. Kalshi nets them by itself and pays the dollar back; elsewhere nothing
 merges them yet, so a set of both stays held, with its cash, until it settles: every cap in dollars sees it. Signed contracts
 (positive = YES) are what stands beyond such sets. Markets that ask the same belong to one question with a polarity, so that a
-hedge on another venue counts as one (B-443).
+hedge on another venue counts as one (B-443). While one of two venues has not settled, the other's side stays: the money is out and
+the pair is still a pair, so a late venue is no naked leg. Once all of a question is paid it is gone.
 
 Sums over many markets are kept current with each change, because every decision asks for them and few change anything.
 """
@@ -11,7 +12,7 @@ Sums over many markets are kept current with each change, because every decision
 from collections.abc import Iterable
 
 from controller.model import EventId, Pair
-from controller.risk.limits import Lot, naked_contracts, worst_loss
+from controller.risk.limits import Holding, Lot, naked_contracts, naked_loss, worst_loss
 from trading.market import KALSHI, Action, MarketId, Outcome, Venue
 from trading.order import LegRequest
 from trading.units import Money, Size
@@ -59,8 +60,17 @@ class Positions:
         self._question: dict[MarketId, tuple[MarketId, int]] = {}
         self._exclusive: set[MarketId] = set()
         self._losses: dict[EventId, Money] = {}
-        """What the worst outcome of each event would cost; their sum is _loss."""
+        """What the worst outcome of each event would cost."""
+        self._alone: dict[EventId, Money] = {}
+        """What stands alone in each event; their sum is _loss."""
         self._loss = 0
+        self._apart: dict[MarketId, set[str]] = {}
+        """By question the pairs whose venues may settle differently."""
+        self._settled: set[MarketId] = set()
+        self._gone: set[MarketId] = set()
+        """Paid out on every venue: cash there, nothing here, whatever is told of their fills later."""
+        self._source: dict[MarketId, str] = {}
+        self._source_costs: dict[str, int] = {}
         self._naked: dict[EventId, Size] = {}
         self._league_day: dict[EventId, _LeagueDay] = {}
         self._counted: dict[MarketId, tuple[int, int]] = {}
@@ -77,10 +87,13 @@ class Positions:
             self._question[pair.first] = (root, polarity * sign)
         root, polarity = self._question.setdefault(pair.first, (pair.first, 1))
         self._question.setdefault(pair.second, (root, polarity * sign))
+        alike = pair.terms == "verified" and not pair.settlement_charge
+        (set.discard if alike else set.add)(self._apart.setdefault(root, set()), pair.id)
         if pair.starts_at is not None:
             self._set_day(pair.event, (pair.league, pair.starts_at // (2 * _HALF_DAY_NS)))
         for market in (pair.first, pair.second):
             self.set_event(market, pair.event)
+            self._set_source(market, pair.source)
         self._refresh(pair.event)  # the question of a market that was known before may have changed
 
     def _set_day(self, event: EventId, day: _LeagueDay) -> None:
@@ -89,6 +102,22 @@ class Positions:
             self._day_costs[old] -= cost
         self._league_day[event] = day
         self._day_costs[day] = self._day_costs.get(day, 0) + cost
+
+    def _set_source(self, market: MarketId, source: str) -> None:
+        cost = self._counted.get(market, (0, 0))[1]
+        for name, change in ((self._source.get(market, ""), -cost), (source, cost)):
+            self._source_costs[name] = self._source_costs.get(name, 0) + change
+        self._source[market] = source
+
+    def settle(self, market: MarketId) -> None:
+        """A venue has paid a market out. Its contracts go when the last market of the question that is held is paid, too."""
+        self._settled.add(market)
+        root, _ = self._question.get(market, (market, 1))
+        same = [other for other in self._held if self._question.get(other, (other, 1))[0] == root]
+        if all(other in self._settled for other in same):
+            self._gone.update(same, (market,))
+            for other in same:
+                self.set_position(other, 0, Money(0))
 
     def set_event(self, market: MarketId, event: EventId) -> None:
         old = self._event.get(market)
@@ -126,6 +155,8 @@ class Positions:
         outcome, bought for a dollar less what it fetched. Without contracts it is a correction of the cost (fees).
         """
         market, outcome = leg.want.market, leg.want.outcome
+        if market in self._gone:
+            return
         holding = self._held.get(market)
         if holding is None:
             if not contracts:
@@ -204,6 +235,14 @@ class Positions:
             return self.event_cost(event)
         return Money(self._day_costs.get(day, 0))
 
+    def source_cost(self, source: str) -> Money:
+        """Cost of everything that one settlement source decides."""
+        return Money(self._source_costs.get(source, 0))
+
+    def source_of(self, market: MarketId) -> str:
+        """Who decides a market where no game does; "" = a game, or nobody said."""
+        return self._source.get(market, "")
+
     def same_day(self, one: EventId, other: EventId) -> bool:
         """Whether both count toward one league-day; an event without a day has its own."""
         day = self._league_day.get(one)
@@ -212,6 +251,7 @@ class Positions:
     def lots(self, event: EventId) -> list[Lot]:
         """Holdings of an event by question."""
         sums: dict[MarketId, list[int]] = {}
+        apart: dict[MarketId, list[Holding]] = {}
         exclusive: set[MarketId] = set()
         for market in self._markets.get(event, ()):
             holding = self._held.get(market)
@@ -223,9 +263,14 @@ class Positions:
             entry[0] += yes
             entry[1] += no
             entry[2] += holding.cost
+            if self._apart.get(root):
+                apart.setdefault(root, []).append(Holding(Size(yes), Size(no), Size(holding.contracts[Outcome.NO])))
             if market in self._exclusive and polarity > 0:
                 exclusive.add(root)
-        return [Lot(Size(yes), Size(no), Money(cost), root in exclusive) for root, (yes, no, cost) in sums.items()]
+        return [
+            Lot(Size(yes), Size(no), Money(cost), root in exclusive, tuple(apart.get(root, ())))
+            for root, (yes, no, cost) in sums.items()
+        ]
 
     def worst_loss(self, event: EventId) -> Money:
         return self._losses.get(event, Money(0))
@@ -234,7 +279,7 @@ class Positions:
         return self._naked.get(event, Size(0))
 
     def naked_total(self) -> Money:
-        """Dollars that the worst outcome of every event would cost, together."""
+        """Dollars that what stands alone in every event would cost, together."""
         return Money(self._loss)
 
     def _touch(self, market: MarketId) -> None:
@@ -245,6 +290,8 @@ class Positions:
         self._cost += cost - before[1]
         if holding:
             self._counted[market] = (contracts, cost)
+        source = self._source.get(market, "")
+        self._source_costs[source] = self._source_costs.get(source, 0) + cost - before[1]
         event = self._event.get(market)
         if event is not None:
             self._refresh(event)
@@ -256,7 +303,8 @@ class Positions:
             self._day_costs[day] += cost - self._event_costs.get(event, 0)
         self._event_costs[event] = cost
         lots = self.lots(event)
-        loss = worst_loss(lots)
-        self._loss += loss - self._losses.get(event, 0)
-        self._losses[event] = loss
+        self._losses[event] = worst_loss(lots)
+        alone = naked_loss(lots)
+        self._loss += alone - self._alone.get(event, 0)
+        self._alone[event] = alone
         self._naked[event] = naked_contracts(lots)

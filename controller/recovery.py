@@ -249,11 +249,11 @@ class Recovery:
                 self._ledger.apply(leg, market, newest)
 
     def _forget_settled(self) -> None:
-        """What a venue has paid out is cash there by now, and no position here."""
+        """What both venues have paid out is cash there by now, and no position here; a late venue's side keeps its other one."""
         for market_id in self._state.positions.all():
             market = self._state.markets.get(market_id)
             if market is not None and market.status == "settled":
-                self._state.positions.set_position(market_id, 0, Money(0))
+                self._state.positions.settle(market_id)
 
     def _arbs(
         self,

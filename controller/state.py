@@ -108,6 +108,8 @@ class State(Legs):
         old = self.markets.get(market.id)
         self.markets[market.id] = market
         self.positions.set_exclusive(market.id, market.mutually_exclusive)
+        if market.status == "settled":
+            self.positions.settle(market.id)
         event = self.positions.event_of(market.id)
         if old is not None and old.status != market.status and event is not None:
             self.apply_disturbed(event, now)

@@ -12,6 +12,7 @@ from controller.discovery.game import Row
 from controller.discovery.matching import MatchedPair
 from controller.discovery.names import DRAW
 from controller.discovery.rules import Standing, compare, compare_texts
+from controller.discovery.settlement.clauses import read
 from controller.model import EventId, Pair, PairState
 from trading.market import Market, Outcome
 from trading.units import CENT, ONE, Price, complement, parse_price
@@ -98,6 +99,7 @@ def _pair(
         starts_at=found.starts_at,
         settlement_charge=standing.settlement.charge,
         evidence=(*found.evidence, *standing.notes, *(f"doubt: {doubt}" for doubt in doubts)),
+        source="" if sport else " + ".join(read(first.rules).sources),
         texts=standing.settlement.texts,
         structural=found.structural,
         doubts=tuple(doubts),

@@ -5,7 +5,7 @@ may be and which limit binds, so that a refusal names its reason (B-163, B-203: 
 clock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import msgspec
@@ -13,7 +13,18 @@ import msgspec
 from trading.market import POLYMARKET, Venue
 from trading.units import CONTRACT, DOLLAR, Money, Size
 
-__all__ = ["PPM", "ExposureFacts", "Lot", "RiskSettings", "cap_exit", "cap_size", "naked_contracts", "worst_loss"]
+__all__ = [
+    "PPM",
+    "ExposureFacts",
+    "Holding",
+    "Lot",
+    "RiskSettings",
+    "cap_exit",
+    "cap_size",
+    "naked_contracts",
+    "naked_loss",
+    "worst_loss",
+]
 
 PPM = 1_000_000
 _HUGE = Size(10**15)
@@ -93,6 +104,7 @@ class RiskSettings(msgspec.Struct, frozen=True, kw_only=True):
     priced_terms_max_cost: Money = Money(250 * DOLLAR)  # execution.md 6: class B, per pair
     same_terms_max_cost: Money = Money(1_000 * DOLLAR)  # execution.md 6: class A, per pair
     league_day_max_ppm: int = 250_000  # share of bankroll
+    source_max_ppm: int = 250_000  # share of bankroll whose payout one settlement source decides
     cash_use_ppm: int = 800_000  # of free cash per venue and shard
     unwind_cash_reserve_ppm: int = 50_000  # UNWIND_CASH_RESERVE of the shard's cash
 
@@ -119,6 +131,15 @@ class RiskSettings(msgspec.Struct, frozen=True, kw_only=True):
     cb_reset_utc_secs: int = 0  # CB_RESET_UTC_SECS (B-199)
 
 
+class Holding(msgspec.Struct, frozen=True):
+    """What one market of a question holds. yes and no pay when the question resolves so, level when nobody wins and this market
+    says NO."""
+
+    yes: Size
+    no: Size
+    level: Size
+
+
 class Lot(msgspec.Struct, frozen=True):
     """What is held of one question of an event. yes and no are contracts that pay when it resolves so; cost in Money, fees
     in."""
@@ -128,19 +149,46 @@ class Lot(msgspec.Struct, frozen=True):
     cost: Money
     exclusive: bool = False
     """At most one exclusive question of the event resolves YES."""
+    apart: tuple[Holding, ...] = ()
+    """Its markets one by one where they may settle differently; empty = terms are identical and they settle alike."""
 
 
 def worst_loss(lots: Sequence[Lot]) -> Money:
-    """What an event costs in its worst outcome: each side and void at one half (B-443). Never below zero.
+    """What an event costs in its worst outcome (B-443). Never below zero.
+
+        each side, 50/50, a void at 50/50   every market of a question alike
+        void on one venue alone             where terms differ: any market may pay a half while the others pay a side
+        tie                                 where terms differ: each market pays a half, or says that nobody won
+        one venue late                      the same payouts later: money that is out, which EVENT_MAX_COST_USD bounds, and no loss
 
     Exclusive questions are judged together, all others as if the worst of each came true at once. Exclusive ones know no void at
     one half: their venues refund such an event or settle it as none of them.
     """
-    loss = 0
+    return _loss(lots, _least_paid)
+
+
+def naked_loss(lots: Sequence[Lot]) -> Money:
+    """What stands alone of an event costs when it loses, all venues settling alike: contracts without their other side (B-438)."""
+    return _loss(lots, lambda lot: min(lot.yes, lot.no))
+
+
+def _least_paid(lot: Lot) -> int:
+    """Contracts of $1 are Money one to one. A half of both outcomes is never less than the smaller of them."""
+    alike = min(lot.yes, lot.no)
+    if not lot.apart:
+        return alike
+    halves = [(one.yes + one.no) // 2 for one in lot.apart]
+    sides = (sum(map(min, halves, column)) for column in _columns(lot.apart))
+    return min(alike, *sides)
+
+
+def _columns(apart: Sequence[Holding]) -> tuple[Sequence[Size], ...]:
+    return [one.yes for one in apart], [one.no for one in apart], [one.level for one in apart]
+
+
+def _loss(lots: Sequence[Lot], least: Callable[[Lot], int]) -> Money:
+    loss = sum(lot.cost - least(lot) for lot in lots if not lot.exclusive)
     together = [lot for lot in lots if lot.exclusive]
-    for lot in lots:
-        if not lot.exclusive:
-            loss += lot.cost - min(lot.yes, lot.no, (lot.yes + lot.no) // 2)  # contracts of $1 are Money one to one
     if together:
         none = sum(lot.no for lot in together)
         each = min(none - lot.no + lot.yes for lot in together)
@@ -164,7 +212,8 @@ class ExposureFacts(msgspec.Struct, frozen=True, kw_only=True):
 
     unit_costs are the prices at which cash is reserved (leg 2 at its concession, over-delivery in); set_cost is one set at the
     limits, naked_unit what one contract may cost us before its hedge. budgets is cash that may be used, per leg; legs that
-    share a shard share its budget: cash_groups gives, for each leg, the place of the first leg of its shard.
+    share a shard share its budget: cash_groups gives, for each leg, the place of the first leg of its shard. worst_unit is what a
+    set adds to the event's worst loss.
     """
 
     unit_costs: tuple[Money, ...]
@@ -175,9 +224,11 @@ class ExposureFacts(msgspec.Struct, frozen=True, kw_only=True):
     total_contracts: Size
     event_cost: Money
     event_worst_loss: Money
+    worst_unit: Money
     pair_cost: Money
     pair_cost_max: Money
     league_day_cost: Money
+    source_cost: Money
     bankroll: Money
     naked_event: Size
     naked_total: Money
@@ -218,11 +269,13 @@ def cap_size(wanted: Size, facts: ExposureFacts, settings: RiskSettings) -> tupl
         for held, unit in zip(facts.market_costs, facts.unit_costs, strict=True)
     ]
     caps.append((_afford(settings.event_max_cost - facts.event_cost, facts.set_cost), "event_cost_limit"))
-    if facts.event_worst_loss > settings.event_max_worst_loss:
-        caps.append((Size(0), "event_loss_limit"))
+    room = settings.event_max_worst_loss - facts.event_worst_loss
+    caps.append((_afford(room, facts.worst_unit) if room >= 0 else Size(0), "event_loss_limit"))
     caps.append((_afford(facts.pair_cost_max - facts.pair_cost, facts.set_cost), "pair_cost_limit"))
     league_day = facts.bankroll * settings.league_day_max_ppm // PPM
     caps.append((_afford(league_day - facts.league_day_cost, facts.set_cost), "league_day_limit"))
+    one_source = facts.bankroll * settings.source_max_ppm // PPM
+    caps.append((_afford(one_source - facts.source_cost, facts.set_cost), "source_limit"))
     caps.append((Size(settings.naked_max_contracts_event - facts.naked_event), "naked_limit"))
     caps.append((_afford(settings.naked_max_total - facts.naked_total, facts.naked_unit), "naked_limit"))
     caps.append((_afford(settings.max_unconfirmed - facts.unconfirmed, facts.set_cost), "unconfirmed_limit"))

@@ -51,6 +51,7 @@ REFUSALS: dict[str, str] = {
     "event_loss_limit": "the event's worst outcome exceeds EVENT_MAX_WORST_LOSS_USD",
     "pair_cost_limit": "the cap of this class of settlement terms leaves no room",
     "league_day_limit": "one league on one day holds its share of the bankroll",
+    "source_limit": "one settlement source decides over its share of the bankroll",
     "naked_limit": "NAKED_MAX_CONTRACTS_EVENT or NAKED_MAX_USD_TOTAL leaves no room",
     "unconfirmed_limit": "MAX_UNCONFIRMED_USD of the event leaves no room",
     "cash": "free cash of a venue's shard does not pay every leg",

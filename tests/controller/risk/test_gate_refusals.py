@@ -105,6 +105,7 @@ CASES: list[tuple[str, Callable[[], Desk], Callable[[Desk], Refused | Approved]]
     ("event_loss_limit", Desk, holding(P, 10, 51)),
     ("pair_cost_limit", lambda: Desk(RiskSettings(same_terms_max_cost=Money(0))), simply),
     ("league_day_limit", lambda: Desk(RiskSettings(league_day_max_ppm=0)), simply),
+    ("source_limit", lambda: Desk(RiskSettings(source_max_ppm=0)), simply),
     ("naked_limit", Desk, holding(P, 25, 10)),
     ("unconfirmed_limit", lambda: Desk(RiskSettings(max_unconfirmed=Money(4_000_000))), unconfirmed),
     ("cash", lambda: Desk(cash=0), simply),
