@@ -40,6 +40,7 @@ log = get_logger(__name__)
 _READS_AT_ONCE = 8
 _LOOK_S = 0.5
 """How soon a decision of a person is followed (B-297)."""
+_FRESH_NS = 300 * SECOND
 _RECHECK_S = 60.0
 _OVERLAP_S = 120
 """Milestones are asked for from this long before the last time: clocks differ."""
@@ -88,6 +89,8 @@ class Adoption:
         self._held_back: dict[MarketId, str] = {}
         """Polymarket markets on which nothing may be opened, and why: the CLOB goes on taking orders there."""
         self._rechecked: int | None = None
+        self._shards: set[tuple[Venue, int]] = set()
+        """Shards of which the venue's client has read a market."""
 
     async def discover(self, *, progress: Progress, force: bool = False) -> Discovery:
         """Find pairs (B-097). A venue that cannot be reached leaves cached pairs in use and stands in failures."""
@@ -131,7 +134,9 @@ class Adoption:
     async def _terms(self, found: Discovery, progress: Progress) -> dict[MarketId, Market]:
         """Today's terms of both sides of every pair; one that cannot be read is watched, not traded (design.md 6).
 
-        It keeps the terms it was traded on: what is held there must still be priced, paid for on its shard and sold.
+        It keeps the terms it was traded on: what is held there must still be priced, paid for on its shard and sold. What the
+        discovery itself has just read whole is not asked for again, but for one market of each shard, so that the venue's client
+        knows the shard: thousands of lines would take minutes (B-110).
         """
         ids = list(dict.fromkeys(side for pair in found.pairs for side in (pair.first, pair.second)))
         self._connections.polymarket.remember([m for one in ids if (m := found.markets[one]).venue == POLYMARKET])
@@ -140,6 +145,10 @@ class Adoption:
 
         async def read(market: Market) -> Market:
             nonlocal done
+            if self._just_read(market):
+                done += 1
+                known = self._state.markets.get(market.id)
+                return known if known is not None and known.read_at > market.read_at else market  # the stream's word is newer
             async with gate:
                 try:
                     market = self._allowed(_current(market, await self._clients[market.venue].market(market.id)))
@@ -153,6 +162,17 @@ class Adoption:
             return market
 
         return dict(zip(ids, await asyncio.gather(*(read(found.markets[one]) for one in ids)), strict=True))
+
+    def _just_read(self, market: Market) -> bool:
+        """Whole and current as discovery read it: Polymarket's catalogue lacks the CLOB's parameters, a cache is old."""
+        if market.venue == POLYMARKET or market.fees is None or not market.read_at:
+            return False
+        if self._clock.wall_ns() - market.read_at > _FRESH_NS:
+            return False
+        shard = (market.venue, market.shard)
+        known = shard in self._shards
+        self._shards.add(shard)
+        return known
 
     async def follow(self) -> None:
         """Take what people decide into use within a second, until cancelled: `controller pairs pause` stops a pair at once. Each

@@ -88,8 +88,9 @@ async def discover(
 
     def build() -> tuple[Cached, list[LeagueReport]]:
         if sweep is None:
-            return renew_read(base.of(good), ours, good, mode, read_at, table)
-        return match_read(ours, sweep if isinstance(sweep, list) else [], good, mode, read_at, table)
+            return renew_read(base.of(good), ours, good, mode, now, table)
+        # Rows are as old as the first of them: what a stream told since then is newer than all of them.
+        return match_read(ours, sweep if isinstance(sweep, list) else [], good, mode, now, table)
 
     say(0, None, "matching")
     fresh, reports = await offload.run(build) if offload is not None else build()

@@ -12,7 +12,7 @@ from controller.risk.limits import RiskSettings
 from controller.settings import ControllerSettings
 from controller.state import State
 from trading.book import MarketChanged
-from trading.clock import ManualClock
+from trading.clock import SECOND, ManualClock
 from trading.errors import Unreachable
 from trading.ids import ArbId, leg_id
 from trading.market import KALSHI, POLYMARKET, Action, FeeTerms, Market, MarketId, Outcome, Venue
@@ -69,8 +69,10 @@ class Client:
 
     def __init__(self, terms: Market | None) -> None:
         self.terms = terms
+        self.asked: list[MarketId] = []
 
     async def market(self, market_id: MarketId) -> Market:
+        self.asked.append(market_id)
         if self.terms is None:
             raise Unreachable("venue", "unreachable", "down")
         return self.terms
@@ -252,3 +254,35 @@ async def test_doubted_terms_that_cannot_be_read_are_not_traded_until_they_can()
     await house.adoption.reread()
 
     assert (meanwhile, house.state.markets[P.id].tradable) == (False, True)
+
+
+async def test_markets_that_discovery_has_just_read_are_asked_for_once_a_shard() -> None:
+    """B-110: thousands of lines come into use without a read each; what a cache kept for an hour is read again."""
+    house = House()
+    clock = ManualClock(wall=7_200 * SECOND)
+    house.adoption._clock = clock
+    fresh = {f"K{n}": msgspec.structs.replace(K, id=MarketId(f"K{n}"), shard=n % 2, read_at=clock.wall_ns()) for n in range(6)}
+    old = msgspec.structs.replace(K, id=MarketId("old"), read_at=WallNs(3_600 * SECOND))
+    markets = {one.id: one for one in (*fresh.values(), old, P)}
+    pairs = tuple(msgspec.structs.replace(PAIR, id=f"{one}:P", first=one) for one in markets if one != P.id)
+    await house.adopt(msgspec.structs.replace(found(*pairs), markets=markets))
+
+    assert house.clients[KALSHI].asked == ["K0", "K1", "old"]
+    assert house.clients[POLYMARKET].asked == ["P"]
+    assert house.state.markets[MarketId("K5")] == fresh["K5"]
+
+
+async def test_what_the_stream_told_since_the_reading_stands() -> None:
+    """A market that closed while discovery was reading is not opened again by what had been read."""
+    house = House()
+    clock = ManualClock(wall=7_200 * SECOND)
+    house.adoption._clock = clock
+    read = msgspec.structs.replace(K, read_at=clock.wall_ns())
+    house.clients[KALSHI].terms = read
+    what = msgspec.structs.replace(found(PAIR), markets={K.id: read, P.id: P})
+    await house.adopt(what)
+    told = msgspec.structs.replace(read, status="closed", read_at=WallNs(read.read_at + 1))
+    house.deliver(MarketChanged(told))
+    await house.adopt(what)
+
+    assert house.state.markets[K.id].status == "closed"
