@@ -15,6 +15,7 @@ from controller.risk.gate import Gate
 from controller.risk.limits import RiskSettings
 from controller.state import State
 from controller.strategy.cross_venue import CrossVenue
+from controller.strategy.early_exit import EarlyExit
 from controller.strategy.event_basket import EventBasket
 from controller.strategy.synthetic import Synthetic
 from tests.bench.desk import Game, make_games
@@ -59,7 +60,7 @@ class _Desk:
         settings = RiskSettings()
         state = State(settings)
         gate = Gate(state, settings, lambda legs: None, SystemIds(self.clock), "sim")
-        strategies = (CrossVenue(settings), EventBasket(settings), Synthetic("poly_yes_kalshi_no"))
+        strategies = (CrossVenue(settings), EventBasket(settings), EarlyExit(settings), Synthetic("poly_yes_kalshi_no"))
         self.engine = Engine(state, strategies, gate)
         self.decisions = 0
         self.books = KalshiBooks(self._on_event)
