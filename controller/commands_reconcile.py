@@ -84,6 +84,7 @@ def _told(report: Report) -> dict[str, object]:
         "waiting": list(report.waiting),
         "notes": list(report.notes),
         "lost": report.lost,
+        "cash_differences": list(report.cash_differences),
         "cash_dollars": {venue: to_dollars(cash) for venue, cash in report.cash.items()},
     }
 
@@ -101,6 +102,7 @@ def lines_of(found: Mapping[str, object]) -> Sequence[str]:
     if waiting:
         lines.append(f"not compared, orders under way: {', '.join(str(one) for one in waiting)}")
     lines += [f"{venue}: ${cash} free" for venue, cash in _items(found["cash_dollars"])]
+    lines += [f"cash: {row}" for row in _rows(found["cash_differences"])]
     lines.append("equal" if found["equal"] else "NOT equal")
     return lines
 

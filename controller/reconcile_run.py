@@ -26,6 +26,7 @@ from controller.reconcile import (
     own_order,
     paid_net,
 )
+from controller.reconcile_cash import CashWatch, look_of
 from trading.clock import SECOND, Clock
 from trading.errors import AuthFailed, Misuse, ModeClosed, Rejected, Throttled, VenueError
 from trading.ids import LegId
@@ -33,7 +34,7 @@ from trading.log import get_logger
 from trading.market import Market, MarketId, Venue
 from trading.order import LegRequest, LegResult
 from trading.units import Money, WallNs, to_dollars
-from trading.venue import AccountPage, AccountQuery, OpenOrder
+from trading.venue import AccountPage, AccountQuery, OpenOrder, Position, Settlement
 
 __all__ = ["ABOUT_JOURNAL", "ADOPTED_AT", "Ours", "Reconciler", "Report", "stranger_key"]
 
@@ -47,6 +48,7 @@ _AGAIN_S = 2.0
 _WAIT_S = 0.05
 _FULL = 10
 """Each so many looks is full: only orders tell of a second controller, or of a person, on the same account."""
+_CASH_STEP = "look for a deposit, withdrawal, interest or trade on the venue's site; without one compare its fills with the log"
 _PAGES = 100
 _EXACT = 25
 """Markets read one by one in a round: they share the venue's budget with orders."""
@@ -94,6 +96,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     lost: str
     cash: Mapping[Venue, Money]
+    cash_differences: tuple[str, ...] = ()
+    """Cash that moved without our record's doing; it stops nothing."""
 
     @property
     def equal(self) -> bool:
@@ -137,6 +141,7 @@ class Reconciler:
         """Settled, and the venue holds nothing of it any more."""
         self._notes: dict[Venue, tuple[str, ...]] = {}
         self._cash: dict[Venue, Money] = {}
+        self._money = CashWatch()
         self._lost = ""
         self._looks = 0
         self._looking = asyncio.Lock()
@@ -206,20 +211,28 @@ class Reconciler:
             notes=tuple(note for venue in self._venues for note in self._notes.get(venue, ())),
             lost=self._lost,
             cash=dict(self._cash),
+            cash_differences=self._money.told,
         )
         self.last = self._clock.wall_ns(), report
         return report
 
     async def _look_at(self, venue: Venue, *, full: bool) -> set[MarketId]:
         first = venue in self._first
-        full = full or first or any(one.kind == "order" and one.venue == venue for one in self._found.values())
+        full = (
+            full
+            or first
+            or self._money.unsure(venue)
+            or any(one.kind == "order" and one.venue == venue for one in self._found.values())
+        )
         before, busy = self._nets(venue), set(self._ours.busy())
         try:
-            theirs = net_of(await self._all(venue, "positions"))
+            rows = await self._all(venue, "positions")
+            theirs = net_of(rows)
             resting = await self._orders(venue, busy=set() if first else busy) if full else ()
             strangers = await self._strangers(venue, before, theirs, busy)
             seen, later = await self._differences(venue, before, theirs, strangers, busy)
             found = {one.market: one for one in seen}
+            settled = (await self._read(venue, AccountQuery(what="settlements"))).settlements if full else ()
         except (VenueError, Misuse) as exc:
             if not self._unread.get(venue, "").endswith(str(exc)):
                 log.error(
@@ -231,12 +244,25 @@ class Reconciler:
         moved = {one for one in {*before, *after} - self._paid if before.get(one, 0) != after.get(one, 0)}
         here = {*before, *after, *theirs, *(leg for leg, at in self._pending.items() if at == venue)}
         waiting = moved | later | ({*busy, *busy_after} & here)
+        if full and not waiting and not resting:
+            self._count(venue, rows, settled, {*busy, *busy_after})
         found = {one.market: one for one in resting} | found
         self._judge(venue, found, waiting)
         if self._unread.pop(venue, None) is not None:
             log.info("venue_compared", venue=venue, differences=len(found), markets=len(here))
         self._first.discard(venue)
         return waiting
+
+    def _count(
+        self, venue: Venue, positions: Sequence[Position], settled: Sequence[Settlement], busy: Collection[MarketId]
+    ) -> None:
+        """Compare cash with the last quiet look; nothing is stopped by it."""
+        known = self._ours.legs()
+        if any(leg.venue == venue and leg.want.market in busy for leg, _ in known.values()):
+            return  # an order holds cash, or a fill of it may still change
+        over = self._money.observe(venue, look_of(self._cash[venue], venue, known, positions, settled))
+        if over is not None:
+            log.error("cash_differs", venue=venue, dollars=to_dollars(over[0]), detail=over[1], next_step=_CASH_STEP)
 
     async def _strangers(
         self, venue: Venue, ours: Mapping[MarketId, int], theirs: Mapping[MarketId, int], busy: Collection[MarketId]
@@ -352,7 +378,6 @@ class Reconciler:
         """End our own resting orders, note the others, and look whether the journal knows every order under our name."""
         resting = await self._all(venue, "orders")
         history = await self._all(venue, "history")
-        self._cash[venue] = Money(sum(row.cash for row in (await self._read(venue, AccountQuery(what="balances"))).balances))
         legs = self._ours.legs()  # after the reading: an order is promised before it is sent
         ids = {result.venue_order_id: leg_id for leg_id, (_, result) in legs.items() if result and result.venue_order_id}
         self._note_lost(venue, [*resting, *history], legs)
@@ -370,6 +395,7 @@ class Reconciler:
                     log.warning("own_order_cancelled", venue=venue, market=order.market, leg=leg_id, state=result.state)
                     notes.append(f"{venue} {order.market}: our order {order.venue_order_id} rested and was cancelled")
         self._notes[venue] = tuple(notes)
+        self._cash[venue] = Money(sum(row.cash for row in (await self._read(venue, AccountQuery(what="balances"))).balances))
         return tuple(left)
 
     def _note_lost(self, venue: Venue, orders: Sequence[OpenOrder], legs: Legs) -> None:

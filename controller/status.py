@@ -97,7 +97,7 @@ def _compared(system: App) -> dict[str, object] | None:
     if system.reconciler is None:
         return None
     if system.reconciler.last is None:
-        return {"age_s": None, "equal": False, "differences": [], "unread": {}, "lost": ""}
+        return {"age_s": None, "equal": False, "differences": [], "unread": {}, "lost": "", "cash": []}
     at, report = system.reconciler.last
     return {
         "age_s": round((system.ports.clock.wall_ns() - at) / SECOND, 1),
@@ -105,6 +105,7 @@ def _compared(system: App) -> dict[str, object] | None:
         "differences": [one.line for one in report.differences],
         "unread": dict(report.unread),
         "lost": report.lost,
+        "cash": list(report.cash_differences),
     }
 
 
@@ -130,7 +131,7 @@ def lines_of(status: Mapping[str, object]) -> Sequence[str]:
         )
     compared = status["reconciliation"]
     if isinstance(compared, dict):
-        lines += [f"compared   {said_of(compared)}", *(f"  {line}" for line in compared["differences"])]
+        lines += [f"compared   {said_of(compared)}", *(f"  {line}" for line in (*compared["differences"], *compared["cash"]))]
     for name, row in _of(status["traders"]).items():
         lines.append(f"trader     {name} ({row['venue']}): {row['health']}")
     lines.append(

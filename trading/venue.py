@@ -86,14 +86,15 @@ class VenueFill(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
-    """A market paid out. payout is the YES value in Money per contract; held what was held of it then, YES less NO, None where the
-    venue does not tell."""
+    """A market that pays. payout is the YES value in Money per contract; held what was held of it then, YES less NO, None where
+    the venue does not tell; paid False while the revenue still waits to be redeemed."""
 
     market: MarketId
     payout: Money
     revenue: Money
     at: WallNs
     held: Size | None = None
+    paid: bool = True
 
 
 class AccountQuery(msgspec.Struct, frozen=True, kw_only=True):

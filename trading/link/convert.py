@@ -228,8 +228,8 @@ def page_of(message: AccountPageMessage) -> AccountPage:
 
 
 def _settled_row(row: Settlement) -> tuple[str | int | bool, ...]:
-    """held is a fifth column where the venue tells it."""
-    return (row.market, row.payout, row.revenue, row.at, *(() if row.held is None else (row.held,)))
+    """held is "" where the venue does not tell it; an older trader leaves out the last two columns."""
+    return row.market, row.payout, row.revenue, row.at, "" if row.held is None else row.held, row.paid
 
 
 def _settlement(row: Sequence[str | int | bool]) -> Settlement:
@@ -238,7 +238,8 @@ def _settlement(row: Sequence[str | int | bool]) -> Settlement:
         payout=Money(_int(row[1])),
         revenue=Money(_int(row[2])),
         at=WallNs(_int(row[3])),
-        held=Size(_int(row[4])) if len(row) > 4 else None,
+        held=Size(_int(row[4])) if len(row) > 4 and row[4] != "" else None,
+        paid=bool(row[5]) if len(row) > 5 else True,
     )
 
 

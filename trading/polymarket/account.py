@@ -80,6 +80,7 @@ def payouts(rows: Iterable[Mapping[str, Any]], *, at: WallNs) -> tuple[Settlemen
                 payout=Money(DOLLAR - price if index else price),
                 revenue=Money(price * size // DOLLAR),
                 at=at,
+                paid=False,
             )
         )
     return tuple(found)

@@ -8,14 +8,15 @@ from trading.venue import AccountPage, AccountQuery, Settlement
 
 
 def test_a_settlement_crosses_with_and_without_its_count() -> None:
-    """The count is a fifth column: four, as an older trader sends them, mean that it was not told."""
+    """Four columns, as an older trader sends them, mean a payout whose count was not told."""
     rows = tuple(
-        Settlement(market=MarketId("KXA"), payout=Money(1), revenue=Money(2), at=WallNs(3), held=held)
-        for held in (Size(-4), None)
+        Settlement(market=MarketId("KXA"), payout=Money(1), revenue=Money(2), at=WallNs(3), held=held, paid=paid)
+        for held, paid in ((Size(-4), True), (None, False), (None, True))
     )
     told = page_rows(AccountQuery(what="settlements"), AccountPage(settlements=rows))
 
     page = page_of(AccountPageMessage(request=1, what="settlements", rows=tuple(told)))
+    older = page_of(AccountPageMessage(request=1, what="settlements", rows=(told[2][:4],)))
 
-    assert [len(row) for row in told] == [5, 4]
     assert page.settlements == rows
+    assert older.settlements == rows[2:]
