@@ -153,11 +153,38 @@ async def test_a_live_controller_is_built_shut_on_both_venues(tmp_path: Path) ->
     assert all("not compared" in (why or "") for why in shut)
 
 
-async def command(*args: str, env: Mapping[str, str], cwd: Path) -> tuple[int, str]:
+async def test_a_manual_trade_shuts_its_event_until_it_is_closed_again(venues: Venues, tmp_path: Path) -> None:
+    """B-074 and B-183 on the wire: no lost journal, no halt; only its event opens nothing, and by itself again once both agree."""
+    env = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(_ROOT), "HOME": str(tmp_path)} | venues.env(tmp_path)
+    env |= {"DRY_RUN": "0", "STATE_DIR": str(tmp_path / "by-hand"), "LOG_FILE": ""}
+    leg = ("manual-trade", "--venue", "kalshi", "--market", venues.games[0].first, "--outcome", "yes", "--contracts", "2")
+    async with controller(venues, tmp_path) as (desk, reconciler):
+        venues.to_rest(venues.games[0])
+        await reconciler.look()
+        bought = await command(*leg, "--action", "buy", "--limit", "0.60", env=env, cwd=tmp_path, program="trader")
+        await reconciler.look(full=True)
+        differs = await reconciler.look(full=True)
+        before = venues.orders
+        venues.open_arb(venues.games[0])
+        await desk.until(lambda: desk.refusals["no_route"], "refused")
+        venues.to_rest(venues.games[0])
+        shut = venues.orders == before
+        venues.close_arb(venues.games[0])
+        sold = await command(*leg, "--action", "sell", "--limit", "0.30", env=env, cwd=tmp_path, program="trader")
+        agrees = await reconciler.look(full=True)
+        await one_arb(venues, desk, 0)
+
+    assert (bought[0], sold[0]) == (0, 0)
+    assert (differs.lost, [one.kind for one in differs.differences], shut) == ("", ["foreign"], True)
+    assert HaltFile(tmp_path / "state" / "controller").state()[0] is None
+    assert agrees.equal
+
+
+async def command(*args: str, env: Mapping[str, str], cwd: Path, program: str = "controller") -> tuple[int, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "controller",
+        program,
         *args,
         cwd=cwd,
         env=env,
