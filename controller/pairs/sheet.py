@@ -121,7 +121,7 @@ def sheet_of_row(row: Mapping[str, Any], *, outcome_index: int | None = None) ->
     settlement = settle(
         rules,
         str(theirs.get("description") or ""),
-        sport=league.sport if league else "game" if theirs.get("sports_market_type") or "sport" in theirs else "",
+        sport=league.sport if league else "game" if theirs.get("sports_market_type") or theirs.get("sport") else "",
         league=league.id if league else "",
         draw=ticker.endswith("-TIE"),
     )

@@ -189,7 +189,7 @@ def _any(low: str, words: Sequence[str]) -> bool:
 
 def _troubles(text: str) -> tuple[str, ...]:
     if not text.strip():
-        return ("has no rule text",)
+        return ("is missing or empty",)
     if len(text) > _LONGEST:
         return (f"has {len(text)} characters, more than any real rule text",)
     if _any(text, ("||", "{{", "}}", "<", "[")) and _TEMPLATE.search(text):

@@ -96,7 +96,7 @@ def settle(
     troubled = (
         [
             Finding(
-                point="anything a missing or unreadable rule text would have told",
+                point="a case that only the missing or unreadable text decides",
                 first=_trouble(venues[0], one) if one.troubles else "is read",
                 second=_trouble(venues[1], two) if two.troubles else "is read",
                 verdict="conflict" if _contradicts(one) or _contradicts(two) else "unknown",
@@ -128,7 +128,7 @@ def _trouble(venue: str, clauses: Clauses) -> str:
 
 
 def _contradicts(clauses: Clauses) -> bool:
-    return any(not trouble.startswith("has no rule text") for trouble in clauses.troubles)
+    return any(not trouble.startswith("is missing") for trouble in clauses.troubles)
 
 
 def _row(
@@ -259,7 +259,7 @@ def _facts(one: Clauses, two: Clauses) -> list[Finding]:
         ranges = (_ANY, _ANY) if verdict != "same" else ((ONE, ONE), (ONE, ONE))
         found.append(_row("happens around the deadline", (days[0], days[1]), ranges, verdict))
     else:
-        found.append(_row("deadline", ("does not say", "does not say"), (_ANY, _ANY), "unknown"))
+        found.append(_row("happens near an end that no text states", ("does not say", "does not say"), (_ANY, _ANY), "unknown"))
     sources = [", ".join(side.sources) or "does not say" for side in (one, two)]
     if one.sources and two.sources:
         alike = one.sources == two.sources

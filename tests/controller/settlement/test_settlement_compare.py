@@ -108,8 +108,8 @@ def test_silence_about_walkovers_is_hazardous_where_they_happen(sport):
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("", "no rule text"),
-        ("  \n\t", "no rule text"),
+        ("", "is missing"),
+        ("  \n\t", "is missing"),
         ("If || Count || wins, the market resolves to Yes.", "template"),
         ("If {{team}} wins, the market resolves to Yes.", "template"),
         ("If A wins\x1b[2J, the market resolves to Yes.", "control"),
