@@ -57,7 +57,7 @@ from trading.log import get_logger
 from trading.market import KALSHI, POLYMARKET, Venue
 from trading.offload import Offload, ThreadOffload
 from trading.order import LegRequest
-from trading.paper import PaperClient
+from trading.paper import paper_client
 from trading.polymarket.feed import PolymarketFeed
 from trading.polymarket.gamma import Gamma
 from trading.stream import Dialer, Recorder, RecordingDialer, WebsocketsDialer
@@ -67,8 +67,6 @@ from trading.venue import Feed, OrderTokens, VenueClient
 __all__ = ["App", "Ports", "build", "production_ports"]
 
 log = get_logger(__name__)
-_SHARDS = range(8)
-
 
 _FREEZE_S = 10.0
 
@@ -402,15 +400,12 @@ def _clients(
     cash = Money(int(settings.paper_starting_balance * DOLLAR))
     made: dict[Venue, VenueClient] = {}
     for venue, reads in connections.clients.items():
-        kalshi = venue == KALSHI
-        made[venue] = PaperClient(
+        made[venue] = paper_client(
             venue,
             reads=reads,
             book_of=state.books.get,
             clock=ports.clock,
-            cash=dict.fromkeys(_SHARDS, cash) if kalshi else {0: cash},
-            sizing="contracts" if kalshi else "cash",
-            nets=kalshi,
+            cash=cash,
             sleep=ports.sleep,
         )
     return made

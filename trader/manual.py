@@ -26,9 +26,9 @@ from trading.ids import MANUAL, client_order_id, leg_id
 from trading.journal_file import FileJournal
 from trading.journal_sqlite import SqliteStore
 from trading.log import get_logger
-from trading.market import KALSHI, POLYMARKET, Action, Market, Outcome
+from trading.market import POLYMARKET, Action, Market, Outcome
 from trading.order import LegRequest, LegResult, Want, World
-from trading.paper import PaperClient
+from trading.paper import paper_client
 from trading.polymarket.place import check_place
 from trading.settings import redacted
 from trading.state_dir import StateDir
@@ -41,7 +41,6 @@ RESOLVE_NS = 30 * SECOND
 """How long an open leg is asked about: its deadline, the grace and three denials fit (distributed.md 4.6)."""
 _SETTLE_NS = 3 * SECOND
 """How long a fill's exact amounts are waited for; Kalshi's first answer holds averages."""
-_SHARDS = range(8)
 
 _log = get_logger("trader.manual")
 
@@ -219,16 +218,13 @@ async def _client(
         return real
     book = await real.book(market.id)
     cash = Money(int(settings.paper_starting_balance * DOLLAR))
-    kalshi = ticket.venue == KALSHI
     want = ticket.want
-    return PaperClient(
+    return paper_client(
         ticket.venue,
         reads=real,
         book_of={market.id: book}.get,
         clock=ports.clock,
-        cash=dict.fromkeys(_SHARDS, cash) if kalshi else {0: cash},
-        sizing="contracts" if kalshi else "cash",
-        nets=kalshi,
+        cash=cash,
         # a paper account lives as long as the command: what is sold is taken as owned
         held={(market.id, want.outcome): want.size} if want.action is Action.SELL else None,
         latency_ns=0,  # the book stands still, so waiting for the way and the hold would change nothing

@@ -31,8 +31,8 @@ from trading.link.sockets import LinkDialer, dial_url, proxy_address
 from trading.link.tailnet import Tailnet, machine_refusal
 from trading.link.wire import LinkDial
 from trading.log import get_logger
-from trading.market import KALSHI, POLYMARKET, MarketId, Venue
-from trading.paper import PaperClient
+from trading.market import POLYMARKET, MarketId, Venue
+from trading.paper import paper_client
 from trading.settings import redacted
 from trading.state_dir import StateDir
 from trading.units import DOLLAR, Money
@@ -40,7 +40,6 @@ from trading.venue import VenueClient
 
 __all__ = ["serve", "state_path"]
 
-_SHARDS = (0, 1, 2)
 _log = get_logger("trader")
 Notice = Callable[[str], None]
 
@@ -179,15 +178,12 @@ async def _first_read(venues: Connections, venue: Venue, settings: TraderSetting
 
 def _paper(settings: TraderSettings, ports: Ports, real: VenueClient, books: dict[MarketId, Book], venue: Venue) -> VenueClient:
     cash = Money(int(settings.paper_starting_balance * DOLLAR))
-    kalshi = venue == KALSHI
-    return PaperClient(
+    return paper_client(
         venue,
         reads=real,
         book_of=books.get,
         clock=ports.clock,
-        cash=dict.fromkeys(_SHARDS, cash) if kalshi else {0: cash},
-        sizing="contracts" if kalshi else "cash",
-        nets=kalshi,
+        cash=cash,
         sleep=ports.sleep,
     )
 

@@ -5,7 +5,7 @@ shown, each shown unit once. Fees are the venue's formula; cash per shard and po
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 from trading.book import Book, BookView
@@ -13,12 +13,12 @@ from trading.clock import MS, SECOND, Clock
 from trading.errors import Misuse, Rejected
 from trading.fees import KalshiOrderFees, fee_of_fill
 from trading.ids import Ids, LegId, client_order_id
-from trading.market import Action, Market, MarketId, Outcome, Venue, step_at
+from trading.market import KALSHI, POLYMARKET, Action, Market, MarketId, Outcome, Venue, step_at
 from trading.order import Fill, LegRequest, LegResult, LegState, Tif, total
 from trading.units import CONTRACT, ONE, Money, MonoNs, Price, Size, complement, cost_of, size_for
 from trading.venue import AccountPage, AccountQuery, Balance, Position, Prepared, Settlement, SignedOrder, VenueFill, VenueMode
 
-__all__ = ["PaperClient", "Reads", "Sizing"]
+__all__ = ["PaperClient", "Reads", "Sizing", "paper_client"]
 
 Sizing = Literal["contracts", "cash"]
 """What a buy is counted in: contracts (Kalshi), or cash spent, which may deliver more than asked for (polymarket.md 6.4)."""
@@ -27,6 +27,11 @@ HAIRCUT_PERCENT = 75
 """PAPER_FILL_HAIRCUT."""
 LATENCY_NS = 100 * MS
 _CENT = Money(10_000)
+_KEPT: Mapping[Venue, tuple[Sequence[int], Sizing, bool]] = {
+    KALSHI: (range(8), "contracts", True),
+    POLYMARKET: ((0,), "cash", False),
+}
+"""How a venue keeps an account: shards that hold cash, what a buy is counted in, whether opposite contracts cancel at once."""
 
 
 class Reads(Protocol):
@@ -390,3 +395,30 @@ class PaperClient:
 
     def _no(self, code: str, detail: str) -> Rejected:
         return Rejected(self.venue, code, detail)
+
+
+def paper_client(
+    venue: Venue,
+    *,
+    reads: Reads,
+    book_of: Callable[[MarketId], BookView | None],
+    clock: Clock,
+    cash: Money,
+    sleep: Callable[[float], Awaitable[None]],
+    held: Mapping[tuple[MarketId, Outcome], Size] | None = None,
+    latency_ns: int = LATENCY_NS,
+) -> PaperClient:
+    """A paper account kept as the venue keeps the real one, with this cash on each of its shards."""
+    shards, sizing, nets = _KEPT[venue]
+    return PaperClient(
+        venue,
+        reads=reads,
+        book_of=book_of,
+        clock=clock,
+        cash=dict.fromkeys(shards, cash),
+        sizing=sizing,
+        nets=nets,
+        held=held,
+        latency_ns=latency_ns,
+        sleep=sleep,
+    )

@@ -16,7 +16,7 @@ from trading.ids import SeededIds, leg_id
 from trading.journal import MemoryJournal
 from trading.market import KALSHI, POLYMARKET, Action, FeeTerms, Market, MarketId, Outcome
 from trading.order import LegRequest, Tif, Want
-from trading.paper import PaperClient
+from trading.paper import PaperClient, paper_client
 from trading.units import ONE, Money, MonoNs, Price, Size
 from trading.venue import AccountQuery, VenueMode
 
@@ -415,3 +415,12 @@ async def test_paper_goes_on_where_only_our_own_key_may_not_trade(ours: bool, to
     mode = await desk.client.mode()
 
     assert (mode.mode, mode.detail, mode.ours) == (told, "attest the location", False)
+
+
+@pytest.mark.parametrize(("venue", "shards"), [(KALSHI, set(range(8))), (POLYMARKET, {0})])
+async def test_an_account_has_cash_wherever_its_venue_may_ask_for_it(venue: str, shards: set[int]) -> None:
+    """Controller, trader and a leg by hand open the same account: no leg is refused for the shard its market lies on."""
+    client = paper_client(venue, reads=None, book_of=lambda _: None, clock=ManualClock(), cash=Money(5), sleep=asyncio.sleep)
+    page = await client.account(AccountQuery(what="balances"))
+
+    assert {balance.shard: balance.cash for balance in page.balances} == dict.fromkeys(shards, Money(5))
