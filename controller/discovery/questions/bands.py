@@ -17,7 +17,7 @@ __all__ = ["Band", "Shape", "agrees", "asked_band", "kalshi_band", "number"]
 
 Shape = Literal["above", "at_least", "below", "at_most", "between", "exactly"]
 
-_N = r"[-−]?\$?\d[\d,]*(?:\.\d+)?(?:[kK]\b)?"
+_N = r"[-−]?\$?(?<![\d,.])\d[\d,]{0,20}(?:\.\d{1,12})?(?:[kK]\b)?(?!,?\d)"
 _UNIT = r"(?: ?%| ?°[FC]?)?"
 _PHRASES: tuple[tuple[Shape, re.Pattern[str]], ...] = (
     ("between", re.compile(rf"\bbetween ({_N}){_UNIT} (?:and|to) ({_N})", re.I)),

@@ -22,7 +22,8 @@ from trading.units import WallNs
 __all__ = ["kalshi_crypto_claim", "polymarket_crypto_claim"]
 
 _ASSETS = {"BTC": "bitcoin", "ETH": "ethereum", "SOL": "solana", "XRP": "xrp", "DOGE": "dogecoin"}
-_COIN = {code: re.compile(rf"\b(?:{code}|{name})\b", re.I) for code, name in _ASSETS.items()}
+_CODES = {name: code for code, name in _ASSETS.items()}
+_COIN = re.compile(rf"\b({'|'.join((*_ASSETS, *_CODES))})\b", re.I)
 _AT = re.compile(r"KX(BTC|ETH|SOL|XRP|DOGE)[DE]?")
 _TOUCH = re.compile(r"KX(BTC|ETH|SOL|XRP|DOGE)(MAX|MIN)(?:MON|Y)")
 _TICKER = re.compile(r"[A-Z]+-(\d\d[A-Z]{3}\d\d)(\d\d)")
@@ -75,7 +76,7 @@ def polymarket_crypto_claim(event: Row, market: Row) -> Claimed | Unread:
     """Read "X above N on D, 5PM ET?" and "Will X reach N ...?"; Unread "question_form" for anything else."""
     question = str(market.get("question") or "").strip()[:300]
     assets = _assets(question)
-    touch = _POLY_TOUCH.fullmatch(question)
+    touch = _POLY_TOUCH.fullmatch(question) if assets else None
     if len(assets) != 1 or "up or down" in question.lower() or (touch is None and not _POLY_AT.search(question)):
         return Unread("question_form", question)
     outcomes = [fold(name) for name in outcomes_of(market)]
@@ -138,7 +139,7 @@ def _done(asset: str, shape: str, when: str, band: Band, rules: str) -> Claimed 
 
 
 def _assets(text: str) -> set[str]:
-    return {code for code, pattern in _COIN.items() if pattern.search(text)}
+    return {word.upper() if word.upper() in _ASSETS else _CODES[word.lower()] for word in _COIN.findall(text)}
 
 
 def _rules(market: Row) -> str:

@@ -82,8 +82,9 @@ def kalshi_release_claim(event: Row, market: Row) -> Claimed | Unread:
 def polymarket_release_claim(event: Row, market: Row) -> Claimed | Unread:
     """Read a question about one figure of one period; Unread "question_form" for anything else."""
     question = str(market.get("question") or "").strip()[:300]
-    band = asked_band(question)
-    if band is None or not any(pattern.search(question) for pattern in (_CPI, _JOBS, _UNEMPLOYMENT, _GDP)):
+    known = any(pattern.search(question) for pattern in (_CPI, _JOBS, _UNEMPLOYMENT, _GDP))
+    band = asked_band(question) if known else None
+    if band is None:
         return Unread("question_form", question)
     if [fold(name) for name in outcomes_of(market)] != ["yes", "no"]:
         return Unread("outcomes", str(market.get("outcomes")))

@@ -1,5 +1,7 @@
 """Promises of bands: an operator is part of the number, fields and words must agree, and two readings are none."""
 
+import time
+
 import pytest
 
 from controller.discovery.questions.bands import Band, asked_band, kalshi_band, number
@@ -66,3 +68,12 @@ def test_strike_fields_are_the_band_unless_the_words_contradict(fields, expected
 def test_what_is_no_number_is_none(value):
     """Any JSON value may stand where a number should."""
     assert number(value) is None
+
+
+def test_endless_digits_are_no_number_and_take_no_time():
+    """Two thousand digits are nobody's threshold, and reading them grows with their length alone."""
+    began = time.process_time()
+
+    for text in ("above " + "1" * 20_000, "1," * 10_000 + " or higher", "between 1 " * 2_000):
+        assert asked_band(text) is None
+    assert time.process_time() - began < 5  # a hundred times what it takes

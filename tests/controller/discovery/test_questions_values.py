@@ -3,9 +3,13 @@
 Rows are invented in the venues' shapes. Each domain has its positives and, for every field of its key, a change that parts them.
 """
 
+import json
+
 import pytest
 
+from controller.discovery.claims import match_claims
 from controller.discovery.match_rows import match_row
+from controller.discovery.names import load
 
 
 def kalshi(ticker, title, rules, **fields):
@@ -218,3 +222,25 @@ def test_fields_of_any_shape_are_no_match_and_no_crash(name, value):
         assert not match_row({**ours, field: value}, theirs).match or field == "title"
     for field in (Q, D):
         assert not match_row(ours, {**theirs, field: value}).match
+
+
+def live(name):
+    """Both sides of a positive as the venues' own objects: Kalshi's event with its market, Gamma's event with its market."""
+    ours, theirs = SAME[name]
+    event = {"event_ticker": ours["event_ticker"], "series_ticker": ours["series_ticker"], "title": ours["title"]}
+    gamma_event = {"title": theirs["event_title"], "endDate": theirs["end_date"]}
+    market = {"conditionId": name, "question": theirs["question"], "description": theirs["description"]}
+    return (event, {**ours, "market_type": "binary"}, None), (gamma_event, {**market, "outcomes": json.dumps(["Yes", "No"])})
+
+
+def test_live_objects_pair_under_their_domain_one_to_one():
+    """The readers of rows read the venues' objects too; one event holds all thresholds of one value (B-191)."""
+    sides = [live(name) for name in SAME]
+    found = match_claims([one for one, _ in sides], [two for _, two in sides], names=load()).pairs
+
+    assert {pair.condition: (pair.league, int(pair.outcome_index), pair.structural) for pair in found} == {
+        name: (name.split()[0], 0, False) for name in SAME
+    }
+    events = {pair.condition: pair.event for pair in found}
+    assert events["weather threshold"] == events["weather band"]
+    assert len(set(events.values())) == len(SAME) - 1
