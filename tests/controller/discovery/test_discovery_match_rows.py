@@ -43,6 +43,8 @@ HANK = kalshi("KXMLBNLHAARON-26-X", "Will Ann Bell win NL Hank Aaron Award?", "N
 NOMINEE = kalshi("KXPRESNOMD-28-AB", "Will Ann Bell be the Democratic Presidential nominee in 2028?", "")
 HOUSE = kalshi("KXHOUSERACE-AL07-26-R", "Will Republican win the House race for AL-07?", "AL-07 House winner?")
 CUP = kalshi("KXNHL-26-BUF", "Will Buffalo Sabres win the 2025-26 Stanley Cup Finals?", "")
+GAMMA_BTTS = f"{MLS_TITLE}: Both Teams to Score"
+GAMMA_INNING = "Will there be a run scored in the first inning?: "
 
 NEXT_DAY = {**MLB, "event_condition_date": "2026-05-16"}
 
@@ -92,6 +94,22 @@ OTHER = [
     ("other year", NOMINEE, gamma("Will Ann Bell win the 2032 Democratic presidential nomination?", "")),
     ("another party", HOUSE, gamma("Will another party win the AL-07 House seat?", "AL-07", deadline="2026-11-02")),
     ("other district", HOUSE, gamma("Will the Republican Party win the AL-06 House seat?", "AL-06", deadline="2026-11-02")),
+    ("both score: other day", BTTS, gamma(GAMMA_BTTS, MLS_TITLE, **{**MLS, "event_condition_date": "2026-05-14"})),
+    ("both score: other game", BTTS, gamma("Inter Miami CF vs. Nashville SC: Both Teams to Score", MLS_TITLE, **MLS)),
+    ("both score: a winner", BTTS, gamma("Will Nashville SC win on 2026-05-13?", MLS_TITLE, **MLS)),
+    ("both score: a total", BTTS, gamma(f"{MLS_TITLE}: O/U 1.5", MLS_TITLE, **MLS)),
+    ("half: the draw", HALF, gamma(f"{MLS_TITLE}: Draw at halftime?", f"{MLS_TITLE} - Halftime Result", **MLS)),
+    ("inning: other day", INNING, gamma(f"{GAMMA_INNING}{MLB_TITLE}", MLB_TITLE, **NEXT_DAY)),
+    ("inning: other game", INNING, gamma(f"{GAMMA_INNING}New York Mets vs. Boston Red Sox", MLB_TITLE, **MLB)),
+    ("inning: whole game", INNING, gamma(f"{MLB_TITLE}: O/U 0.5", MLB_TITLE, **MLB)),
+    ("total: other day", TOTAL_8, gamma(f"{MLB_TITLE}: O/U 8.5", MLB_TITLE, **NEXT_DAY)),
+    ("nominee: other person", NOMINEE, gamma("Will Carl Dorn win the 2028 Democratic presidential nomination?", "")),
+    ("nominee: other party", NOMINEE, gamma("Will Ann Bell win the 2028 Republican presidential nomination?", "")),
+    ("nominee: the election", NOMINEE, gamma("Will Ann Bell win the 2028 US Presidential Election?", "")),
+    ("nominee: running", NOMINEE, gamma("Will Ann Bell run for the 2028 Democratic presidential nomination?", "")),
+    ("season: other year", CUP, gamma("Will the Buffalo Sabres win the 2027 NHL Stanley Cup?", "")),
+    ("season: other team", CUP, gamma("Will the Dallas Stars win the 2026 NHL Stanley Cup?", "")),
+    ("season: another stage", CUP, gamma("Will the Buffalo Sabres win the 2026 NHL Eastern Conference?", "")),
     ("unfilled template", HANK, gamma("Will || Name || win the 2026 NL Hank Aaron Award?", "MLB")),
     ("control character", HANK, gamma("Will Ann\x00 Bell win the 2026 NL Hank Aaron Award?", "MLB")),
     ("no fields", {}, {}),
