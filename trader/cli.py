@@ -1,7 +1,7 @@
-"""`trader`: run, halt, resume, manual-trade and doctor. Every flag mirrors a variable where there is one (B-015, B-074, B-078).
+"""`trader`: run, halt, resume, accept-controller, manual-trade and doctor.
 
-stdout carries what was asked for (with --json nothing but JSON); notices and logs go to stderr. Exit 2 = a value is wrong and
-nothing was sent.
+Every flag mirrors a variable where there is one (B-015, B-074, B-078). stdout carries what was asked for (with --json nothing but
+JSON); notices and logs go to stderr. Exit 2 = a value is wrong and nothing was sent.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from trader.accept import Standing, accept_controller
 from trader.app import Ports, production_ports
 from trader.doctor import examine
 from trader.halt import Halt
@@ -133,6 +134,37 @@ def resume(
         return 0
 
     _run({"state_dir": state_dir}, config, work)
+
+
+@app.command(name="accept-controller")
+def accept_controller_command(
+    epoch: Annotated[int, typer.Option(help="the `start N` in the first line of that controller's status")],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="do not ask: I have read what stands open, no other controller runs")
+    ] = False,
+    state_dir: Annotated[str | None, typer.Option(help="STATE_DIR of the trader", show_default=False)] = None,
+    link_dir: Annotated[str | None, typer.Option(help="LINK_DIR: identity.pem and peers.toml", show_default=False)] = None,
+    config: Config = None,
+) -> None:
+    """Let in a controller whose state was lost (`stale_epoch`). Stop this trader first.
+
+    Shows the pinned controller and every open leg, asks, and takes starts from that number on. The controller that comes knows
+    nothing of those legs: compare with the venue (docs/operations.md).
+    """
+
+    def sure(standing: Standing) -> bool:
+        typer.echo(f"pinned controller: {standing.controller} {standing.fingerprint}; highest start met: {standing.epoch}")
+        typer.echo(f"open legs, of which that controller will know nothing: {len(standing.open_legs) or 'none'}")
+        for line in standing.open_legs:
+            typer.echo(f"  {line}")
+        return yes or typer.confirm(f"no other controller runs, and start {epoch} may command this trader?")
+
+    async def work(settings: TraderSettings, ports: Ports) -> int:
+        await accept_controller(settings, ports, epoch=epoch, sure=sure)
+        typer.echo(f"starts from {epoch} on are let in; start this trader again")
+        return 0
+
+    _run({"state_dir": state_dir, "link_dir": link_dir}, config, work)
 
 
 @app.command(name="manual-trade")
