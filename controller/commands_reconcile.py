@@ -63,7 +63,7 @@ async def answer(reconciler: Reconciler | None, halt: HaltFile, *, adopt: bool) 
     """A fresh comparison as a mapping for JSON; with adopt after taking the venues' side. Raises TandemError."""
     if reconciler is None:
         raise Misuse("paper trading has no record at the venues to compare with")
-    report = await reconciler.adopt() if adopt else await reconciler.look(full=True)
+    report = await reconciler.adopt() if adopt else await reconciler.ask()
     if adopt and not report.lost:
         _end_halt(halt)
     return _told(report)

@@ -47,7 +47,7 @@ class Drain:
         """Halt, cancel what rests once no arb runs, and tell what is open. Raises TandemError when the halt cannot be kept."""
         if self._halt.state()[0] is None:
             try:
-                self._halt.set(f"{REASON}: new arbs again after `controller resume`")
+                self._halt.set(REASON)
             except OSError as exc:
                 raise TandemError(f"{self._halt.path}: {exc.strerror}; end the controller instead") from exc
             log.warning("draining", arbs_under_way=self._running())

@@ -216,6 +216,14 @@ class Reconciler:
         self.last = self._clock.wall_ns(), report
         return report
 
+    async def ask(self) -> Report:
+        """A full look, and a second one where the first met something new: whoever asks hears no "equal" that is only pending."""
+        report = await self.look(full=True)
+        if self._seen or any(self._money.unsure(venue) for venue in self._venues):
+            await self._sleep(_AGAIN_S)
+            report = await self.look(full=True)
+        return report
+
     async def _look_at(self, venue: Venue, *, full: bool) -> set[MarketId]:
         first = venue in self._first
         full = (
@@ -433,7 +441,7 @@ class Reconciler:
     async def adopt(self) -> Report:
         """Take every position as its venue states it now, and orders under our name of before as known to be unknown. Strangers
         are in no limit, and no order of ours ever closes them. Raises JournalFailed."""
-        report = await self.look(full=True)
+        report = await self.ask()
         for one in report.differences:
             key = stranger_key(one.venue, one.market)
             await self._numbers.keep(key, self._numbers.number_kept(key) + one.theirs - one.ours)

@@ -53,6 +53,7 @@ class Desk:
         self.fills: list[VenueFill] = []
         self.settlements: list[Settlement] = []
         self.books = False
+        self.naps: list[float] = []
         self.cash = 1_000_000
         self.dead: set[Venue] = set()
         self.status = "open"
@@ -72,10 +73,14 @@ class Desk:
             ours=self,
             numbers=self.journal,
             clock=clock,
+            sleep=self.nap,
             on_lost=self.lost.append,
         )
         one.begin()
         return one
+
+    async def nap(self, seconds: float) -> None:
+        self.naps.append(seconds)
 
     def settle(self, market: MarketId, contracts: int) -> None:
         """The venue paid out; YES won."""

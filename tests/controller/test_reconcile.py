@@ -156,6 +156,17 @@ async def test_a_later_difference_counts_when_seen_twice_and_ends_by_itself(desk
     assert desk.blocked(A) is None
 
 
+async def test_who_asks_hears_of_a_difference_at_once(desk: Desk) -> None:
+    """A person's question looks twice where the first look met something new: no "equal" that is only pending."""
+    await desk.one.look()
+    desk.held = {A: 1_000_000}
+
+    report = await desk.one.ask()
+
+    assert [one.theirs for one in report.differences] == [1_000_000]
+    assert desk.naps == [2.0]
+
+
 async def test_a_changing_difference_is_not_two_equal_ones(desk: Desk) -> None:
     """Figures that move between two looks are an index catching up."""
     await desk.one.look()
