@@ -54,6 +54,8 @@ class Positions:
     """Holdings with their cost (cash out, fees in, for what is still held)."""
 
     def __init__(self) -> None:
+        self.changes = 0
+        """Grows with every change of what is held: what was worked out from it is stale."""
         self._held: dict[MarketId, _Holding] = {}
         self._event: dict[MarketId, EventId] = {}
         self._markets: dict[EventId, set[MarketId]] = {}
@@ -283,6 +285,7 @@ class Positions:
         return Money(self._loss)
 
     def _touch(self, market: MarketId) -> None:
+        self.changes += 1
         holding = self._held.get(market)
         contracts, cost = (abs(holding.net), holding.cost) if holding else (0, 0)
         before = self._counted.pop(market, (0, 0))

@@ -51,6 +51,8 @@ class State(Legs):
         self.modes: dict[Venue, VenueMode] = {}
         self.quarantined: dict[str, str] = {}
         """Basket group to why its prices cannot be believed (B-433)."""
+        self._closings: tuple[tuple[int, int, frozenset[MarketId]], list[Basket]] = ((-1, -1, frozenset()), [])
+        """What closings() answered last, with what it was worked out from: it is asked on every Tick."""
         self._linked: dict[MarketId, dict[str, Pair]] = {}
         self._baskets_of: dict[MarketId, tuple[Basket, ...]] = {}
         self._moves: dict[MarketId, Moves] = {}
@@ -138,8 +140,12 @@ class State(Legs):
 
     def closings(self) -> Sequence[Basket]:
         """Held pairs that can be sold, as the baskets that are bought in effect (B-440)."""
-        held = {pair.id: pair for market in self.positions.all() for pair in self._linked.get(market, {}).values()}
-        return closing_baskets(held.values(), self.markets, self.positions, self.unsure())
+        unsure = self.unsure()
+        seen = (self.positions.changes, self.structure, unsure)
+        if seen != self._closings[0]:
+            held = {pair.id: pair for market in self.positions.all() for pair in self._linked.get(market, {}).values()}
+            self._closings = seen, closing_baskets(held.values(), self.markets, self.positions, unsure)
+        return self._closings[1]
 
     @property
     def live_pairs(self) -> int:

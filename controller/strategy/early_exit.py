@@ -19,15 +19,17 @@ import msgspec
 
 from controller.model import Basket, CancelLeg, Event, Tick
 from controller.risk.limits import RiskSettings
+from controller.risk.size import UNIT
 from controller.strategy.base import Intent, StateView, mirrored
 from controller.strategy.watch import best_per_event, examine
 from trading.book import BookChanged
-from trading.market import MarketId
-from trading.units import Money, MonoNs, complement
+from trading.market import MarketId, Outcome
+from trading.units import ONE, Money, MonoNs, complement
 
 __all__ = ["EarlyExit"]
 
 _NOTHING: tuple[Intent, ...] = ()
+_YES = Outcome.YES  # looked up by name, a member of an Enum costs half a microsecond
 
 
 class EarlyExit:
@@ -60,12 +62,22 @@ class EarlyExit:
     def _examine(self, baskets: Iterable[Basket], state: StateView, now: MonoNs) -> Sequence[Intent]:
         found = []
         for basket in baskets:
-            if state.claimed(basket.event):
+            if not self._near(basket, state) or state.claimed(basket.event):
                 continue
             intent = examine(self.name, basket, state, self._settings, now, extra=self._floor(basket, state, now))
             if intent is not None:
                 found.append(_sale(intent, state.released(basket, now)))
         return best_per_event(found, state, now)
+
+    def _near(self, basket: Basket, state: StateView) -> bool:
+        """Whether the best bids alone reach a dollar less what may be given up: fees and floor only ask for more."""
+        least = ONE - self._settings.exit_min // UNIT
+        for market, gained in basket.legs:
+            book = state.books.get(market)
+            if book is None:
+                return False
+            least -= ONE - book.ask if gained is _YES else book.bid
+        return least <= 0
 
     def _floor(self, basket: Basket, state: StateView, now: MonoNs) -> Money:
         moves = 0 if state.in_play(basket, now) is False else state.extra_floor(basket, now)
