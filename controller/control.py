@@ -8,8 +8,12 @@ which works without it. The state directory's lock makes any older socket there 
 
 import asyncio
 import contextlib
+import hashlib
 import json
+import os
 import socket
+import stat
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -22,6 +26,8 @@ Asked = Callable[[Mapping[str, object]], Awaitable[object]]
 """Answers one question with something that JSON can hold. Raises TandemError with a line for people."""
 _LINE = 64 * 1024
 _IDLE_S = 10.0
+_LONGEST = 103
+"""Bytes of a Unix socket's name that Linux (107) and macOS (103) both bind."""
 
 log = get_logger(__name__)
 
@@ -31,7 +37,22 @@ class NotRunning(TandemError):
 
 
 def control_path(state_dir: Path) -> Path:
-    return state_dir / "control.sock"
+    """The socket of that state directory: in it, or, where the system's limit on such names is too short for it, under a name made
+    from its whole path in the user's runtime directory, which both sides find alike from the state directory."""
+    real = os.path.realpath(state_dir)  # however it is spelt, relative or through a link
+    path = Path(real) / "control.sock"
+    if len(os.fsencode(path)) <= _LONGEST:
+        return path
+    name = hashlib.sha256(os.fsencode(real)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"tandem-{os.getuid()}" / f"{name}.sock"
+
+
+def _own(directory: Path) -> None:
+    """Make the runtime directory, and raise OSError unless it is this user's alone: others may write beside it."""
+    directory.mkdir(mode=0o700, exist_ok=True)
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise PermissionError(f"{directory} is not this user's alone")
 
 
 @contextlib.asynccontextmanager
@@ -75,6 +96,8 @@ async def serving(path: Path, asked: Mapping[str, Asked]) -> AsyncIterator[None]
 
 def _bound(path: Path) -> socket.socket:
     """Bound and narrowed before anybody can connect: listening begins afterwards."""
+    if path.parent.name == f"tandem-{os.getuid()}":
+        _own(path.parent)
     _remove(path)
     one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

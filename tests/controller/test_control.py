@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.control import NotRunning, ask, serving
+from controller.control import NotRunning, ask, control_path, serving
 from trading.errors import TandemError
 
 
@@ -81,6 +81,35 @@ async def test_a_line_without_end_is_dropped(tmp_path: Path) -> None:
 async def test_a_path_that_cannot_be_bound_does_not_stop_the_controller(tmp_path: Path) -> None:
     """A state directory with a very long name has no socket, and trades all the same."""
     path = tmp_path / ("long" * 40) / "control.sock"
+    async with serving(path, {"echo": _echo}):
+        with pytest.raises(NotRunning):
+            await ask(path, "echo")
+
+
+async def test_a_state_directory_with_a_long_name_is_asked_under_a_short_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both sides find the same socket from the directory, however it is spelt; it stands where only its owner reaches."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    state = tmp_path / ("long" * 40) / "controller"
+    state.mkdir(parents=True)
+    monkeypatch.chdir(state.parent)
+    path = control_path(state)
+    async with serving(path, {"echo": _echo}):
+        assert len(str(path)) < 108
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        assert await ask(control_path(Path("controller")), "echo") == {"schema": 1, "ask": "echo"}
+
+    assert not path.exists()
+    assert control_path(tmp_path) == tmp_path / "control.sock"
+    assert control_path(state.parent) != path
+
+
+async def test_a_runtime_directory_that_others_enter_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else could stand behind the name there: no socket, and the controller trades all the same."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    path = control_path(tmp_path / ("long" * 40))
+    path.parent.mkdir(mode=0o755)
     async with serving(path, {"echo": _echo}):
         with pytest.raises(NotRunning):
             await ask(path, "echo")
