@@ -5,8 +5,9 @@ in real ports, tests virtual ones; nothing below this file knows which.
 """
 
 import asyncio
+import contextlib
 import gc
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -64,7 +65,7 @@ from trading.stream import Dialer, Recorder, RecordingDialer, WebsocketsDialer
 from trading.units import DOLLAR, Money, WallNs
 from trading.venue import Feed, OrderTokens, VenueClient
 
-__all__ = ["App", "Ports", "build", "production_ports"]
+__all__ = ["App", "Ports", "build", "keeping", "production_ports"]
 
 log = get_logger(__name__)
 
@@ -331,7 +332,8 @@ def build(
         if reconciler is None or reconciler.last is None:
             return None
         at, report = reconciler.last
-        return at, tuple(one.line for one in report.differences)
+        unread = tuple(f"{venue} was not read: {why}" for venue, why in report.unread.items())
+        return at, (*(one.line for one in report.differences), *unread)
 
     keeper: LedgerKeeper | None = None
     if books is not None and ports.tables is not None:
@@ -366,6 +368,16 @@ def build(
     )
 
 
+@contextlib.asynccontextmanager
+async def keeping(system: App, journal: FileJournal) -> AsyncIterator[None]:
+    """The ledger beside the body, where there is one."""
+    if system.keeper is None or system.recovery is None:
+        yield
+        return
+    async with system.keeper.running(journal, system.recovery.past):
+        yield
+
+
 def _check_leagues(settings: ControllerSettings) -> None:
     known = (*sorted(load_names().leagues), *DOMAINS)
     unknown = [league for league in settings.enabled_leagues if league not in known]
@@ -385,9 +397,15 @@ def _check_live(settings: ControllerSettings, world: str, journal: Journal) -> N
 
 
 def _halt(settings: ControllerSettings, why: str) -> None:
-    """Durably, so that the halt is seen everywhere; what it is about stays shut even where the disk refuses."""
+    """Durably, so that the halt is seen everywhere; what it is about stays shut even where the disk refuses. A person's halt stays
+    a person's: an adoption ends only ours."""
+    log.error("journal_in_doubt", why=why, next_step="run `controller reconcile`")
+    switch = HaltFile(state_path(settings))
+    reason, _ = switch.state()
+    if reason is not None and not reason.startswith(ABOUT_JOURNAL):
+        return
     try:
-        HaltFile(state_path(settings)).set(f"{ABOUT_JOURNAL}: {why}")
+        switch.set(f"{ABOUT_JOURNAL}: {why}")
     except OSError as exc:
         log.error("halt_not_kept", error=str(exc))
 

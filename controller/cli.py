@@ -18,7 +18,7 @@ import typer
 
 from controller.alarms import TripWatch
 from controller.alerts import alerting
-from controller.app import App, build, production_ports
+from controller.app import App, Ports, build, keeping, production_ports
 from controller.commands_control import register
 from controller.commands_ledger import register as register_ledger
 from controller.commands_pairs import register as register_pairs
@@ -29,6 +29,8 @@ from controller.control import control_path, serving
 from controller.drain import Drain
 from controller.durable import open_journal, open_tables, state_path
 from controller.halt import HaltFile, HaltWatch
+from controller.ledger.database import LedgerFailed
+from controller.ledger.store import LedgerStore
 from controller.model import Command
 from controller.overdue import OverdueWatch
 from controller.preflight import preflight
@@ -242,7 +244,7 @@ async def _trade_with(
     as_json: bool,
 ) -> int:
     ports = production_ports(record=record, journal=journal, insecure_bind=settings.link_insecure_bind)
-    tables = await open_tables(settings, ports.offload)
+    tables = await _tables(settings, ports)
     ports = msgspec.structs.replace(ports, probe=crash_probe(os.environ, settings.world()), tables=tables)
     try:
         system = build(
@@ -270,9 +272,6 @@ async def _trade_with(
         waiting = loop.create_task(_test_arb(system)) if settings.test_arb else None
         recovery = system.recovery
         assert recovery is not None  # the journal is a file
-        keeper = system.keeper
-        assert keeper is not None  # it has tables
-        await keeper.start(journal, recovery.past())
         switch = HaltFile(state_path(settings))
         loop.add_signal_handler(signal.SIGUSR1, switch.set, "signal SIGUSR1")
         watch = HaltWatch(
@@ -310,7 +309,7 @@ async def _trade_with(
             watching.append(loop.create_task(system.reconciler.run(after=lambda: recovery.done)))
         try:
             answers = {"status": status, "reconcile": reconcile, "drain": drain}
-            async with keeper.running(), serving(control_path(state_path(settings)), answers):
+            async with keeping(system, journal), serving(control_path(state_path(settings)), answers):
                 await recovery.run_with(system.runtime)
         finally:
             for one in watching:
@@ -326,6 +325,19 @@ async def _trade_with(
     finally:
         if ports.close is not None:
             await ports.close()
+
+
+async def _tables(settings: ControllerSettings, ports: Ports) -> LedgerStore | None:
+    """The ledger, or none and a durable halt: what an earlier start left open is hedged all the same."""
+    try:
+        return await open_tables(settings, ports.offload)
+    except LedgerFailed as exc:
+        switch = HaltFile(state_path(settings))
+        if switch.state()[0] is None:
+            switch.set(f"no ledger: {exc}")
+        step = "mend it, start again, then `controller resume`; exits go on meanwhile"
+        log.error("ledger_not_opened", error=str(exc), next_step=step)
+        return None
 
 
 def _say_goodbye(result: Mapping[str, object]) -> None:

@@ -6,8 +6,8 @@ They read the database only: a paper run, a simulated one and the real account n
 import csv
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -91,13 +91,16 @@ def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettin
         _show([_order_row(row) for row in found], "Orders", as_json=as_json, as_csv=as_csv)
 
 
-def _reading(settings: ControllerSettings, world: str | None) -> "closing[LedgerReader]":
+@contextmanager
+def _reading(settings: ControllerSettings, world: str | None) -> Iterator[LedgerReader]:
+    """The ledger to read from; every failure, of opening or of a question, is one line and exit 2."""
     try:
         if world is not None and world not in _WORLDS:
             raise SettingsError(f"--world {world}: unknown (allowed: {', '.join(_WORLDS)})")
         url = url_of(settings.database_url.reveal(), state_path(settings))
         chosen = _WORLDS[world] if world is not None else settings.world()
-        return closing(LedgerReader(open_ledger(url, write=False), chosen))
+        with closing(LedgerReader(open_ledger(url, write=False), chosen)) as reader:
+            yield reader
     except TandemError as exc:
         typer.echo(f"error: {exc}", err=True)
         raise typer.Exit(2) from None

@@ -22,7 +22,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from controller.app import App, build, production_ports
+from controller.app import App, build, keeping, production_ports
 from controller.demo_trader import DemoTrader, make_identities
 from controller.durable import open_journal, open_tables, state_path
 from controller.ledger.database import open_ledger, url_of
@@ -90,10 +90,8 @@ async def run_demo(directory: Path, *, seed: int, speed: float, headless: bool, 
                 clock=ports.clock,
                 ids=ports.ids,
             )
-            keeper = system.keeper
-            assert keeper is not None  # it has tables
             try:
-                async with keeper.running():
+                async with keeping(system, journal):
                     result, differences = await _trade(system, auditor, trader, card)
                 differences += _tables_differ(system)
             finally:

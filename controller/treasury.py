@@ -282,9 +282,11 @@ async def _book(settings: ControllerSettings, ports: Ports, results: Sequence[Ap
         return
     try:
         tables = await open_tables(settings, ports.offload)
-        await ports.offload.run(lambda: tables.apply(facts))
-        tables.close()
-    except TandemError as exc:
+        try:
+            await ports.offload.run(lambda: tables.apply(facts))
+        finally:
+            tables.close()
+    except (TandemError, ValueError) as exc:
         say(f"the movements are done, but not in the ledger: {exc}")
 
 

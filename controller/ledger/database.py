@@ -6,6 +6,7 @@ was written by a newer one and is left alone. Everything here blocks: callers go
 
 import logging
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -24,7 +25,15 @@ __all__ = ["LedgerFailed", "open_ledger", "url_of"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_MS = 5_000
-_CONNECT_S = 5
+_PATIENCE = {
+    "connect_timeout": 5,
+    "options": "-c statement_timeout=15000 -c lock_timeout=5000",
+    "tcp_user_timeout": 15_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+}
+"""A server that hangs is a server that is away: seconds and, in the options, milliseconds."""
 _LOCK = 7_162_094_115
 """PostgreSQL's advisory lock around migrations: two programs that start together take turns."""
 
@@ -67,7 +76,7 @@ def open_ledger(url: URL, *, write: bool) -> Engine:
 
 def _engine(url: URL, *, write: bool) -> Engine:
     if url.drivername != "sqlite":
-        return create_engine(url, pool_size=1, max_overflow=2, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_S})
+        return create_engine(url, pool_size=1, max_overflow=2, pool_pre_ping=True, connect_args=_PATIENCE)
     file = Path(url.database or "")
     if write:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -78,10 +87,15 @@ def _engine(url: URL, *, write: bool) -> Engine:
     engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _BUSY_MS / 1000})
 
     @event.listens_for(engine, "connect")
-    def _prepare(raw: object, _: object) -> None:
+    def _prepare(raw: Any, _: object) -> None:
+        raw.isolation_level = None  # the driver begins no transaction by itself: it would leave DDL outside of ours
         # the journal is the truth and fsyncs; a ledger that lost its last second to a power cut is caught up from it
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"query_only={0 if write else 1}"):
-            raw.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]  # a sqlite3 connection, untyped in this hook
+            raw.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
 

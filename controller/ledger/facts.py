@@ -43,12 +43,14 @@ _MINUTE_NS = 60_000_000_000
 
 
 class Ordered(msgspec.Struct, frozen=True):
-    """A leg and the newest truth about it; no result yet = approved. market is None when its terms are not known."""
+    """A leg and the newest truth about it; no result yet = approved. market is None when its terms are not known; event is what its
+    arb claimed, where that is known."""
 
     leg: LegRequest
     market: Market | None
     result: LegResult | None
     at: WallNs
+    event: str = ""
 
 
 class Decided(msgspec.Struct, frozen=True):
@@ -261,6 +263,7 @@ def event_row(market: Market, event: str, at: WallNs) -> Row:
         "closes_at": market.closes_at,
         "settles_at": market.settles_at,
         "active": market.status in ("open", "paused"),
+        "exclusive": market.mutually_exclusive,
         "first_seen": at,
         "updated": at,
     }

@@ -1,8 +1,8 @@
 """The ledger's own day: write what is heard, ask which markets were paid out, close each UTC day (B-242, B-243).
 
-start() ──► the journal's past into the tables; a table row younger than the journal means that the journal is an old copy
-run()   ──► rows each half second ─┬─ each minute: payouts of what is held
-                                   └─ at midnight UTC: the day's profit, with the last comparison with the venues
+running ─┬─► first the journal's past into the tables; rows there that it does not know mean an old copy: halt
+         ├─► rows each half second
+         └─► each minute: payouts of what is held; at midnight UTC the day's profit, with the last comparison
 """
 
 import asyncio
@@ -32,6 +32,10 @@ _LOOK_S = 60.0
 _AT_ONCE = 20
 """Markets asked about a minute, in turn: a settlement can wait, the venue's read budget cannot."""
 _HALF_SETTLED_NS = 6 * 3_600 * SECOND
+_AGAIN_S = 5.0
+_LAST_S = 20.0
+"""How long the end waits for a database."""
+_OWNER = "ledger_journal"
 _COMPARED_NS = 3_600 * SECOND
 _SLACK_NS = 24 * 3_600 * SECOND
 """The journal prunes at a start, so its youngest missing leg may be a day older than its retention says."""
@@ -65,37 +69,97 @@ class LedgerKeeper:
         self._closed_day = ""
         self._told: set[str] = set()
 
-    async def start(self, journal: FileJournal, arbs: Iterable[Past]) -> None:
-        """Catch up. Raises LedgerFailed when the tables cannot be written; halts, with the reason, on a journal that went back:
-        orders in the tables younger than its last adoption that it does not know were sent by somebody who had more of it.
-        """
-        legs = {leg_id: row for leg_id, row in journal.legs().items() if row[0].world == self._store.world}
-        adopted_at = journal.number_kept(ADOPTED_AT)
-        missing = await self.writer.catch_up(legs, arbs)
-        if missing:
-            log.info("ledger_caught_up", legs=missing)
-        since = max(self._clock.wall_ns() - RETENTION_NS + _SLACK_NS, adopted_at)
-        ahead = await self.writer.ahead_of(legs.keys(), since)
-        if ahead:
-            self._halt(
-                f"the ledger has {len(ahead)} orders that this journal does not know (leg {ahead[0]}): the journal is an old copy"
-                " or was lost; put the newer one back, or compare and take the venues' side with `controller reconcile --adopt`"
-            )
-
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Write behind the body's back; at its end write what still waits and let the database go."""
-        tasks = [asyncio.create_task(one) for one in (self.writer.run(), self._look())]
+    async def running(self, journal: FileJournal, past: Callable[[], Iterable[Past]]) -> AsyncIterator[None]:
+        """Write behind the body's back, first what the journal has and the tables do not; at its end write what still waits and
+        let the database go. Nothing in the body ever waits for it: an unhedged leg is not kept waiting by a report.
+        """
+
+        async def begin() -> None:
+            await self._until_caught_up(journal, past)
+            await self.writer.run()
+
+        tasks = [
+            asyncio.create_task(self._keep("writing", begin)),
+            asyncio.create_task(self._keep("settlements and days", self._look)),
+        ]
         try:
             yield
         finally:
             for one in tasks:
                 one.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            if not await self.writer.flush():
+            if not await self._flushed():
                 step = "the next start writes the rest from the journal"
-                log.error("ledger_not_complete", error=self.writer.failed, next_step=step)
+                log.error("ledger_not_complete", error=self.writer.failed or "it did not answer in time", next_step=step)
             self._store.close()
+
+    async def _flushed(self) -> bool:
+        try:
+            return await asyncio.wait_for(self.writer.flush(), _LAST_S)
+        except TimeoutError:
+            return False
+
+    async def _keep(self, what: str, work: Callable[[], Awaitable[None]]) -> None:
+        """A job of the ledger that must not end by an error: it is logged and begins again."""
+        while True:
+            try:
+                await work()
+            except Exception as exc:
+                log.error(
+                    "ledger_job_failed", what=what, error=repr(exc), next_step="it begins again; keep this log", exc_info=exc
+                )
+                await self._sleep(_LOOK_S)
+
+    async def _until_caught_up(self, journal: FileJournal, past: Callable[[], Iterable[Past]]) -> None:
+        said = False
+        while True:
+            try:
+                await self.start(journal, past())
+                return
+            except LedgerFailed as exc:
+                if not said:
+                    said = True
+                    log.error(
+                        "ledger_behind", error=str(exc), next_step="mend the disk or database; the journal has every order"
+                    )
+                await self._sleep(_AGAIN_S)
+
+    async def start(self, journal: FileJournal, arbs: Iterable[Past]) -> None:
+        """Catch up. Raises LedgerFailed when the tables cannot be written. Halts, with the reason, where another journal owns them,
+        and where they know orders younger than its last adoption that it does not: somebody had more of it and sent them.
+        """
+        adopted_at = journal.number_kept(ADOPTED_AT)
+        mine = await self._number_of(journal)
+        owner = await self._offload.run(self._store.owner)
+        if owner not in (0, mine) and not adopted_at > mine:
+            self.writer.stop_hearing()
+            self._halt(
+                "the ledger belongs to another journal: this state directory is new, or two controllers share one DATABASE_URL."
+                " Nothing is written there. Give each its own; if the other journal is lost, compare and take the venues' side"
+                " with `controller reconcile --adopt`, then start again"
+            )
+            return
+        legs = {leg_id: row for leg_id, row in journal.legs().items() if row[0].world == self._store.world}
+        since = max(self._clock.wall_ns() - RETENTION_NS + _SLACK_NS, adopted_at)
+        ahead = await self.writer.ahead_of(legs.keys(), since)
+        if ahead and self._store.world != "paper":  # paper has no venue that could tell the truth, and nothing to lose
+            self._halt(
+                f"the ledger has {len(ahead)} orders that this journal does not know (leg {ahead[0]}): the journal is an old copy"
+                " or was lost; put the newer one back, or compare and take the venues' side with `controller reconcile --adopt`"
+            )
+        await self._offload.run(lambda: self._store.own(mine))
+        missing = await self.writer.catch_up(legs, arbs)
+        if missing:
+            log.info("ledger_filled_from_journal", legs=missing)
+
+    async def _number_of(self, journal: FileJournal) -> int:
+        """What tells this journal from every other: the moment it first kept a ledger."""
+        number = journal.number_kept(_OWNER)
+        if not number:
+            number = self._clock.wall_ns()
+            await journal.keep(_OWNER, number)
+        return number
 
     async def _look(self) -> None:
         while True:

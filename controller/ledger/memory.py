@@ -42,7 +42,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class MemoryLedger:
-    """Keeps legs until a durable ledger exists. apply() may be called again for a leg with a newer result."""
+    """The legs of this run in memory, which decisions ask. apply() may be called again for a leg with a newer result."""
 
     def __init__(self) -> None:
         self._legs: dict[LegId, tuple[LegRequest, Market, LegResult]] = {}

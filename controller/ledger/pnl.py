@@ -30,6 +30,8 @@ class ArbOrder(NamedTuple):
     filled: int
     cash: int
     confirmed: bool
+    open: bool = False
+    """Its end is not known."""
 
 
 class Split(NamedTuple):
@@ -74,27 +76,30 @@ def split(
     matched: int,
     profit: int,
     naked: int,
+    unhedged: int,
     in_doubt: bool,
     orders: Sequence[ArbOrder],
     payouts: Mapping[str, int],
 ) -> Split:
     """Divide an ended arb. sides are its legs as approved; profit and naked as its end was told (naked is cash that stands alone,
-    outside profit); payouts are YES payouts of settled markets; in_doubt: its end is not the last word yet.
+    outside profit); unhedged are contracts beyond the matched ones; payouts are YES payouts of settled markets; in_doubt: its end
+    is not the last word yet.
     """
-    confirmed = not in_doubt and all(order.confirmed for order in orders if order.filled)
-    locked, provisional = (profit, 0) if confirmed else (0, profit)
+    sure = all(order.confirmed for order in orders if order.filled)
     nets: dict[str, int] = {}
     for order in orders:
         yes = (order.outcome == 0) is order.buy
         nets[order.market] = nets.get(order.market, 0) + (order.filled if yes else -order.filled)
-    if (in_doubt and not payouts) or not all(market in payouts for market, net in nets.items() if net):
-        return Split(locked, provisional, -naked)
+    waiting = any(order.open for order in orders) or (in_doubt and not payouts)
+    if waiting or not all(market in payouts for market, net in nets.items() if net):
+        return Split(profit, 0, -naked) if sure and not in_doubt else Split(0, profit, -naked)
     # everything it held is paid out: the truth is known, and what the hedge did not promise is named
     paid = sum(map(_dollars, [(order, payouts.get(order.market, 0)) for order in orders])) // DOLLAR
     real = paid - sum(order.cash for order in orders)
     alone = sum(_worth(_excess(nets, side, matched), payouts[side[0]]) for side in sides if side[0] in payouts)
-    loose = alone - naked if naked else 0
-    return Split(locked, provisional, loose, real - profit - loose)
+    loose = alone - naked if unhedged or naked else 0
+    basis = real - profit - loose
+    return Split(profit, 0, loose, basis) if sure else Split(0, profit, loose, basis)
 
 
 def _dollars(paid: tuple[ArbOrder, int]) -> int:

@@ -129,7 +129,7 @@ class LedgerReader:
             held.link_pair(_pair(row))
         table, events = schema.positions, schema.events
         query = (
-            select(table, events.c.event)
+            select(table, events.c.event, events.c.exclusive)
             .outerjoin(events, _same_market(table, events))
             .where(table.c.world == self._world, table.c.net != 0)
         )
@@ -138,6 +138,7 @@ class LedgerReader:
             market = MarketId(row.market)
             event = held.event_of(market) or EventId(row.event or f"{row.venue}:{row.market}")
             held.set_event(market, event)
+            held.set_exclusive(market, bool(row.exclusive))
             held.set_position(market, row.net, Money(row.cost))
             found[event] = found.get(event, 0) + 1
         return [
@@ -174,7 +175,15 @@ class LedgerReader:
         sides = [(one["market"], one["outcome"]) for one in msgspec.json.decode(arb.quotes)]
         mine = {row.market: payouts[row.venue, row.market] for row in orders if (row.venue, row.market) in payouts}
         done = [
-            ArbOrder(row.market, int(row.outcome == "no"), row.action == "buy", row.filled, row.cost + row.fee, row.confirmed)
+            ArbOrder(
+                market=row.market,
+                outcome=int(row.outcome == "no"),
+                buy=row.action == "buy",
+                filled=row.filled,
+                cash=row.cost + row.fee,
+                confirmed=row.confirmed,
+                open=row.status in _OPEN,
+            )
             for row in orders
         ]
 
@@ -184,6 +193,7 @@ class LedgerReader:
                 matched=arb.matched,
                 profit=arb.profit,
                 naked=arb.naked,
+                unhedged=arb.unhedged,
                 in_doubt=arb.outcome in _DOUBT,
                 orders=done,
                 payouts=paid,

@@ -55,6 +55,7 @@ events = Table(
     _number("closes_at", null=True),
     _number("settles_at", null=True),
     Column("active", Boolean, nullable=False),
+    Column("exclusive", Boolean, nullable=False),
     _number("first_seen"),
     _number("updated"),
 )

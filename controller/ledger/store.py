@@ -87,6 +87,7 @@ class LedgerStore:
     # --- one writer per kind of fact --------------------------------------------------------------------------------------
 
     def _ordered(self, connection: Connection, facts: Iterable[Ordered], touched: set[_Key]) -> None:
+        facts = tuple(facts)
         newest = self._newest(connection, facts)
         self._put(connection, schema.orders, [order_row(fact) for fact in newest], newer="result_no", keep=_AS_TRADED)
         for fact in newest:
@@ -95,7 +96,7 @@ class LedgerStore:
                 connection.execute(delete(table).where(table.c.world == self.world, table.c.leg == leg))
                 self._put(connection, table, fill_rows(fact.result))
             touched.add((fact.leg.venue, fact.leg.want.market))
-        self._events(connection, ((fact.market, "", fact.at) for fact in newest if fact.market is not None))
+        self._events(connection, ((fact.market, fact.event, fact.at) for fact in facts if fact.market is not None))
 
     def _newest(self, connection: Connection, facts: Iterable[Ordered]) -> list[Ordered]:
         """The newest truth about each leg, where the books do not know a newer one."""
@@ -112,15 +113,22 @@ class LedgerStore:
         return list(found.values())
 
     def _decided(self, connection: Connection, facts: Iterable[Decided], _: set[_Key]) -> None:
+        approved: list[Row] = []
+        refused: dict[str, Row] = {}
         for fact in facts:
-            row = opportunity_row(fact)
-            table = schema.opportunities
-            insert = self._insert(table).values(row | {"world": self.world})
+            row = opportunity_row(fact) | {"world": self.world}
             if isinstance(fact.decision, Approved):
-                connection.execute(insert.on_conflict_do_nothing())
+                approved.append(row)
             else:
-                seen = {"seen": table.c.seen + insert.excluded.seen}
-                connection.execute(insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=seen))
+                row["seen"] += refused.get(row["opportunity"], {"seen": 0})["seen"]
+                refused[row["opportunity"]] = row
+        insert, table = self._insert(schema.opportunities), schema.opportunities
+        if approved:
+            connection.execute(insert.on_conflict_do_nothing(), approved)
+        if refused:
+            seen = {"seen": table.c.seen + insert.excluded.seen}
+            again = insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=seen)
+            connection.execute(again, list(refused.values()))
 
     def _ended(self, connection: Connection, facts: Iterable[Ended], touched: set[_Key]) -> None:
         table, orders = schema.opportunities, schema.orders
@@ -293,6 +301,26 @@ class LedgerStore:
             .order_by(held.c.market)
         )
         return [(row.venue, row.market, row.pair) for row in self._run(lambda connection: connection.execute(query).all())]
+
+    def ends(self) -> dict[str, tuple[str, int, int, int, int]]:
+        """Every arb in the books with how it ended: (outcome, matched, unhedged, profit, naked), outcome "" while it has not."""
+        table = schema.opportunities
+        told = (table.c.outcome, table.c.matched, table.c.unhedged, table.c.profit, table.c.naked)
+        query = select(table.c.opportunity, *told).where(table.c.world == self.world, table.c.executed)
+        return {row[0]: tuple(row[1:]) for row in self._run(lambda connection: connection.execute(query).all())}
+
+    def owner(self) -> int:
+        """Which journal writes here, 0 = none did yet."""
+        table = schema.ledger_meta
+        query = select(table.c.value).where(table.c.name == f"journal:{self.world}")
+        row = self._run(lambda connection: connection.execute(query).first())
+        return 0 if row is None else int(row.value)
+
+    def own(self, journal: int) -> None:
+        """From now on that journal writes here."""
+        insert = self._insert(schema.ledger_meta).values(name=f"journal:{self.world}", value=journal)
+        owned = insert.on_conflict_do_update(index_elements=["name"], set_={"value": journal})
+        self._run(lambda connection: connection.execute(owned))
 
     def known(self) -> dict[str, int]:
         """Every leg in the books: its newest result number, -1 while it has none."""

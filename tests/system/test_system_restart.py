@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from system_bench import Desk, Venues, all_ready, funded, on_arrival, settings_of
 
-from controller.app import App, build, production_ports
+from controller.app import App, build, keeping, production_ports
 from controller.durable import open_journal, open_tables, state_path
 from controller.ledger.database import open_ledger, url_of
 from controller.ledger.reader import LedgerReader
@@ -36,8 +36,6 @@ async def controller(venues: Venues, directory: Path, *, dies: bool = False) -> 
             await system.adoption.adopt(found, progress=progress)
         assert system.recovery is not None
         recovered = await system.recovery.run()
-        assert system.keeper is not None
-        await system.keeper.start(journal, system.recovery.past())
         take = system.engine.gate.closed
 
         def taken(event: ArbClosed, now: MonoNs) -> None:
@@ -64,7 +62,9 @@ async def controller(venues: Venues, directory: Path, *, dies: bool = False) -> 
                 system.runtime.stop()
                 await asyncio.wait_for(running, 20)
                 await system.recovery.flush()
-                async with system.keeper.running():
+                assert system.keeper is not None
+                await system.keeper.start(journal, system.recovery.past())
+                async with keeping(system, journal):
                     pass  # what was told is written at its end
                 assert_booked(system)
             await system.close()

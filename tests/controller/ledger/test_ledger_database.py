@@ -9,6 +9,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.engine import URL
 
+from controller.ledger import database
 from controller.ledger.database import LedgerFailed, open_ledger, url_of
 from controller.ledger.schema import metadata
 from trading.errors import SettingsError
@@ -77,6 +78,16 @@ def test_other_databases_are_a_clear_error(url: str, tmp_path: Path) -> None:
     """DATABASE_URL is SQLite or PostgreSQL."""
     with pytest.raises(SettingsError, match=r"DATABASE_URL.*allowed"):
         url_of(url, tmp_path)
+
+
+def test_a_start_that_dies_while_tables_are_made_leaves_none(where: URL) -> None:
+    """Killed after some tables: the next start makes them all."""
+    engine = database._engine(where, write=True)
+    with pytest.raises(KeyboardInterrupt), engine.begin() as connection:
+        database._migrate(connection, where)
+        raise KeyboardInterrupt
+    engine.dispose()
+    open_ledger(where, write=True).dispose()
 
 
 def test_the_file_is_the_owners(tmp_path: Path) -> None:

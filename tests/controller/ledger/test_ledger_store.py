@@ -164,6 +164,49 @@ def test_what_stands_alone_counts_at_its_worst_until_it_is_paid(books: Books) ->
     assert (first.profit.plus(second.profit)).total == books.positions()["KX"][2]
 
 
+def told(legs: tuple, results: tuple) -> list[Ordered]:
+    """The newest truth about both legs of the pair."""
+    return [Ordered(leg, market, got, WallNs(AT)) for leg, market, got in zip(legs, (KX, POLY), results, strict=True)]
+
+
+def test_an_exposed_arb_is_locked_once_all_of_it_is_paid(books: Books) -> None:
+    """B-453: half hedged, half alone: after the settlement the hedged half is the headline and the rest what it really made."""
+    arb = arb_id(1)
+    approval = approved(arb)
+    one, two = filled(approval.legs[0]), filled(approval.legs[1], size=TEN // 2)
+    end = closed(
+        arb, (one, two), outcome="exposed", matched=TEN // 2, unhedged=TEN // 2, profit=Money(230_000), naked=Money(2_010_000)
+    )
+    orders = [
+        Ordered(order, market, got, WallNs(AT))
+        for order, market, got in zip(approval.legs, (KX, POLY), (one, two), strict=True)
+    ]
+    books.store.apply([Decided(approval, WallNs(AT)), *orders, Ended(end, WallNs(AT))])
+    assert books.reader.days(DAY1, DAY1)[0].profit == Split(provisional=230_000, naked=-2_010_000)
+    books.store.apply(paid(DOLLAR, DOLLAR))
+
+    total = books.reader.days(DAY1, DAY1)[0].profit.plus(books.reader.days(DAY2, DAY2)[0].profit)
+    assert (total.locked, total.provisional) == (230_000, 0)
+    assert total.total == sum(row[2] for row in books.positions().values())
+
+
+def test_an_open_order_keeps_the_worst_until_it_is_known(books: Books) -> None:
+    """B-453: the first market paid ten dollars, but the second leg may have filled: nothing is told as won."""
+    arb = arb_id(1)
+    approval = approved(arb)
+    one = filled(approval.legs[0])
+    unsure = again(filled(approval.legs[1]), state="unknown", filled=0, cost=0, fee=0, fills=())
+    end = closed(arb, (one, unsure), outcome="unknown", matched=0, unhedged=TEN, profit=Money(0), naked=Money(4_020_000))
+    orders = [
+        Ordered(order, market, got, WallNs(AT))
+        for order, market, got in zip(approval.legs, (KX, POLY), (one, unsure), strict=True)
+    ]
+    books.store.apply([Decided(approval, WallNs(AT)), *orders, Ended(end, WallNs(AT)), *paid(DOLLAR, DOLLAR)])
+
+    total = books.reader.days(DAY1, DAY1)[0].profit.plus(books.reader.days(DAY2, DAY2)[0].profit)
+    assert total == Split(naked=-4_020_000)
+
+
 def test_a_fill_that_became_known_after_the_settlement_is_paid_too(books: Books) -> None:
     """A late truth about a settled market changes its position as if it had always been known."""
     books.store.apply([*matched(), *paid(DOLLAR, DOLLAR)])

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 import structlog
 from booked import AT, DAY1, HOUR, KX, PAIR, POLY, TEN, again, approved, arb_id, closed, filled, leg, refused
@@ -17,7 +18,7 @@ from controller.reconcile_run import ADOPTED_AT
 from trading.book import Book
 from trading.clock import ManualClock
 from trading.errors import Unreachable
-from trading.market import KALSHI, POLYMARKET, Outcome
+from trading.market import KALSHI, POLYMARKET, MarketId, Outcome
 from trading.offload import InlineOffload
 from trading.order import LegRequest
 from trading.units import DOLLAR, Money, MonoNs, Price, WallNs
@@ -50,6 +51,9 @@ class Journal:
 
     def number_kept(self, key: str) -> int:
         return self.numbers.get(key, 0)
+
+    async def keep(self, key: str, value: int) -> None:
+        self.numbers[key] = value
 
 
 class Desk:
@@ -220,17 +224,128 @@ async def test_an_approval_that_crashed_before_its_promise_was_never_sent(desk: 
 
 async def test_a_journal_that_went_back_halts(desk: Desk) -> None:
     """An old copy of the journal has forgotten orders that the tables know: no new arb until a person compared."""
+    journal = Journal()
+    await desk.keeper.start(journal, ())
     await desk.trade()
-    await desk.keeper.start(Journal(), ())
+    await desk.keeper.start(journal, ())
     assert len(desk.halts) == 1
     assert "2 orders that this journal does not know" in desk.halts[0]
     assert "reconcile --adopt" in desk.halts[0]
-    adopted = Journal()
-    adopted.numbers[ADOPTED_AT] = AT + HOUR
+    journal.numbers[ADOPTED_AT] = AT + HOUR
     desk.halts.clear()
-    await desk.keeper.start(adopted, ())
+    await desk.keeper.start(journal, ())
 
     assert desk.halts == []
+
+
+async def test_another_journals_ledger_is_not_written(desk: Desk) -> None:
+    """Two controllers on one database, or a lost state directory: one line, a halt, and the rows of the other stay as they are."""
+    first, second = Journal(), Journal()
+    await desk.keeper.start(first, ())
+    desk.writer.decided(approved(arb_id(1)))
+    await desk.writer.flush()
+    desk.clock.advance(HOUR)
+    await desk.keeper.start(second, ())
+    await desk.trade(2)
+    assert "belongs to another journal" in desk.halts[0]
+    assert desk.statuses() == ["pending", "pending"]
+    second.numbers[ADOPTED_AT] = AT + 2 * HOUR
+    desk.halts.clear()
+    fresh = LedgerKeeper(desk.writer, desk.store, {}, desk.clock, InlineOffload(), desk.sleep, halt=desk.halts.append)
+    await fresh.start(second, ())
+
+    assert desk.halts == []  # a person compared: it is this one's now
+    await desk.keeper.start(first, ())
+    assert "belongs to another journal" in desk.halts[0]
+
+
+async def test_an_outage_while_rows_are_written_one_by_one_loses_none(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One impossible row refuses its batch, and before the others are written singly the database goes away."""
+    apply, calls = desk.store.apply, []
+
+    def away_after_the_first(facts: list) -> None:
+        calls.append(len(facts))
+        if len(calls) > 1:
+            raise LedgerFailed("away")
+        apply(facts)
+
+    odd = leg(arb_id(9), 0, KX, Outcome.YES, 4_000)
+    desk.writer.ordered(odd, KX, again(filled(odd), cost=Money(2**70)))
+    monkeypatch.setattr(desk.store, "apply", away_after_the_first)
+    await desk.trade()
+    assert desk.writer.failed == "away"
+    monkeypatch.undo()
+    await desk.writer.flush()
+
+    assert desk.reader.days(DAY1, DAY1)[0].executions == 1
+    assert sorted(desk.statuses()) == ["filled", "filled"]
+
+
+async def test_what_only_counts_is_bounded_while_the_database_is_away(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hours of refusals and prices wait as one row each; the count stays true, orders all wait."""
+
+    def away(facts: object) -> None:
+        raise LedgerFailed("away")
+
+    monkeypatch.setattr(desk.store, "apply", away)
+    desk.ready.apply_snapshot({Price(4_500): TEN}, {Price(4_700): TEN}, MonoNs(1))
+    for cents in range(50):
+        desk.writer.decided(refused())
+        desk.ready.apply_snapshot({Price(4_500 + cents): TEN}, {Price(4_700): TEN}, MonoNs(1))
+        desk.clock.advance(61 * 1_000_000_000)
+        desk.writer._sample()
+        await desk.writer.flush()
+    assert (len(desk.writer._waiting), len(desk.writer._refusals), len(desk.writer._prices)) == (0, 1, 1)
+    monkeypatch.undo()
+    await desk.writer.flush()
+
+    assert desk.reader.days(DAY1, DAY1)[0].refused == 50
+
+
+async def test_a_job_that_dies_is_told_and_begins_again(desk: Desk) -> None:
+    """A defect in reading payouts stops no writing, and settlements go on after it."""
+    broken = iter([ValueError("odd answer")])
+
+    async def work() -> None:
+        for exc in broken:
+            raise exc
+        raise EndOfTest
+
+    with structlog.testing.capture_logs() as lines, pytest.raises(EndOfTest):
+        desk.slept = 3
+        await desk.keeper._keep("settlements", work)
+    assert [line["event"] for line in lines] == ["ledger_job_failed"]
+
+
+async def test_a_large_past_is_written_in_its_order(desk: Desk) -> None:
+    """More arbs than one batch holds: legs that were never sent are told so, none stays pending."""
+    arbs, legs = [], {}
+    for number in range(150):
+        one, filled_legs = past(number)
+        arbs.append(one)
+        first, second = filled_legs.items()
+        legs |= dict([first, (second[0], (second[1][0], None))])
+        missed = closed(one.approved.arb_id, (first[1][1],), outcome="exposed", unhedged=TEN, naked=Money(4_020_000))
+        arbs[-1] = Past(approved=one.approved, closed=missed, told_at=WallNs(AT), pair=PAIR, markets=(KX, POLY))
+    await desk.keeper.start(Journal(legs), arbs)
+
+    assert desk.reader.orders(limit=1_000, open_only=True) == []
+    assert len(desk.reader.orders(limit=1_000)) == 300
+
+
+async def test_a_hedged_basket_of_one_event_is_no_exposure(desk: Desk) -> None:
+    """B-443: NO of three exclusive markets for less than two dollars loses nothing, whoever wins."""
+    markets = {name: msgspec.structs.replace(KX, id=MarketId(name), mutually_exclusive=True) for name in ("KXA", "KXB", "KXC")}
+    arb = arb_id(1)
+    legs = tuple(leg(arb, n, market, Outcome.NO, 6_000) for n, market in enumerate(markets.values()))
+    desk.writer._markets = markets
+    desk.writer.decided(msgspec.structs.replace(approved(arb), legs=legs))
+    for one in legs:
+        desk.writer.ordered(one, markets[one.want.market], filled(one))
+    await desk.writer.flush()
+
+    (row,) = desk.reader.exposures()
+    assert (row["markets"], row["worst_loss"], row["naked"]) == (3, 0, 0)
 
 
 async def test_legs_of_another_world_are_not_caught_up(desk: Desk) -> None:
@@ -317,7 +432,7 @@ async def test_comparisons_are_kept_when_they_say_something_new(desk: Desk) -> N
 
 async def test_running_ends_with_everything_written(desk: Desk) -> None:
     """A stop loses no row that was told before it."""
-    async with desk.keeper.running():
+    async with desk.keeper.running(Journal(), tuple):
         approval = approved(arb_id(1))
         desk.writer.decided(approval)
     reader = LedgerReader(open_ledger(desk.where, write=False), "sim")

@@ -66,6 +66,7 @@ def upgrade() -> None:
         sa.Column("closes_at", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("settles_at", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.Column("active", sa.Boolean(), nullable=False),
+        sa.Column("exclusive", sa.Boolean(), nullable=False),
         sa.Column("first_seen", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("updated", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("world", "venue", "market"),
