@@ -47,7 +47,7 @@ storms: setup-test
 disk: setup-test
 	@PYTHONHASHSEED=0 $(BIN)/python -m tests.sim.power $(ARGS)
 
-# kill -9 of the real programs at every step of a leg and at random moments, on the simulated venues: about two hours.
+# kill -9 of the real programs at every step of a leg and at random moments, on the simulated venues: over an hour.
 chaos: setup-test
 	@$(BIN)/python tests/system/chaos_run.py $(ARGS)
 
