@@ -43,6 +43,7 @@ from controller.strategy.cross_venue import CrossVenue
 from controller.strategy.early_exit import EarlyExit
 from controller.strategy.event_basket import EventBasket
 from controller.strategy.synthetic import Synthetic
+from trading.book import MarketChanged
 from trading.clock import Clock, SystemClock
 from trading.connect import Connections, connect
 from trading.errors import SettingsError
@@ -55,7 +56,7 @@ from trading.kalshi.poll import PolledFeed
 from trading.link.sockets import LinkListener
 from trading.link.wire import Listener
 from trading.log import get_logger
-from trading.market import KALSHI, POLYMARKET, Venue
+from trading.market import KALSHI, POLYMARKET, MarketId, Venue
 from trading.offload import Offload, ThreadOffload
 from trading.order import LegRequest
 from trading.paper import paper_client
@@ -335,6 +336,11 @@ def build(
         unread = tuple(f"{venue} was not read: {why}" for venue, why in report.unread.items())
         return at, (*(one.line for one in report.differences), *unread)
 
+    def settled(market_id: MarketId) -> None:
+        market = state.markets.get(market_id)
+        if market is not None and market.status != "settled":
+            runtime.on_event(MarketChanged(msgspec.structs.replace(market, status="settled", tradable=False)))
+
     keeper: LedgerKeeper | None = None
     if books is not None and ports.tables is not None:
         keeper = LedgerKeeper(
@@ -345,6 +351,7 @@ def build(
             ports.offload,
             ports.sleep,
             halt=lambda why: _halt(settings, why),
+            settled=settled,
             last_compared=last_compared,
         )
     return App(

@@ -53,6 +53,7 @@ class LedgerKeeper:
         offload: Offload,
         sleep: Callable[[float], Awaitable[None]],
         halt: Callable[[str], None],
+        settled: Callable[[MarketId], None] = lambda market: None,
         last_compared: Callable[[], tuple[WallNs, tuple[str, ...]] | None] = lambda: None,
     ) -> None:
         self.writer = writer
@@ -63,6 +64,7 @@ class LedgerKeeper:
         self._offload = offload
         self._sleep = sleep
         self._halt = halt
+        self._settled = settled
         self._last_compared = last_compared
         self._compared: tuple[WallNs, tuple[str, ...]] = (WallNs(0), ())
         self._turn = 0
@@ -192,6 +194,7 @@ class LedgerKeeper:
             if payout is not None:
                 found += 1
                 log.info("market_settled", venue=venue, market=market, yes_paid=to_dollars(payout))
+                self._settled(MarketId(market))
                 self.writer.tell(Settled(venue=Venue(venue), market=MarketId(market), payout=payout, at=self._clock.wall_ns()))
         await self._half_settled()
         return found

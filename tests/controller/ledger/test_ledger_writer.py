@@ -361,7 +361,10 @@ async def test_a_settlement_is_booked_once_and_only_for_what_is_held(desk: Desk)
     await desk.trade()
     assert await desk.keeper.settle() == 0
     desk.venue.paid = {KX.id: DOLLAR, POLY.id: DOLLAR}
+    heard: list[str] = []
+    desk.keeper._settled = heard.append
     assert await desk.keeper.settle() == 2
+    assert set(heard) == {KX.id, POLY.id}  # the engine's positions end too
     await desk.writer.flush()
     asked = desk.venue.asked
     assert await desk.keeper.settle() == 0
