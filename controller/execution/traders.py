@@ -204,8 +204,8 @@ class Traders:
                 _log.error(
                     "trader_knows_a_newer_start",
                     trader=link.name,
-                    next_step="end the other controller; or restore the newest state directory; or run `controller reconcile"
-                    " --adopt` and restart",
+                    next_step="end the other controller, or put the newest state directory back; if it is lost, compare first, then"
+                    " `trader accept-controller` on that machine",
                 )
 
     async def _admit(self, link: TraderLink, channel: Channel, address: str) -> None:
