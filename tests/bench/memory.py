@@ -28,6 +28,7 @@ from trading.clock import SystemClock
 from trading.errors import Disconnected
 from trading.ids import SystemIds
 from trading.journal import MemoryJournal
+from trading.link.sockets import LinkListener
 from trading.log import setup_logging
 from trading.market import KALSHI, POLYMARKET, Market, MarketId
 from trading.offload import ThreadOffload
@@ -125,6 +126,7 @@ async def _watch(directory: Path, wanted: int) -> dict[str, object]:
         dialer=lambda name: _Dialer(markets, ladders),
         journal=MemoryJournal(),
         offload=ThreadOffload(),
+        listener=LinkListener(),
     )
     app = build(load(ControllerSettings, flags=flags, environ={}, directory=directory), ports)
     found = await discover(app.connections.kalshi, app.gamma, clock=clock)
