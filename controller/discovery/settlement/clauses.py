@@ -126,14 +126,72 @@ class Clauses(msgspec.Struct, frozen=True, kw_only=True):
     after_issue: bool = False
 
 
+class _Said(msgspec.Struct, frozen=True):
+    """One sentence, whatever text it stands in: the texts of a series differ in their first one, so the rest is read once."""
+
+    late: bool
+    windows: tuple[int, ...]
+    beyond: tuple[Pays, ...]
+    """What is paid after the window; () where it stays open."""
+    open: bool
+    cancel: bool
+    tie: bool
+    walkover: bool
+    pays: tuple[Pays, ...]
+    regulation: bool
+    overtime: bool
+    half: bool
+    first_print: bool
+    revised: bool
+    lines: tuple[tuple[Literal[">", ">="], str], ...]
+    sources: tuple[str, ...]
+    after_issue: bool
+
+
+@lru_cache(maxsize=50_000)
+def _said(sentence: str) -> _Said:
+    low = sentence.lower()
+
+    def says(pattern: re.Pattern[str], *words: str) -> bool:
+        """Nothing is searched where none of the words it needs occurs."""
+        return _any(low, words) and pattern.search(sentence) is not None
+
+    late = says(_LATER, "postpone", "reschedul", "delay", "not ", "begin")
+    cancel = says(_CANCEL, "cancel", "abandon", "contest", "played")
+    tie = says(_TIE, "tie", "draw")
+    walkover = says(_WALKOVER, "walk", "retire", "withdraw", "disqualif", "forfeit")
+    tail = low.rpartition("otherwise")[2] if late else ""
+    regulation = says(_REGULATION, "minutes", "regulation", "overtime", "extra time")
+    rest = _REGULATION.sub(" ", sentence) if regulation else sentence
+    return _Said(
+        late=late,
+        windows=tuple(_windows(sentence)) if late else (),
+        beyond=tuple(_pays(tail)) if late and not _OPEN.search(tail) else (),
+        open=late and bool(_OPEN.search(sentence) or _OPEN_ENDED.search(sentence)),
+        cancel=cancel,
+        tie=tie,
+        walkover=walkover,
+        pays=tuple(_pays(sentence)) if cancel or tie or walkover else (),
+        regulation=regulation,
+        overtime="includ" in low and bool(_OVERTIME.search(rest)),
+        half=says(_HALF, "half", "innings"),
+        first_print=says(_FIRST_PRINT, "first ", "initial", "advance", "revis", "update"),
+        revised=says(_REVISED, "revis"),
+        lines=tuple(_lines(sentence)),
+        sources=tuple(name for name, pattern in _SOURCE.items() if pattern.search(sentence))
+        if _any(low, _SOURCE_WORDS)
+        else (),
+        after_issue=_AFTER_ISSUE.search(sentence) is not None,
+    )
+
+
 @lru_cache(maxsize=20_000)  # the teams' markets share a text, and the next discovery reads the same ones again
 def read(text: str) -> Clauses:
     """The clauses of a text. Never raises; a text nobody should trade on has troubles and no clauses."""
     troubles = _troubles(text)
     if troubles:
         return Clauses(troubles=troubles)
-    low = text.lower()
-    sentences = [part.strip() for part in _SENTENCE.split(text) if part and part.strip()]
+    said = [_said(part.strip()) for part in _SENTENCE.split(text) if part and part.strip()]
     found: list[str] = []
 
     def one(name: str, values: list[Pays]) -> Pays | None:
@@ -142,43 +200,47 @@ def read(text: str) -> Clauses:
             found.append(f"says {' and '.join(kinds)} when {name}")
         return "draw_yes" if "draw_yes" in kinds else kinds[0] if len(kinds) == 1 else None
 
-    def saying(pattern: re.Pattern[str], *words: str) -> list[str]:
-        """Sentences of the pattern; nothing is searched where none of the words it needs occurs."""
-        return [sentence for sentence in sentences if pattern.search(sentence)] if _any(low, words) else []
-
-    late = saying(_LATER, "postpone", "reschedul", "delay", "not ", "begin")
-    windows = sorted({hours for sentence in late for hours in _windows(sentence)})
+    short = long = half = prints = revises = after_issue = waits = False
+    hours: set[int] = set()
+    beyond: list[Pays] = []
+    void: list[Pays] = []
+    tied: list[Pays] = []
+    retired: list[Pays] = []
+    named: set[str] = set()
+    for each in said:
+        short, long, half = short or each.regulation, long or each.overtime, half or each.half
+        prints, revises = prints or each.first_print, revises or each.revised
+        after_issue, waits = after_issue or each.after_issue, waits or each.open
+        hours.update(each.windows)
+        beyond += each.beyond
+        void += each.pays if each.cancel else ()
+        tied += each.pays if each.tie else ()
+        retired += each.pays if each.walkover else ()
+        named.update(each.sources)
+    windows = sorted(hours)
     if len(windows) > 1:
-        found.append(f"names {len(windows)} windows for a postponed event: {', '.join(f'{hours} h' for hours in windows)}")
-    tails = [sentence.lower().rpartition("otherwise")[2] for sentence in late]
-    beyond = [pays for tail in tails if not _OPEN.search(tail) for pays in _pays(tail)]
-    void = [pays for sentence in saying(_CANCEL, "cancel", "abandon", "contest", "played") for pays in _pays(sentence)]
-    tie = one("tied", [pays for sentence in saying(_TIE, "tie", "draw") for pays in _pays(sentence)])
-    short = _any(low, ("minutes", "regulation", "overtime", "extra time")) and bool(_REGULATION.search(text))
-    long = "includ" in low and bool(_OVERTIME.search(_without(text, _REGULATION) if short else text))
+        found.append(f"names {len(windows)} windows for a postponed event: {', '.join(f'{count} h' for count in windows)}")
+    tie = one("tied", tied)
     if short and long:
         found.append("counts regulation time only and overtime")
-    operator, line = _line(text, found)
+    operator, line = _line(said, found)
     deadline, zone = _deadline(text, found)
-    prints = _any(low, ("first ", "initial", "advance", "revis", "update")) and bool(_FIRST_PRINT.search(text))
-    revises = "revis" in low and bool(_REVISED.search(text))
-    retired = saying(_WALKOVER, "walk", "retire", "withdraw", "disqualif", "forfeit")
     return Clauses(
         postponed=one("postponed too long", beyond) if windows else None,
         cancelled=one("cancelled", void),
         tie=tie,
-        walkover=one("walked over", [pays for sentence in retired for pays in _pays(sentence)]),
+        walkover=one("walked over", retired),
         window_h=windows[0] if len(windows) == 1 else None,
-        waits=not windows and any(_OPEN.search(sentence) or _OPEN_ENDED.search(sentence) for sentence in late),
+        waits=not windows and waits,
         overtime=None if short == long else long,
-        half=_any(low, ("half", "innings")) and bool(_HALF.search(text)),
+        half=half,
         operator=operator,
         line=line,
         deadline=deadline,
         zone=zone,
-        sources=tuple(name for name, pattern in _SOURCE.items() if pattern.search(text)) if _any(low, _SOURCE_WORDS) else (),
+        sources=tuple(name for name in _SOURCE if name in named),
         revised=None if prints == revises else revises,
-        after_issue=bool(_AFTER_ISSUE.search(text)),
+        after_issue=after_issue,
         troubles=tuple(found),
     )
 
@@ -219,22 +281,23 @@ def _windows(sentence: str) -> list[int]:
     return hours
 
 
-def _without(text: str, pattern: re.Pattern[str]) -> str:
-    return pattern.sub(" ", text)
-
-
-def _line(text: str, found: list[str]) -> tuple[Literal[">", ">="] | None, str | None]:
-    """Operator and line. A half line has no tie with its number, so "more than 3.5" is "4 or more"."""
-    seen: set[tuple[Literal[">", ">="], str]] = set()
+def _lines(sentence: str) -> list[tuple[Literal[">", ">="], str]]:
+    """Thresholds of a sentence. A half line has no tie with its number, so "more than 3.5" is "4 or more"."""
+    seen: list[tuple[Literal[">", ">="], str]] = []
     for pattern, operator in ((_ABOVE, ">"), (_AT_LEAST, ">="), (_OR_MORE, ">=")):
-        for raw in pattern.findall(text):
+        for raw in pattern.findall(sentence):
             number = raw.replace(",", "").rstrip(".")
             whole, _, part = number.partition(".")
             if operator == ">" and part == "5" and len(whole) < 6:
-                seen.add((">=", str(int(whole) + 1)))
+                seen.append((">=", str(int(whole) + 1)))
             else:
                 digits = part.rstrip("0")
-                seen.add((">" if operator == ">" else ">=", whole + (f".{digits}" if digits else "")))
+                seen.append((">" if operator == ">" else ">=", whole + (f".{digits}" if digits else "")))
+    return seen
+
+
+def _line(said: Sequence[_Said], found: list[str]) -> tuple[Literal[">", ">="] | None, str | None]:
+    seen = {line for each in said for line in each.lines}
     if len(seen) > 1:
         found.append(f"states {len(seen)} different thresholds")
     return next(iter(seen)) if len(seen) == 1 else (None, None)
