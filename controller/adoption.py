@@ -87,6 +87,8 @@ class Adoption:
         self._doubted: dict[MarketId, Market] = {}
         """Markets whose terms a refusal contradicted, as they were then."""
         self._held_back: dict[MarketId, str] = {}
+        self._holding: dict[MarketId, bool] = {}
+        """Markets that were delivered as held back, and whether they were tradable before that."""
         """Polymarket markets on which nothing may be opened, and why: the CLOB goes on taking orders there."""
         self._rechecked: int | None = None
         self._shards: set[tuple[Venue, int]] = set()
@@ -183,7 +185,10 @@ class Adoption:
 
     async def _again(self, pause_s: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
-            await work()
+            try:
+                await work()
+            except Exception as exc:  # the task's boundary: a pause by a person must not wait for a restart
+                log.error("pairs_not_followed", error=repr(exc), next_step="it is tried again; keep this log", exc_info=exc)
             await self._sleep(pause_s)
 
     async def _look(self) -> None:
@@ -200,7 +205,7 @@ class Adoption:
         for pair in pairs:
             market = self._state.markets[pair.second]
             held = market.id in self._held_back
-            if market.id in words and market.status == ("open" if held else "paused"):
+            if market.id in words and held is not (market.id in self._holding) and market.status in ("open", "paused"):
                 await self._renew(market)
         self._review(moved_starts(pairs, words, starts, self._state.markets, self._decisions))
 
@@ -235,7 +240,8 @@ class Adoption:
     async def _renew(self, market: Market) -> None:
         """Hold a market back, or take the CLOB's own status where nothing holds it back any more."""
         if market.id not in self._held_back:
-            self._doubted.setdefault(market.id, market)
+            before = self._holding.pop(market.id, market.tradable)
+            self._doubted.setdefault(market.id, msgspec.structs.replace(market, tradable=before))
             await self.reread()
             return
         held = self._allowed(market)
@@ -243,8 +249,11 @@ class Adoption:
         self._feeds[held.venue].watch([held])
 
     def _allowed(self, market: Market) -> Market:
-        held = market.id in self._held_back and market.status == "open"
-        return msgspec.structs.replace(market, status="paused") if held else market
+        """Held back, a market opens nothing more; what stands alone in it may still be sold while its venue trades."""
+        if market.id not in self._held_back:
+            return market
+        self._holding.setdefault(market.id, market.tradable)
+        return msgspec.structs.replace(market, tradable=False)
 
     def _review(self, starts: Mapping[str, WallNs]) -> None:
         if not starts or self._store is None or self._decisions.trouble is not None:
@@ -318,7 +327,7 @@ class Adoption:
                 log.warning("terms_unread", market=known.id, error=str(exc), next_step="not traded until it is read")
                 self._deliver(MarketChanged(msgspec.structs.replace(known, tradable=False)))
                 continue
-            del self._doubted[known.id]
+            self._doubted.pop(known.id, None)
             log.info("terms_read_again", market=known.id, status=read.status, tradable=read.tradable)
             self._deliver(MarketChanged(read))
             self._feeds[known.venue].watch([read])

@@ -202,7 +202,7 @@ class Recovery:
         then = {market.id: market for _, record in records.values() for market in record.markets}
         for _, record in records.values():
             if record.pair is not None and record.pair.id not in self._state.pairs:
-                self._state.link_pair(record.pair)
+                self._state.link_pair(msgspec.structs.replace(record.pair, state="approved"))  # it was when it was traded
             for market in record.markets:
                 self._state.positions.set_event(market.id, record.approved.claim)
         gate = asyncio.Semaphore(_READS_AT_ONCE)

@@ -54,6 +54,8 @@ class State(Legs):
         self._closings: tuple[tuple[int, int, frozenset[MarketId]], list[Basket]] = ((-1, -1, frozenset()), [])
         """What closings() answered last, with what it was worked out from: it is asked on every Tick."""
         self._linked: dict[MarketId, dict[str, Pair]] = {}
+        self._stood: set[str] = set()
+        """Pairs that were approved at some time, or traded by an earlier start."""
         self._baskets_of: dict[MarketId, tuple[Basket, ...]] = {}
         self._moves: dict[MarketId, Moves] = {}
         self._terms: dict[str, Terms] = {}
@@ -135,6 +137,8 @@ class State(Legs):
     def link_pair(self, pair: Pair) -> None:
         """Learn that two markets ask the same, whether or not the pair is in use."""
         self.positions.link_pair(pair)
+        if pair.state == "approved":
+            self._stood.add(pair.id)
         for side in (pair.first, pair.second):
             self._linked.setdefault(side, {})[pair.id] = pair
 
@@ -143,7 +147,9 @@ class State(Legs):
         unsure = self.unsure()
         seen = (self.positions.changes, self.structure, unsure)
         if seen != self._closings[0]:
-            held = {pair.id: pair for market in self.positions.all() for pair in self._linked.get(market, {}).values()}
+            linked = (pair for market in self.positions.all() for pair in self._linked.get(market, {}).values())
+            # what was never approved was never bought as a pair: its two sides may be halves of two others
+            held = {pair.id: pair for pair in linked if pair.id in self._stood}
             self._closings = seen, closing_baskets(held.values(), self.markets, self.positions, unsure)
         return self._closings[1]
 

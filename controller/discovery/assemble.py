@@ -18,7 +18,7 @@ from controller.discovery.kalshi_keys import kalshi_key
 from controller.discovery.match_rows import kalshi_claim, polymarket_claim
 from controller.discovery.matching import KalshiRow, MatchedPair, Matches, PolymarketRow, match
 from controller.discovery.names import Names
-from controller.discovery.pairs import KIND, ApprovalMode, to_claimed_pair, to_pair
+from controller.discovery.pairs import KIND, ApprovalMode, read_as, to_claimed_pair, to_pair
 from controller.discovery.questions.claim import Claimed
 from controller.discovery.reading import KalshiRead, markets_of
 from controller.model import Pair
@@ -122,7 +122,7 @@ def renew_read(
         if one is None or one.market is None or one.market.status in _GONE or not _stands(pair, one.row, names):
             continue
         # A text that changed since the pair was matched gives another hash, which sends it back to review (matching.md 3.5).
-        pairs.append(msgspec.structs.replace(pair, texts=hash_rules(one.market.rules, two.rules)))
+        pairs.append(msgspec.structs.replace(pair, texts=read_as(hash_rules(one.market.rules, two.rules), pair.outcome_index)))
         markets[pair.first], markets[pair.second] = _starting(one.market, pair.starts_at), two
     fresh = Cached(mode=mode, pairs=tuple(pairs), markets=tuple(markets.values()), alike=known.alike)
     fresh = demoted(fresh, mode)

@@ -17,7 +17,7 @@ from controller.model import EventId, Pair, PairState
 from trading.market import Market, Outcome
 from trading.units import CENT, ONE, Price, complement, parse_price
 
-__all__ = ["KIND", "MAX_GAP", "ApprovalMode", "to_claimed_pair", "to_pair"]
+__all__ = ["KIND", "MAX_GAP", "ApprovalMode", "read_as", "to_claimed_pair", "to_pair"]
 
 ApprovalMode = Literal["auto", "all", "none"]
 KIND = "game_winner"
@@ -65,6 +65,12 @@ def to_claimed_pair(
     )
 
 
+def read_as(texts: str, outcome_index: Outcome) -> str:
+    """What a decision about a pair holds for: both texts, and which outcome means YES. A reader that learned to see it the other
+    way round sends the pair back to people, as a changed text does."""
+    return f"{texts}/{int(outcome_index)}"
+
+
 def _pair(
     found: MatchedPair | ClaimedPair,
     standing: Standing,
@@ -100,7 +106,7 @@ def _pair(
         settlement_charge=standing.settlement.charge,
         evidence=(*found.evidence, *standing.notes, *(f"doubt: {doubt}" for doubt in doubts)),
         source="" if sport else " + ".join(read(first.rules).sources),
-        texts=standing.settlement.texts,
+        texts=read_as(standing.settlement.texts, found.outcome_index),
         structural=found.structural,
         doubts=tuple(doubts),
     )

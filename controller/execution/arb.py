@@ -25,7 +25,7 @@ from trading.ids import ArbId, LegId, arb_of, attempt_of, leg_number
 from trading.log import get_logger
 from trading.market import Action, Market, Outcome
 from trading.order import LegRequest, LegResult, Purpose, Want
-from trading.units import Money, Size, complement
+from trading.units import ONE, Money, Price, Size, complement
 
 __all__ = ["ArbRunner", "ArbSettings"]
 
@@ -413,8 +413,10 @@ class ArbRunner:
                     sent = await self._exit(arb, want, "unwind")
                 case Alarm(reason=reason):
                     self._ring(arb, reason, f"no way out of {excess.size} of {excess.market.id}")
-                case Hold():
-                    pass
+                case Hold():  # every other way was asked: those refused may be asked again
+                    for way in arb.refused:
+                        arb.swept.pop(way, None)
+                    arb.refused.clear()
             if arb.open():
                 return
             if sent is not None and sent.filled > 0:
@@ -433,6 +435,11 @@ class ArbRunner:
         if sent is not None and sent.state in ("none", "partial"):
             limit = want.limit if want.outcome is Outcome.YES else complement(want.limit)
             arb.swept[way_of(want.market, want.outcome, want.action)] = (limit, self._clock.mono_ns())
+        elif sent is None or sent.state in ("refused", "rejected"):
+            worst = ONE if want.action is Action.BUY else Price(0)
+            all_of_it = worst if want.outcome is Outcome.YES else complement(worst)
+            arb.refused.add(way := way_of(want.market, want.outcome, want.action))
+            arb.swept[way] = (all_of_it, self._clock.mono_ns())
         return sent
 
     async def _send_exit(self, arb: Arb, want: Want, purpose: Purpose) -> LegResult | None:

@@ -94,6 +94,7 @@ class Arb:
         """A task lives this arb now; it hears what is offered by itself."""
         self.swept: dict[Way, tuple[Price, MonoNs]] = {}
         """Where an exit order took all it could get: up to this YES price nothing is left until the book says something new."""
+        self.refused: set[Way] = set()
         self.told: ArbClosed | None = None
         """The last ArbClosed, which a later one corrects."""
 

@@ -133,7 +133,8 @@ class TraderLink:
     def refuses(self, leg: LegRequest) -> str | None:
         """Why this leg cannot go to this trader now."""
         health = self.health
-        if health not in ("ready", "degraded"):
+        ends = health == "halted" and leg.purpose in ("complete", "unwind")  # the trader's own brake says what a freeze stops
+        if health not in ("ready", "degraded") and not ends:
             why = self._ready.error if self._ready is not None and self._ready.error else self.last_refusal
             return f"trader {self.name} is {health}" + (f" ({why})" if why else "")
         if leg.world != "paper" and self.dry_run:

@@ -71,11 +71,14 @@ def send_back(
 
 
 def _back(why: Mapping[str, str], texts: Mapping[str, str], known: Decisions, now: WallNs) -> dict[str, Decision]:
-    return {
-        one: Decision(state="proposed", by="controller", at=now, why=reason, texts=texts.get(one, ""))
-        for one, reason in why.items()
-        if one not in known.pairs or known.pairs[one].state in ("approved", "proposed")
-    }
+    found: dict[str, Decision] = {}
+    for one, reason in why.items():
+        before = known.pairs.get(one)
+        if before is None or before.state in ("approved", "proposed"):
+            found[one] = Decision(state="proposed", by="controller", at=now, why=reason, texts=texts.get(one, ""))
+        elif before.state == "paused":  # what a person resumes is what a person read: not this
+            found[one] = msgspec.structs.replace(before, before="proposed", texts=texts.get(one, before.texts))
+    return found
 
 
 def _newest(known: Mapping[str, _T], fresh: Mapping[str, _T]) -> dict[str, _T]:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from trading.errors import UnknownOutcome
 from trading.link.convert import execute_message
+from trading.link.messages import Halt as HaltWord
 from trading.order import LegResult
 from trading.units import Price, Size
 
@@ -386,5 +387,19 @@ def test_a_revoked_trader_is_out_within_a_heartbeat(tmp_path) -> None:
         await asyncio.sleep(1.1)
         assert room.remote.refuses([room.leg()]) is not None
         await room.until(lambda: room.traders.refused.get("unknown_peer", 0) > 0)
+
+    in_room(tmp_path, work)
+
+
+def test_a_halted_trader_still_takes_what_ends_an_arb(tmp_path) -> None:
+    """B-437: after a halt or a drain the trader's heartbeat says so; completing and unwinding go through, a new leg does not."""
+
+    async def work(room):
+        await room.start()
+        await room.ready()
+        room.traders.tell(HaltWord(reason="drain"))
+        await room.until(lambda: room.link.health == "halted")
+        assert room.remote.refuses([room.leg()]) is not None
+        assert (await room.remote.execute(room.leg(purpose="unwind"))).state == "filled"
 
     in_room(tmp_path, work)

@@ -8,6 +8,7 @@ import pytest
 from controller.adoption import Adoption
 from controller.discovery.catalogue import Discovery, LeagueReport
 from controller.model import EventId, Pair, PairChanged
+from controller.pairs.desk import Desk
 from controller.pairs.store import Decision, Decisions, PairStore
 from controller.risk.limits import RiskSettings
 from controller.settings import ControllerSettings
@@ -174,3 +175,22 @@ async def test_a_retired_pair_is_not_revived_by_a_decision(house):
     house.adoption.look()
 
     assert house.now == "retired"
+
+
+async def test_a_text_or_a_start_that_changed_while_paused_is_not_resumed_approved(tmp_path):
+    """B-300: what a person resumes is what a person read."""
+    for change in ({"texts": "two"}, {"starts_at": WallNs(86_400 * 10**9)}):
+        house = House(tmp_path / str(len(change)) / next(iter(change)))
+        await house.adopt(PAIR)
+        house.say("approved")
+        house.adoption.look()
+        cache = type(
+            "Kept", (), {"load": lambda self: (type("X", (), {"pairs": (PAIR,), "alike": (), "markets": ()})(), None)}
+        )()
+        desk = Desk(house.store, cache)
+        desk.pause(PAIR.id, by="ann", why="rain", now=WallNs(5))
+        house.adoption.look()
+        await house.adopt(msgspec.structs.replace(PAIR, **change))
+        desk.resume(PAIR.id, by="ann", now=WallNs(6))
+        house.adoption.look()
+        assert house.now == "proposed", change

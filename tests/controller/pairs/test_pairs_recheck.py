@@ -1,5 +1,6 @@
 """Between discoveries the venues are asked what no stream tells, and nothing is opened on what they answer (matching.md 3.7)."""
 
+import asyncio
 from types import SimpleNamespace
 
 import msgspec
@@ -57,15 +58,16 @@ async def used(house):
 async def test_a_market_whose_result_is_under_way_is_held_back_and_freed_again(house, status):
     """The CLOB goes on taking orders while UMA decides: the gate must not, until the result is taken back."""
     venues = await used(house)
-    before = house.state.markets[P.id].status
+    before = house.state.markets[P.id].tradable
     venues.row["umaResolutionStatus"] = status
     await house.adoption.recheck()
-    held = house.state.markets[P.id].status
+    held = house.state.markets[P.id].tradable
     await house.adoption.recheck()
     venues.row["umaResolutionStatus"] = ""
     await house.adoption.recheck()
 
-    assert (before, held, house.state.markets[P.id].status) == ("open", "paused", "open")
+    assert (before, held, house.state.markets[P.id].tradable) == (True, False, True)
+    assert house.state.markets[P.id].status == "open"  # what stands alone in it can be sold all the while
 
 
 async def test_a_market_already_under_way_is_never_open_at_all(house):
@@ -73,11 +75,14 @@ async def test_a_market_already_under_way_is_never_open_at_all(house):
     venues = Venues(house)
     venues.row["umaResolutionStatus"] = "disputed"
     await house.adopt(GAME)
-    first = house.state.markets[P.id].status
+    first = house.state.markets[P.id].tradable
     house.adoption._doubted[P.id] = P
     await house.adoption.reread()
 
-    assert (first, house.state.markets[P.id].status) == ("paused", "paused")
+    assert (first, house.state.markets[P.id].tradable) == (False, False)
+    venues.row["umaResolutionStatus"] = ""
+    await house.adoption.recheck()
+    assert house.state.markets[P.id].tradable
 
 
 async def test_a_closed_or_resolved_market_is_held_back_before_its_retirement(house):
@@ -86,7 +91,7 @@ async def test_a_closed_or_resolved_market_is_held_back_before_its_retirement(ho
     venues.row["closed"] = True
     await house.adoption.recheck()
 
-    assert house.state.markets[P.id].status == "paused"
+    assert not house.state.markets[P.id].tradable
 
 
 @pytest.mark.parametrize("venue", ["kalshi", "polymarket"])
@@ -138,7 +143,7 @@ async def test_a_venue_that_cannot_be_asked_changes_nothing_and_is_asked_again(h
     venues.down = True
     await house.adoption.recheck()
 
-    assert house.state.markets[P.id].status == "paused"
+    assert not house.state.markets[P.id].tradable
     assert house.now == "approved"
 
 
@@ -197,3 +202,47 @@ def test_two_milestones_of_one_event_that_differ_give_no_start():
     ]
 
     assert set(starts_of(stones, {"E", "F"})) == {"F"}
+
+
+async def test_two_readings_of_doubted_terms_at_once_end_no_watch(house):
+    """The recheck and the modes' loop read the same market; a pause by a person is still heard afterwards."""
+    venues = await used(house)
+    venues.row["umaResolutionStatus"] = "proposed"
+    await house.adoption.recheck()
+    venues.row["umaResolutionStatus"] = ""
+    read = [asyncio.Event(), asyncio.Event()]
+    waiting = iter(read)
+
+    async def market(_: str):
+        await next(waiting).wait()
+        return P
+
+    house.adoption._clients = dict.fromkeys(house.adoption._clients, SimpleNamespace(market=market))
+    house.adoption._doubted[P.id] = P
+    both = [asyncio.create_task(house.adoption.reread()) for _ in range(2)]
+    await asyncio.sleep(0)
+    for one in read:
+        one.set()
+    await asyncio.gather(*both)
+
+
+async def test_a_failed_look_is_told_and_the_next_one_comes(house):
+    """A defect in one minute's recheck must not stop `controller pairs pause`."""
+    fails = iter([ValueError("odd"), None])
+    looked = 0
+
+    async def work() -> None:
+        nonlocal looked
+        looked += 1
+        exc = next(fails)
+        if exc is not None:
+            raise exc
+
+    async def sleep(_: float) -> None:
+        if looked == 2:
+            raise asyncio.CancelledError
+
+    house.adoption._sleep = sleep
+    with pytest.raises(asyncio.CancelledError):
+        await house.adoption._again(1, work)
+    assert looked == 2

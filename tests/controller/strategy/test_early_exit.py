@@ -171,3 +171,18 @@ def test_books_of_markets_that_are_not_held_cost_one_look_up() -> None:
     assert not strategy.on_event(event, desk.state, desk.now)
     assert strategy.on_event(Tick(desk.clock.wall_ns()), desk.state, desk.now)
     assert strategy.on_event(event, desk.state, desk.now)
+
+
+def test_a_pair_that_was_never_approved_sells_nothing() -> None:
+    """Its two sides are halves of two other pairs: selling them across would leave two different questions."""
+    desk = held()
+    k2, p2 = change(desk.markets[0], id="KX2"), change(desk.markets[1], id="0x2")
+    desk.process(PairChanged(change(desk.pair, id="two", first="KX2", second="0x2"), (k2, p2)))
+    for market, size in (("KX2", -10), ("0x2", 10)):
+        desk.state.positions.set_position(market, contracts(size), Money(5_000_000))
+    desk.process(
+        PairChanged(change(desk.pair, id="wrong", second="0x2", state="rejected", terms="conflict"), (desk.markets[0], p2))
+    )
+
+    assert "wrong" not in {basket.id.partition(":")[0] for basket in desk.state.closings()}
+    assert {basket.id.partition(":")[0] for basket in desk.state.closings()} == {"mil-lal", "two"}

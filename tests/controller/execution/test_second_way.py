@@ -1,0 +1,36 @@
+"""A way out that is refused is not asked for ever while another one is open (B-437)."""
+
+import pytest
+from execution_fakes import KX, POLY, Bench, book, ends
+
+from controller.risk.decision import Refused
+
+
+@pytest.mark.parametrize("code", ["insufficient_balance", "limit_exposure"])
+async def test_a_refused_completion_is_followed_by_selling_back(code: str) -> None:
+    """Completing on Kalshi would be cheapest and Kalshi says no each time: the excess is sold on Polymarket for a cent."""
+    bench = Bench()
+    bench.executor.script[KX.id] = [ends("rejected", code)]
+    bench.state.books[POLY.id] = book(POLY, bids={4_100: 500}, asks={4_200: 500})
+    closed = await bench.run()
+
+    assert (closed.outcome, closed.unhedged) == ("unwound", 0)
+    assert len(bench.executor.sent) < 10
+
+
+async def test_a_way_the_gate_refuses_is_followed_by_another() -> None:
+    """The trader of that venue is halted or gone: the other venue's book is the way out."""
+    bench = Bench()
+    bench.executor.script[KX.id] = [ends("refused", "halted")]
+    bench.state.books[POLY.id] = book(POLY, bids={4_100: 500}, asks={4_200: 500})
+    asked = bench.gate.exit
+
+    def halted(opened, want, purpose, now, *, leg, attempt):
+        if want.market == KX.id:
+            return Refused(intent=opened.intent, code="no_route", detail="the trader is halted")
+        return asked(opened, want, purpose, now, leg=leg, attempt=attempt)
+
+    bench.gate.exit = halted
+    closed = await bench.run()
+
+    assert (closed.outcome, closed.unhedged) == ("unwound", 0)
