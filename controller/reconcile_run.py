@@ -157,6 +157,10 @@ class Reconciler:
 
     def blocks(self, legs: Sequence[LegRequest]) -> str | None:
         """Why these legs may not go, None when they may; what completes or unwinds an arb always may."""
+        for leg in legs:
+            # what a person closed by hand still stands in our positions: selling it would open the other side
+            if leg.purpose == "exit" and self._numbers.number_kept(stranger_key(leg.venue, leg.want.market)):
+                return f"{leg.venue} {leg.want.market} was taken over from the venue: close what is left on the venue's site"
         if not (self._unread or self._found or self._pending or self._lost):
             return None
         for leg in legs:

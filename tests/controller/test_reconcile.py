@@ -360,3 +360,19 @@ async def test_adopting_lets_a_trader_of_a_lost_journal_accept_the_next_start(de
 
     assert desk.journal.number_kept("epoch") >= NOW // SECOND
     assert (bool(report.lost), list(report.unread)) == (True, [POLYMARKET])
+
+
+async def test_what_was_closed_by_hand_and_adopted_is_never_sold_again(desk: Desk) -> None:
+    """B-440: our positions still count it; selling it would open the other side, and both records would then agree about that."""
+    desk.fill(1, A, 10_000_000)
+    desk.held[A] = 10_000_000
+    await desk.one.look(full=True)
+    before = desk.blocked(A, "exit")
+    desk.held[A] = 0  # a person sold it on the venue's site
+    await desk.one.ask()
+    report = await desk.one.adopt()
+
+    assert before is None
+    assert report.equal
+    assert "taken over" in (desk.blocked(A, "exit") or "")
+    assert desk.blocked(A, "complete") is None
