@@ -291,6 +291,7 @@ async def _trade_with(
             switch,
             look=watch.look,
             running=lambda: system.runtime.running,
+            alarms=lambda: len(system.runtime.counts.alarmed),
             executor=system.executor,
             journal=journal,
             ledger=system.ledger,

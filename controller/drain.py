@@ -24,7 +24,8 @@ log = get_logger(__name__)
 
 
 class Drain:
-    """Drains one running controller. look makes the halt count at once; running counts its arbs under way."""
+    """Drains one running controller. look makes the halt count at once; running counts its arbs under way, alarms those
+    that ended with a leg alone or in doubt."""
 
     def __init__(
         self,
@@ -32,6 +33,7 @@ class Drain:
         *,
         look: Callable[[], Awaitable[None]],
         running: Callable[[], int],
+        alarms: Callable[[], int],
         executor: HybridExecutor,
         journal: FileJournal,
         ledger: MemoryLedger,
@@ -39,6 +41,7 @@ class Drain:
         self._halt = halt
         self._look = look
         self._running = running
+        self._alarms = alarms
         self._executor = executor
         self._journal = journal
         self._ledger = ledger
@@ -61,7 +64,8 @@ class Drain:
         unconfirmed = len(self._ledger.unconfirmed())
         return {
             "schema": 1,
-            "done": not (self._running() or legs or unconfirmed),
+            "done": not (self._running() or legs or unconfirmed or self._alarms()),
+            "alarms_open": self._alarms(),
             "arbs_under_way": self._running(),
             "open_legs_count": len(legs),
             "open_legs": legs[:_SHOWN],
@@ -74,5 +78,7 @@ def lines_of(found: Mapping[str, Any]) -> Sequence[str]:
     if found["done"]:
         return ("nothing is open: end it now (SIGTERM), or let it trade again with `controller resume`",)
     counts = f"{found['arbs_under_way']} arbs, {found['open_legs_count']} orders, {found['unconfirmed']} legs not confirmed"
+    if found["alarms_open"]:
+        counts += f", {found['alarms_open']} arbs with a leg alone or in doubt: see `controller status`"
     legs = [f"  {leg['venue']} {leg['market']} {leg['purpose']} ({leg['leg']})" for leg in found["open_legs"]]
     return (f"open: {counts}", *legs)

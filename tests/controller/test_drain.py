@@ -25,7 +25,9 @@ class Room:
         self.looks = 0
         self.cancels: list[str] = []
         here: Any = self
-        self.drain = Drain(self.halt, look=self.look, running=lambda: self.arbs, executor=here, journal=here, ledger=here)
+        self.alone = 0
+        seams = {"executor": here, "journal": here, "ledger": here}
+        self.drain = Drain(self.halt, look=self.look, running=lambda: self.arbs, alarms=lambda: self.alone, **seams)
 
     async def look(self) -> None:
         self.looks += 1
@@ -58,6 +60,16 @@ async def test_a_drain_halts_at_once_waits_for_arbs_and_then_cancels_what_rests(
     assert (quiet["done"], room.cancels) == (True, ["drain"])
 
 
+async def test_a_leg_that_stands_alone_is_not_drained(tmp_path: Path) -> None:
+    """Its arb ended and nothing is on its way, but "end it now" would be the wrong advice."""
+    room = Room(tmp_path)
+    room.arbs, room.alone = 0, 1
+    found = await room.drain.ask()
+
+    assert found["done"] is False
+    assert "1 arbs with a leg alone" in lines_of(found)[0]
+
+
 async def test_a_drain_keeps_an_operators_halt_and_its_reason(tmp_path: Path) -> None:
     """A freeze is never softened, and its reason stays readable."""
     room = Room(tmp_path)
@@ -71,7 +83,7 @@ async def test_a_drain_keeps_an_operators_halt_and_its_reason(tmp_path: Path) ->
 def test_what_is_open_is_named_for_people() -> None:
     """Counts first, then each order with its market; nothing open names the two ways on."""
     leg = {"leg": "00ff", "venue": "kalshi", "market": "KXA", "purpose": "open"}
-    found = {"done": False, "arbs_under_way": 2, "open_legs_count": 1, "open_legs": [leg], "unconfirmed": 3}
+    found = {"done": False, "arbs_under_way": 2, "open_legs_count": 1, "open_legs": [leg], "unconfirmed": 3, "alarms_open": 0}
 
     lines = lines_of(found)
 
@@ -91,7 +103,15 @@ def told(*answers: dict[str, object] | Exception) -> Any:
     return ask
 
 
-_OPEN = {"schema": 1, "done": False, "arbs_under_way": 1, "open_legs_count": 0, "open_legs": [], "unconfirmed": 0}
+_OPEN = {
+    "schema": 1,
+    "done": False,
+    "arbs_under_way": 1,
+    "open_legs_count": 0,
+    "open_legs": [],
+    "unconfirmed": 0,
+    "alarms_open": 0,
+}
 _DONE = _OPEN | {"done": True, "arbs_under_way": 0}
 
 
