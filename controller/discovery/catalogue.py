@@ -5,7 +5,9 @@ Polymarket in another. A league or domain that could not be read keeps its cache
 rate limits (B-110); matching runs where the caller says (Offload), because a refresh while trading must not hold up the loop.
 """
 
-from collections.abc import Collection, Mapping
+import contextlib
+import gc
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
@@ -87,6 +89,10 @@ async def discover(
     read_at = clock.wall_ns()
 
     def build() -> tuple[Cached, list[LeagueReport]]:
+        with _uncollected():
+            return matched()
+
+    def matched() -> tuple[Cached, list[LeagueReport]]:
         if sweep is None:
             return renew_read(base.of(good), ours, good, mode, now, table)
         # Rows are as old as the first of them: what a stream told since then is newer than all of them.
@@ -105,6 +111,18 @@ async def discover(
     found = _join(fresh, _join(fallback, kept))
     say(1, 1, f"{len(found.pairs)} pairs")
     return _result(found, reports, failures, notices, read_at)
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Matching makes millions of objects and no cycles: each full collection meanwhile walks them all and stops the loop."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _cached_report(cached: Cached, name: str, error: str | None) -> LeagueReport:
