@@ -1,7 +1,7 @@
 """Two legs on two venues that together pay a dollar, bought for less (B-160, B-161).
 
 Each basket has a watch: two books and two tables from price to cost. A touched book costs two look-ups and one comparison per
-basket; only what passes is walked. Watches are built when first needed and dropped whenever the state's structure changes.
+basket; only what passes is walked.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,9 @@ from controller.risk.limits import RiskSettings
 from controller.risk.size import UNIT
 from controller.strategy.base import Intent, StateView
 from controller.strategy.watch import best_per_event, buy_table, examine
+from controller.strategy.watches import Watches
 from trading.book import Book, BookChanged, MarketChanged
-from trading.market import MarketId, Outcome
+from trading.market import Outcome
 from trading.units import MonoNs
 
 __all__ = ["CrossVenue"]
@@ -36,10 +37,6 @@ class _Watch:
         self.limit = limit
 
 
-_SWEEP = 400
-"""Baskets looked at per Tick; a larger state is swept over several."""
-
-
 class CrossVenue:
     """Watches every two-leg basket over two venues."""
 
@@ -47,21 +44,10 @@ class CrossVenue:
 
     def __init__(self, settings: RiskSettings) -> None:
         self._settings = settings
-        self._structure = -1
-        self._swept = 0
-        self._watches: dict[MarketId, tuple[_Watch, ...]] = {}
+        self._watches = Watches(self._watch)
 
     def on_event(self, event: Event, state: StateView, now: MonoNs) -> Sequence[Intent | CancelLeg]:
-        if type(event) is BookChanged:
-            market = event.book.market
-            if state.structure != self._structure:
-                self._watches.clear()
-                self._structure = state.structure
-            watches = self._watches.get(market)
-            if watches is None:
-                watches = self._watches[market] = self._build(state.baskets_of(market), state)
-        else:
-            watches = self._sweep(event, state)
+        watches = self._watches.at(event.book.market, state) if type(event) is BookChanged else self._asked(event, state)
         passed: list[_Watch] | None = None
         for watch in watches:  # the gate of the table stands in line: nearly every frame of a feed ends here
             one, two = watch.one, watch.two
@@ -70,26 +56,15 @@ class CrossVenue:
                 passed = [*(passed or ()), watch]
         return self._examine(passed, state, now) if passed else _NOTHING
 
-    def _sweep(self, event: Event, state: StateView) -> tuple[_Watch, ...]:
+    def _asked(self, event: Event, state: StateView) -> Sequence[_Watch]:
         """What an event other than a book's asks to look at, whatever the books last did (B-166)."""
         if isinstance(event, Tick):
-            return self._build(self._next_part(state), state)
+            return self._watches.next_part(state)
         if isinstance(event, PairChanged):
-            return self._build(state.baskets_of(event.pair.first), state)
+            return self._watches.at(event.pair.first, state)
         if isinstance(event, MarketChanged):
-            return self._build(state.baskets_of(event.market.id), state)
+            return self._watches.at(event.market.id, state)
         return ()
-
-    def _next_part(self, state: StateView) -> list[Basket]:
-        """The baskets whose turn it is: a sweep of thousands in one call would hold the loop for tens of milliseconds."""
-        baskets = list(state.baskets.values())
-        at = self._swept if self._swept < len(baskets) else 0
-        self._swept = at + _SWEEP
-        return baskets[at : self._swept]
-
-    def _build(self, baskets: Sequence[Basket], state: StateView) -> tuple[_Watch, ...]:
-        built = (self._watch(basket, state) for basket in baskets)
-        return tuple(watch for watch in built if watch is not None)
 
     def _watch(self, basket: Basket, state: StateView) -> _Watch | None:
         if len(basket.legs) != 2 or basket.kind.endswith(("_only", "_exhaustive")):

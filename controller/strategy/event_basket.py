@@ -12,8 +12,9 @@ from controller.risk.limits import RiskSettings
 from controller.risk.size import UNIT
 from controller.strategy.base import Intent, StateView
 from controller.strategy.watch import best_per_event, buy_table, examine
+from controller.strategy.watches import Watches
 from trading.book import Book, BookChanged
-from trading.market import MarketId, Outcome
+from trading.market import Outcome
 from trading.units import ONE, MonoNs
 
 __all__ = ["EventBasket"]
@@ -27,11 +28,12 @@ class _Watch:
     NO of an exclusive event: worth = what is left of the leg's dollar, 0 for a leg better left out. Exhaustive YES: minus cost.
     """
 
-    __slots__ = ("basket", "books", "costs", "exhaustive", "limit", "seen", "total", "worth")
+    __slots__ = ("basket", "books", "costs", "exhaustive", "index", "limit", "seen", "total", "worth")
 
     def __init__(self, basket: Basket, books: list[Book], costs: list[tuple[int, ...]], limit: int) -> None:
         self.basket = basket
         self.books = books
+        self.index = {book.market: index for index, book in enumerate(books)}
         self.costs = costs
         self.exhaustive = basket.kind.endswith("_exhaustive")
         self.limit = limit
@@ -43,8 +45,11 @@ class _Watch:
         cost = self.costs[index][self.seen[index]]
         return -cost if self.exhaustive else max(0, ONE * UNIT - cost)
 
-    def touch(self, book: Book, index: int) -> bool:
+    def touch(self, book: Book) -> bool:
         """Take a leg's price; True when the sum passes the gate. Most changes leave the price alone, and then the sum too."""
+        index = self.index.get(book.market)
+        if index is None:
+            return False  # a market whose leg was left out
         price = book.ask if self.exhaustive else book.bid
         if price != self.seen[index]:
             self.seen[index] = price
@@ -68,56 +73,20 @@ class EventBasket:
 
     def __init__(self, settings: RiskSettings) -> None:
         self._settings = settings
-        self._structure = -1
-        self._watches: dict[MarketId, tuple[tuple[_Watch, int], ...]] = {}
-        """Market to the baskets it is a leg of, and which leg."""
-        self._by_basket: dict[str, _Watch | None] = {}
+        self._watches = Watches(self._watch)
 
     def on_event(self, event: Event, state: StateView, now: MonoNs) -> Sequence[Intent | CancelLeg]:
         if type(event) is BookChanged:
-            market = event.book.market
-            if state.structure != self._structure:
-                self._refresh(state)
-            touched = self._watches.get(market)
-            if touched is None:
-                touched = self._watches[market] = self._legs(market, state)
+            book = event.book
             passed: list[_Watch] | None = None
-            for watch, index in touched:
-                if watch.touch(event.book, index):
+            for watch in self._watches.at(book.market, state):
+                if watch.touch(book):
                     passed = [*(passed or ()), watch]
             return self._examine(passed, state, now) if passed else _NOTHING
         if isinstance(event, Tick):
-            if state.structure != self._structure:
-                self._refresh(state)
-            watches = self._build(list(state.baskets.values()), state)
-            passed = [watch for watch in watches if watch.total >= watch.limit]
+            passed = [watch for watch in self._watches.next_part(state) if watch.total >= watch.limit]
             return self._examine(passed, state, now) if passed else _NOTHING
         return _NOTHING
-
-    def _refresh(self, state: StateView) -> None:
-        """Forget what was built from books, markets and baskets that have changed since."""
-        self._watches.clear()
-        self._by_basket.clear()
-        self._structure = state.structure
-
-    def _legs(self, market: MarketId, state: StateView) -> tuple[tuple[_Watch, int], ...]:
-        return tuple(
-            (watch, index)
-            for watch in self._build(state.baskets_of(market), state)
-            for index, book in enumerate(watch.books)
-            if book.market == market
-        )
-
-    def _build(self, baskets: Sequence[Basket], state: StateView) -> tuple[_Watch, ...]:
-        """Watches of these baskets, one object per basket however many markets lead to it."""
-        found = []
-        for basket in baskets:
-            if basket.id not in self._by_basket:
-                self._by_basket[basket.id] = self._watch(basket, state)
-            watch = self._by_basket[basket.id]
-            if watch is not None:
-                found.append(watch)
-        return tuple(found)
 
     def _watch(self, basket: Basket, state: StateView) -> _Watch | None:
         exhaustive = basket.kind.endswith("_exhaustive")

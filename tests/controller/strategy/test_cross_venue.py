@@ -1,7 +1,5 @@
 """When two venues' prices become an intent, and when they must not (B-160..B-166)."""
 
-from types import SimpleNamespace
-
 import pytest
 from desk import EVENT, POLY_MARKET, Desk, K, P, change, contracts
 from hypothesis import given, settings
@@ -193,13 +191,3 @@ def test_buy_table_is_price_plus_fee_and_never_an_empty_side(price: int, yes: bo
     assert table[price] == (price if yes else ONE - price) * 100 + unit_fees(terms)[price]
     assert min(table[0], table[ONE]) > 100 * ONE * 100
     assert Price(len(table) - 1) == ONE
-
-
-def test_a_large_state_is_swept_over_several_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No Tick looks at thousands of baskets in one call, and every basket has its turn."""
-    monkeypatch.setattr("controller.strategy.cross_venue._SWEEP", 2)
-    strategy, state = CrossVenue(RiskSettings()), SimpleNamespace(baskets=dict(enumerate("abcde")))
-
-    turns = [strategy._next_part(state) for _ in range(4)]  # type: ignore[arg-type]  # only the baskets are read
-
-    assert turns == [["a", "b"], ["c", "d"], ["e"], ["a", "b"]]
