@@ -44,7 +44,9 @@ def serve(
     script: Annotated[str | None, typer.Option(help="Play a script on some of the games: demo.")] = None,
     quiet_flow: Annotated[bool, typer.Option("--quiet-flow", help="Fill the books once; nobody else trades.")] = False,
     events: Annotated[int, typer.Option(help="Synthetic games that both venues list, 1 to 5000.")] = DEFAULT_EVENTS,
-    state: Annotated[Path | None, typer.Option(help="Directory of keys and .env; a temporary one by default.")] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="Directory of lasting keys and sim.env; a temporary one by default.")
+    ] = None,
     signature_type: Annotated[int, typer.Option(help="Polymarket wallet: 0 EOA, 1 proxy, 2 Safe, 3 deposit wallet.")] = 3,
 ) -> None:
     """Run both simulated venues until interrupted."""
@@ -67,6 +69,12 @@ def serve(
             )
         except (ValueError, OSError) as exc:
             raise _fail(str(exc)) from exc
+        if made.kept:
+            print(
+                f"keys of {directory} kept; both accounts start anew with their first cash and no positions: "
+                "a controller that traded before needs a new STATE_DIR",
+                file=sys.stderr,
+            )
         env_file = directory / "sim.env"
         write_env(env_file, made, urls, chain_id=_CHAIN_ID)
         asyncio.run(_run(world, clock, sockets, _card(made, urls, env_file)))

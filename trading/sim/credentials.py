@@ -1,7 +1,8 @@
 """Throwaway accounts of the simulated venues, and the .env a controller needs to trade on them.
 
-Every start makes new keys, so nothing here is worth keeping; files are owner-only all the same, because controllers refuse
-loose key files. Cash lies where a fresh account would have it: on Kalshi's shards 0 and 3 and in a Polymarket deposit wallet.
+The first start in a directory makes keys, later ones keep them, so that a client configured before can still log in; files are
+owner-only, because controllers refuse loose key files. Cash and positions start anew: cash lies where a fresh account would have
+it, on Kalshi's shards 0 and 3 and in a Polymarket deposit wallet.
 """
 
 import base64
@@ -11,9 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import coincurve
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from trading.secrets import write_private
 from trading.sim.kalshi_data import KalshiAccount
@@ -28,6 +36,7 @@ __all__ = ["FUNDED_SHARDS", "Credentials", "Urls", "address_of", "make_credentia
 FUNDED_SHARDS = (0, 3)
 DEPOSIT_WALLET = 3
 _CASH = Money(5_000 * DOLLAR)
+_ACCOUNTS, _RSA, _ED25519 = "accounts.json", "kalshi_rsa.pem", "kalshi_ed25519.pem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,21 @@ class Credentials:
     kalshi_ed25519_key_id: str
     kalshi_ed25519_key_path: Path
     private_key: str
+    kept: bool
+    """True when an earlier start had made the keys."""
+
+
+class _Accounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What accounts.json keeps beside the two key files."""
+
+    kalshi_user_id: str
+    kalshi_key_id: str
+    kalshi_ed25519_key_id: str
+    private_key: str
+    api_key: str
+    api_secret: str
+    api_passphrase: str
+    relayer_key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,46 +101,75 @@ def address_of(public_key: bytes) -> str:
     return checksum(keccak(public_key[1:])[-20:].hex())
 
 
-def _save(key: RSAPrivateKey | Ed25519PrivateKey, path: Path) -> bytes:
-    """Write the private key and return the public one, both PEM."""
-    write_private(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+def _accounts_of(state: Path) -> tuple[_Accounts, bool]:
+    """The accounts of this directory, and whether they were there; new ones are written after their key files."""
+    file = state / _ACCOUNTS
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=_Accounts), True
+    except FileNotFoundError:
+        pass
+    except msgspec.DecodeError as exc:
+        raise ValueError(f"{file}: {exc}; delete it for new keys") from exc
+    made = _Accounts(
+        kalshi_user_id=str(uuid.uuid4()),
+        kalshi_key_id=str(uuid.uuid4()),
+        kalshi_ed25519_key_id=str(uuid.uuid4()),
+        private_key="0x" + coincurve.PrivateKey(secrets.token_bytes(32)).to_hex(),
+        api_key=str(uuid.uuid4()),
+        api_secret=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        api_passphrase=secrets.token_hex(32),
+        relayer_key=str(uuid.uuid4()),
+    )
+    for key, name in (
+        (generate_private_key(public_exponent=65537, key_size=2048), _RSA),
+        (Ed25519PrivateKey.generate(), _ED25519),
+    ):
+        write_private(state / name, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    write_private(file, msgspec.json.encode(made))
+    return made, False
+
+
+def _public_half(path: Path) -> bytes:
+    """The public key of a private key file, PEM. Raises ValueError when the file is missing or no key."""
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except (OSError, ValueError, TypeError) as exc:
+        raise ValueError(f"{path} is no readable key; delete {path.parent / _ACCOUNTS} for new keys") from exc
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def make_credentials(state: Path, *, signature_type: int = DEPOSIT_WALLET) -> Credentials:
-    """Make fresh keys and accounts; key files go to the state directory with mode 0600.
+    """Make keys in the state directory, or take those that an earlier call left there; files have mode 0600.
 
     Each funded shard of Kalshi and the Polymarket wallet hold the same cash. signature_type is Polymarket's 0..3 (polymarket.md
-    4.3); type 0 funds itself. Raises ValueError for another type.
+    4.3); type 0 funds itself. Raises ValueError for another type and for files that are no keys, OSError when they cannot be
+    written.
     """
     if signature_type not in (0, 1, 2, 3):
         raise ValueError(f"signature type {signature_type} is not 0, 1, 2 or 3")
-    rsa_path, ed_path = state / "kalshi_rsa.pem", state / "kalshi_ed25519.pem"
-    rsa_id, ed_id = str(uuid.uuid4()), str(uuid.uuid4())
-    keys = {
-        rsa_id: _save(generate_private_key(public_exponent=65537, key_size=2048), rsa_path),
-        ed_id: _save(Ed25519PrivateKey.generate(), ed_path),
-    }
-    owner_key = coincurve.PrivateKey(secrets.token_bytes(32))
-    owner = address_of(owner_key.public_key.format(compressed=False))
+    accounts, kept = _accounts_of(state)
+    rsa_path, ed_path = state / _RSA, state / _ED25519
+    keys = {accounts.kalshi_key_id: _public_half(rsa_path), accounts.kalshi_ed25519_key_id: _public_half(ed_path)}
+    owner = address_of(coincurve.PrivateKey.from_hex(accounts.private_key[2:]).public_key.format(compressed=False))
     return Credentials(
-        kalshi=KalshiAccount(user_id=str(uuid.uuid4()), keys=keys, balances=dict.fromkeys(FUNDED_SHARDS, _CASH)),
+        kalshi=KalshiAccount(user_id=accounts.kalshi_user_id, keys=keys, balances=dict.fromkeys(FUNDED_SHARDS, _CASH)),
         polymarket=PolymarketAccount(
             owner=owner,
             funder=wallet_of(owner, signature_type),
             signature_type=signature_type,
-            api_key=str(uuid.uuid4()),
-            api_secret=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-            api_passphrase=secrets.token_hex(32),
+            api_key=accounts.api_key,
+            api_secret=accounts.api_secret,
+            api_passphrase=accounts.api_passphrase,
             balance=_CASH,
             allowance=Money(MAX_UINT256),
-            relayer_key=str(uuid.uuid4()),
+            relayer_key=accounts.relayer_key,
         ),
-        kalshi_key_id=rsa_id,
+        kalshi_key_id=accounts.kalshi_key_id,
         kalshi_key_path=rsa_path,
-        kalshi_ed25519_key_id=ed_id,
+        kalshi_ed25519_key_id=accounts.kalshi_ed25519_key_id,
         kalshi_ed25519_key_path=ed_path,
-        private_key="0x" + owner_key.secret.hex(),
+        private_key=accounts.private_key,
+        kept=kept,
     )
 
 
