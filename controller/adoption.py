@@ -80,6 +80,11 @@ class Adoption:
         self._offload = offload
         self._store = decisions
         self._sleep = sleep
+        self._cache = DiscoveryCache(
+            Path(settings.discovery_cache_path),
+            ttl_ns=settings.discovery_cache_ttl_secs * SECOND,
+            source=f"{settings.kalshi_api_base} {settings.polymarket_gamma_url}",
+        )
         self._stamp: tuple[int, int, int] | None = None
         self._decisions = Decisions()
         self._found: dict[str, Pair] = {}
@@ -87,9 +92,9 @@ class Adoption:
         self._doubted: dict[MarketId, Market] = {}
         """Markets whose terms a refusal contradicted, as they were then."""
         self._held_back: dict[MarketId, str] = {}
+        """Polymarket markets on which nothing may be opened, and why: the CLOB goes on taking orders there."""
         self._holding: dict[MarketId, bool] = {}
         """Markets that were delivered as held back, and whether they were tradable before that."""
-        """Polymarket markets on which nothing may be opened, and why: the CLOB goes on taking orders there."""
         self._rechecked: int | None = None
         self._shards: set[tuple[Venue, int]] = set()
         """Shards of which the venue's client has read a market."""
@@ -102,11 +107,7 @@ class Adoption:
             clock=self._clock,
             leagues=self._settings.enabled_leagues,
             progress=progress,
-            cache=DiscoveryCache(
-                Path(self._settings.discovery_cache_path),
-                ttl_ns=self._settings.discovery_cache_ttl_secs * SECOND,
-                source=f"{self._settings.kalshi_api_base} {self._settings.polymarket_gamma_url}",
-            ),
+            cache=self._cache,
             force=force,
             mode=self._settings.require_pair_approval,
             offload=self._offload,

@@ -7,6 +7,7 @@ in real ports, tests virtual ones; nothing below this file knows which.
 import asyncio
 import contextlib
 import gc
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -71,6 +72,8 @@ __all__ = ["App", "Ports", "build", "keeping", "production_ports"]
 log = get_logger(__name__)
 
 _FREEZE_S = 10.0
+_SWITCH_S = 0.0005
+"""How long a thread of Offload may keep the loop waiting: with Python's 5 ms every wake-up while pairs are matched is that late."""
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,6 +110,7 @@ def production_ports(*, record: Path | None = None, journal: Journal | None = No
 
     Without a journal promises are kept in memory: for commands that place no orders.
     """
+    sys.setswitchinterval(_SWITCH_S)
     clock = SystemClock()
     recorder = Recorder(record, clock) if record is not None else None
     opened: list[PooledHttp] = []

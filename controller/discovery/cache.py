@@ -5,7 +5,7 @@ replaced in one step; one that cannot be read or has another schema is rebuilt, 
 """
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import msgspec
@@ -80,9 +80,27 @@ class DiscoveryCache:
         self.path = path
         self.ttl_ns = ttl_ns
         self.source = source
+        self._known: tuple[tuple[int, int, int], Cached] | None = None
+        """The file as it stood when it was last read or written here, and its content: reading it anew holds up the books."""
 
     def load(self) -> tuple[Cached, str | None]:
         """What the file holds and a notice for the operator when it had to be ignored."""
+        stamp = self._stamp()
+        if self._known is not None and self._known[0] == stamp:
+            return self._known[1], None
+        content, notice = self._read()
+        if notice is None and stamp is not None:
+            self._known = stamp, content
+        return content, notice
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        try:
+            at = self.path.stat()
+        except OSError:
+            return None
+        return at.st_ino, at.st_mtime_ns, at.st_size
+
+    def _read(self) -> tuple[Cached, str | None]:
         try:
             raw = self.path.read_bytes()
         except FileNotFoundError:
@@ -124,16 +142,33 @@ class DiscoveryCache:
         beside = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
         try:
             with beside.open("wb") as file:
-                file.write(msgspec.json.encode(content))
+                file.writelines(_pieces(content))
                 file.flush()
                 os.fsync(file.fileno())
+            at = beside.stat()
             beside.replace(self.path)
+            self._known = (at.st_ino, at.st_mtime_ns, at.st_size), content
         finally:
             beside.unlink(missing_ok=True)
 
 
 class _Head(msgspec.Struct):
     schema: int
+
+
+def _pieces(content: Cached) -> Iterator[bytes]:
+    """content as one JSON object, item by item: thousands of pairs in one call of the encoder would hold up every other thread."""
+    for place, name in enumerate(Cached.__struct_fields__):
+        value = getattr(content, name)
+        yield (b',"%s":' if place else b'{"%s":') % name.encode()
+        if isinstance(value, tuple):
+            yield b"["
+            for number, item in enumerate(value):
+                yield (b"," if number else b"") + msgspec.json.encode(item)
+            yield b"]"
+        else:
+            yield msgspec.json.encode(value)
+    yield b"}"
 
 
 def _scope(league: str) -> str:

@@ -2,7 +2,8 @@
 
 Kalshi's leagues are read per series, so one league's failure leaves the others fresh (B-108); what no game decides in one sweep,
 Polymarket in another. A league or domain that could not be read keeps its cached pairs and says so. The clients bring their own
-rate limits (B-110); matching runs where the caller says (Offload), because a refresh while trading must not hold up the loop.
+rate limits (B-110); the cache file and matching go where the caller says (Offload), because a refresh while trading must not hold
+up the loop.
 """
 
 import contextlib
@@ -14,13 +15,14 @@ import msgspec
 from controller.discovery.assemble import LeagueReport, demoted, match_read, renew_read
 from controller.discovery.cache import Alike, Cached, DiscoveryCache
 from controller.discovery.claims import DOMAINS
+from controller.discovery.game import Row
 from controller.discovery.names import Names, load
 from controller.discovery.pairs import ApprovalMode
 from controller.discovery.reading import GammaEvents, KalshiCatalogue, Progress, Scope, read_venues, silent
 from controller.model import Pair
 from trading.clock import SECOND, Clock
 from trading.market import Market, MarketId
-from trading.offload import Offload
+from trading.offload import InlineOffload, Offload
 from trading.units import WallNs
 
 __all__ = ["Discovery", "GammaEvents", "KalshiCatalogue", "LeagueReport", "Progress", "discover"]
@@ -70,8 +72,9 @@ async def discover(
     ]
     wanted = [name for name in (*table.leagues, *DOMAINS) if not leagues or name in leagues]
     base = Cached()
+    aside = offload or InlineOffload()
     if cache is not None:
-        base, notice = cache.load()
+        base, notice = await aside.run(cache.load)
         notices.extend([notice] if notice else [])
     now = clock.wall_ns()
     stale = [name for name in wanted if force or not _fresh(base, name, now, mode, cache)]
@@ -90,7 +93,17 @@ async def discover(
 
     def build() -> tuple[Cached, list[LeagueReport]]:
         with _uncollected():
-            return matched()
+            fresh, reports = matched()
+            if cache is not None and good:
+                try:
+                    cache.merge(fresh, good, now=read_at, base=base)
+                except OSError as error:
+                    notices.append(f"discovery cache {cache.path} could not be written: {error}")
+            fallback = _current(demoted(base.of(failed.keys()), mode), now)
+            reports += [_cached_report(fallback, name, failed[name]) for name in failed]
+            reports += [_cached_report(kept, name, None) for name in wanted if name not in stale]
+            _let_go(ours.rest, *ours.events.values(), sweep if isinstance(sweep, list) else [])
+            return _join(fresh, _join(fallback, kept)), reports
 
     def matched() -> tuple[Cached, list[LeagueReport]]:
         if sweep is None:
@@ -99,16 +112,7 @@ async def discover(
         return match_read(ours, sweep if isinstance(sweep, list) else [], good, mode, now, table)
 
     say(0, None, "matching")
-    fresh, reports = await offload.run(build) if offload is not None else build()
-    fallback = _current(demoted(base.of(failed.keys()), mode), now)
-    if cache is not None and good:
-        try:
-            cache.merge(fresh, good, now=read_at, base=base)
-        except OSError as error:
-            notices.append(f"discovery cache {cache.path} could not be written: {error}")
-    reports += [_cached_report(fallback, name, failed[name]) for name in failed]
-    reports += [_cached_report(kept, name, None) for name in wanted if name not in stale]
-    found = _join(fresh, _join(fallback, kept))
+    found, reports = await aside.run(build)
     say(1, 1, f"{len(found.pairs)} pairs")
     return _result(found, reports, failures, notices, read_at)
 
@@ -123,6 +127,13 @@ def _uncollected() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
+
+
+def _let_go(*read: list[Row]) -> None:
+    """Row by row: millions of objects that die in one step would hold up every other thread."""
+    for rows in read:
+        while rows:
+            rows.pop()
 
 
 def _cached_report(cached: Cached, name: str, error: str | None) -> LeagueReport:

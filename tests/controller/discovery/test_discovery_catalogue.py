@@ -182,6 +182,21 @@ async def test_young_cache_is_used_without_any_read(tmp_path):
     assert all(report.from_cache for report in again.reports)
 
 
+async def test_the_cache_of_another_process_is_read_and_its_own_is_remembered(tmp_path):
+    """B-105: the file is read again only when somebody else wrote it: decoding thousands of pairs holds up the books."""
+    mine, other = DiscoveryCache(tmp_path / "c.json"), DiscoveryCache(tmp_path / "c.json")
+    await run(Kalshi(), Gamma(), mine)
+    kept, notice = other.load()
+    assert notice is None
+    assert (kept, other.load()[0] is kept) == (mine.load()[0], True)
+
+    await run(Kalshi(), Gamma(), other, leagues=("mls",), force=True)
+    seen = mine.load()[0]
+    assert seen == other.load()[0] == DiscoveryCache(tmp_path / "c.json").load()[0]
+    (tmp_path / "c.json").write_bytes(b"{")
+    assert "corrupt" in (mine.load()[1] or "")
+
+
 async def test_force_and_changed_approval_setting_read_again(tmp_path):
     """B-033 and C-11: FORCE_DISCOVERY and a stricter setting never live on old approvals."""
     cache = DiscoveryCache(tmp_path / "c.json")
