@@ -9,13 +9,13 @@ the pair is still a pair, so a late venue is no naked leg. Once all of a questio
 Sums over many markets are kept current with each change, because every decision asks for them and few change anything.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from controller.model import EventId, Pair
 from controller.risk.limits import Holding, Lot, naked_contracts, naked_loss, worst_loss
 from trading.market import KALSHI, Action, MarketId, Outcome, Venue
 from trading.order import LegRequest
-from trading.units import Money, Size
+from trading.units import CONTRACT, Money, Size
 
 __all__ = ["Positions"]
 
@@ -60,7 +60,10 @@ class Positions:
         self._event: dict[MarketId, EventId] = {}
         self._markets: dict[EventId, set[MarketId]] = {}
         self._question: dict[MarketId, tuple[MarketId, int]] = {}
-        self._exclusive: set[MarketId] = set()
+        self._same: dict[MarketId, set[MarketId]] = {}
+        """By question the markets that ask it."""
+        self._venue: dict[MarketId, Venue] = {}
+        self._exclusive: dict[MarketId, str] = {}
         self._losses: dict[EventId, Money] = {}
         """What the worst outcome of each event would cost."""
         self._alone: dict[EventId, Money] = {}
@@ -89,6 +92,8 @@ class Positions:
             self._question[pair.first] = (root, polarity * sign)
         root, polarity = self._question.setdefault(pair.first, (pair.first, 1))
         self._question.setdefault(pair.second, (root, polarity * sign))
+        for market in (pair.first, pair.second):
+            self._same.setdefault(self._question[market][0], set()).add(market)
         alike = pair.terms == "verified" and not pair.settlement_charge
         (set.discard if alike else set.add)(self._apart.setdefault(root, set()), pair.id)
         if pair.starts_at is not None:
@@ -132,14 +137,12 @@ class Positions:
         self._markets.setdefault(event, set()).add(market)
         self._refresh(event)
 
-    def set_exclusive(self, market: MarketId, exclusive: bool) -> None:
-        """The venue says that at most one market of the event resolves YES."""
-        if exclusive is (market in self._exclusive):
+    def set_terms(self, market: MarketId, venue: Venue, exclusive: str) -> None:
+        """Where a market is, and which event of that venue it belongs to of which at most one market resolves YES; "" = none."""
+        named = f"{venue}:{exclusive}" if exclusive else ""
+        if (self._venue.get(market), self._exclusive.get(market, "")) == (venue, named):
             return
-        if exclusive:
-            self._exclusive.add(market)
-        else:
-            self._exclusive.discard(market)
+        self._venue[market], self._exclusive[market] = venue, named
         event = self._event.get(market)
         if event is not None:
             self._refresh(event)
@@ -252,27 +255,50 @@ class Positions:
 
     def lots(self, event: EventId) -> list[Lot]:
         """Holdings of an event by question."""
+        held = ((one, self._held[one]) for one in self._markets.get(event, ()) if one in self._held)
+        return self._lots([(one, (what.contracts[0], what.contracts[1]), what.cost) for one, what in held])
+
+    def worst_unit(self, legs: Sequence[tuple[MarketId, Outcome]], costs: Sequence[int]) -> Money:
+        """What one set of these legs may lose by itself (B-443), Money per contract: a set more adds at most so much to the worst
+        loss of its event, because what the rest pays at least in some outcome is not less for it."""
+        sides = [(0, CONTRACT) if outcome is Outcome.NO else (CONTRACT, 0) for _, outcome in legs]
+        return worst_loss(self._lots([(leg[0], side, cost) for leg, side, cost in zip(legs, sides, costs, strict=True)]))
+
+    def _lots(self, rows: Iterable[tuple[MarketId, tuple[int, int], int]]) -> list[Lot]:
+        """Market, contracts of YES and of NO, cost: put together by question, and by venue where terms differ."""
         sums: dict[MarketId, list[int]] = {}
-        apart: dict[MarketId, list[Holding]] = {}
-        exclusive: set[MarketId] = set()
-        for market in self._markets.get(event, ()):
-            holding = self._held.get(market)
-            if holding is None:
-                continue
+        apart: dict[MarketId, dict[Venue, list[int]]] = {}
+        for market, sides, cost in rows:
             root, polarity = self._question.get(market, (market, 1))
-            entry = sums.setdefault(root, [0, 0, 0])
-            yes, no = holding.contracts if polarity > 0 else reversed(holding.contracts)
-            entry[0] += yes
-            entry[1] += no
-            entry[2] += holding.cost
+            yes, no = sides if polarity > 0 else reversed(sides)
+            _add(sums.setdefault(root, [0, 0, 0]), (yes, no, cost))
             if self._apart.get(root):
-                apart.setdefault(root, []).append(Holding(Size(yes), Size(no), Size(holding.contracts[Outcome.NO])))
-            if market in self._exclusive and polarity > 0:
-                exclusive.add(root)
+                venue = self._venue.get(market, Venue(market))  # an unknown one is nobody else's
+                _add(apart.setdefault(root, {}).setdefault(venue, [0, 0, 0]), (yes, no, sides[Outcome.NO]))
+        sets = self._sets_of(sums)
         return [
-            Lot(Size(yes), Size(no), Money(cost), root in exclusive, tuple(apart.get(root, ())))
+            Lot(
+                Size(yes),
+                Size(no),
+                Money(cost),
+                sets.get(root, ""),
+                tuple(Holding(venue, *map(Size, three)) for venue, three in apart.get(root, {}).items()),
+            )
             for root, (yes, no, cost) in sums.items()
         ]
+
+    def _sets_of(self, roots: Collection[MarketId]) -> dict[MarketId, str]:
+        """The exclusive set in which each of these questions is judged: one venue's event, that with most of them first. Markets of
+        two such events (the winner of a game and of its first half) exclude each other within each of them only."""
+        member: dict[MarketId, set[str]] = {}
+        for root in roots:
+            alike = (one for one in self._same.get(root, (root,)) if self._question.get(one, (one, 1))[1] > 0)
+            member[root] = {named for one in alike if (named := self._exclusive.get(one))}
+        found: dict[MarketId, str] = {}
+        while names := sorted({name for root, names in member.items() if root not in found for name in names}):
+            largest = max(names, key=lambda name: sum(name in member[root] for root in roots if root not in found))
+            found |= {root: largest for root in roots if root not in found and largest in member[root]}
+        return found
 
     def worst_loss(self, event: EventId) -> Money:
         return self._losses.get(event, Money(0))
@@ -311,3 +337,8 @@ class Positions:
         self._loss += alone - self._alone.get(event, 0)
         self._alone[event] = alone
         self._naked[event] = naked_contracts(lots)
+
+
+def _add(sums: list[int], more: Sequence[int]) -> None:
+    for place, value in enumerate(more):
+        sums[place] += value

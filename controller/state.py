@@ -111,7 +111,7 @@ class State(Legs):
         """Take a market's current terms; one that stops being open disturbs its event (B-447)."""
         old = self.markets.get(market.id)
         self.markets[market.id] = market
-        self.positions.set_exclusive(market.id, market.mutually_exclusive)
+        self.positions.set_terms(market.id, market.venue, market.event_id if market.mutually_exclusive else "")
         if market.status == "settled":
             self.positions.settle(market.id)
         event = self.positions.event_of(market.id)

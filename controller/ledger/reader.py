@@ -129,7 +129,7 @@ class LedgerReader:
             held.link_pair(_pair(row))
         table, events = schema.positions, schema.events
         query = (
-            select(table, events.c.event, events.c.exclusive)
+            select(table, events.c.event, events.c.venue_event, events.c.exclusive)
             .outerjoin(events, _same_market(table, events))
             .where(table.c.world == self._world, table.c.net != 0)
         )
@@ -138,7 +138,7 @@ class LedgerReader:
             market = MarketId(row.market)
             event = held.event_of(market) or EventId(row.event or f"{row.venue}:{row.market}")
             held.set_event(market, event)
-            held.set_exclusive(market, bool(row.exclusive))
+            held.set_terms(market, row.venue, row.venue_event if row.exclusive else "")
             held.set_position(market, row.net, Money(row.cost))
             found[event] = found.get(event, 0) + 1
         return [
@@ -271,6 +271,7 @@ def _pair(row: Row[Any]) -> Pair:
         second=MarketId(row.second),
         outcome_index=Outcome(row.outcome_index),
         state="approved",
-        terms="verified",
+        terms=row.terms,
         starts_at=None if row.starts_at is None else WallNs(row.starts_at),
+        settlement_charge=Money(row.settlement_charge),
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from controller.risk.limits import PPM, ExposureFacts, RiskSettings
 from controller.risk.plan import LegFacts, concession_limit
-from controller.risk.size import UNIT, unit_cost, worst_fee
+from controller.risk.size import unit_cost, worst_fee
 from controller.risk.size import unit_costs as cost_table
 from controller.state import State
 from controller.strategy.base import Intent
@@ -74,7 +74,7 @@ def exposure_of(state: State, settings: RiskSettings, intent: Intent, legs: Sequ
         total_contracts=Size(positions.total_contracts() + flying),
         event_cost=positions.event_cost(basket.event),
         event_worst_loss=positions.worst_loss(basket.event),
-        worst_unit=_worst_unit(intent, limit_costs),
+        worst_unit=positions.worst_unit([(want.market, want.outcome) for want in intent.wants], limit_costs),
         pair_cost=Money(sum(costs)),
         pair_cost_max=settings.priced_terms_max_cost if basket.settlement_charge else settings.same_terms_max_cost,
         league_day_cost=Money(positions.league_day_cost(basket.event) + spent),
@@ -89,15 +89,6 @@ def exposure_of(state: State, settings: RiskSettings, intent: Intent, legs: Sequ
         cash_groups=tuple(shards.index(shard) for shard in shards),
         max_size=basket.max_size,
     )
-
-
-def _worst_unit(intent: Intent, costs: Sequence[int]) -> Money:
-    """What a set adds to its event's worst loss (B-443): nothing where both venues settle alike, else what a void on one of them
-    leaves of a pair, half its payout."""
-    basket = intent.basket
-    if basket.settles_alike or len(basket.legs) != 2:
-        return Money(0)
-    return Money(max(0, sum(costs) - basket.payout * UNIT // 2))
 
 
 def budget(state: State, settings: RiskSettings, venue: Venue, shard: int) -> Money:

@@ -5,7 +5,7 @@ may be and which limit binds, so that a refusal names its reason (B-163, B-203: 
 clock.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -132,9 +132,10 @@ class RiskSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Holding(msgspec.Struct, frozen=True):
-    """What one market of a question holds. yes and no pay when the question resolves so, level when nobody wins and this market
-    says NO."""
+    """What one venue's markets of a question hold. yes and no pay when the question resolves so, level when nobody wins and each of
+    these markets says NO."""
 
+    venue: Venue
     yes: Size
     no: Size
     level: Size
@@ -147,63 +148,77 @@ class Lot(msgspec.Struct, frozen=True):
     yes: Size
     no: Size
     cost: Money
-    exclusive: bool = False
-    """At most one exclusive question of the event resolves YES."""
+    exclusive: str = ""
+    """The venue's set of questions of which at most one resolves YES; "" = none is known."""
     apart: tuple[Holding, ...] = ()
-    """Its markets one by one where they may settle differently; empty = terms are identical and they settle alike."""
+    """Its holdings venue by venue where these may settle differently; empty = terms are identical and they settle alike."""
 
 
 def worst_loss(lots: Sequence[Lot]) -> Money:
     """What an event costs in its worst outcome (B-443). Never below zero.
 
-        each side, 50/50, a void at 50/50   every market of a question alike
-        void on one venue alone             where terms differ: any market may pay a half while the others pay a side
-        tie                                 where terms differ: each market pays a half, or says that nobody won
-        one venue late                      the same payouts later: money that is out, which EVENT_MAX_COST_USD bounds, and no loss
+        each side        one question of an exclusive set resolves YES and the others NO, or all NO; any other question by itself
+        50/50, void      on every venue alike a pair still pays its dollar
+        void, one venue  where terms differ: each venue may pay a half of a question while the other one pays a side
+        tie              where terms differ: each venue pays a half, or says that nobody won
+        one venue late   the same payouts later: money that is out, which EVENT_MAX_COST_USD bounds, and no loss
 
-    Exclusive questions are judged together, all others as if the worst of each came true at once. Exclusive ones know no void at
-    one half: their venues refund such an event or settle it as none of them.
+    Losses of differing terms add up, within an exclusive set too: a set says that one side wins, not that a venue pays sides. One
+    cancelled game voids the pairs of both teams and of the draw, and a disputed text is decided market by market, so no pair's luck
+    pays for another's. What is held of a set on one venue alone has no second text to differ from: only sides and ties count there.
+    Venues do not void such a set at a half: they refund it or settle it as none. Sets, and questions that stand in none, are
+    judged as if the worst of each came true at once.
     """
-    return _loss(lots, _least_paid)
+    return _loss(lots, apart=True)
 
 
 def naked_loss(lots: Sequence[Lot]) -> Money:
     """What stands alone of an event costs when it loses, all venues settling alike: contracts without their other side (B-438)."""
-    return _loss(lots, lambda lot: min(lot.yes, lot.no))
+    return _loss(lots, apart=False)
 
 
-def _least_paid(lot: Lot) -> int:
-    """Contracts of $1 are Money one to one. A half of both outcomes is never less than the smaller of them."""
-    alike = min(lot.yes, lot.no)
-    if not lot.apart:
-        return alike
-    halves = [(one.yes + one.no) // 2 for one in lot.apart]
-    sides = (sum(map(min, halves, column)) for column in _columns(lot.apart))
-    return min(alike, *sides)
+def _loss(lots: Sequence[Lot], *, apart: bool) -> Money:
+    return Money(max(0, sum(_set_loss(together, apart=apart) for together in _sets(lots))))
 
 
-def _columns(apart: Sequence[Holding]) -> tuple[Sequence[Size], ...]:
-    return [one.yes for one in apart], [one.no for one in apart], [one.level for one in apart]
+def _sets(lots: Sequence[Lot]) -> Sequence[Sequence[Lot]]:
+    """Lots by exclusive set; one that stands in none is a set of itself."""
+    found: dict[tuple[str, int], list[Lot]] = {}
+    for place, lot in enumerate(lots):
+        found.setdefault((lot.exclusive, 0 if lot.exclusive else place), []).append(lot)
+    return list(found.values())
 
 
-def _loss(lots: Sequence[Lot], least: Callable[[Lot], int]) -> Money:
-    loss = sum(lot.cost - least(lot) for lot in lots if not lot.exclusive)
-    together = [lot for lot in lots if lot.exclusive]
-    if together:
-        none = sum(lot.no for lot in together)
-        each = min(none - lot.no + lot.yes for lot in together)
-        loss += sum(lot.cost for lot in together) - min(none, each)
-    return Money(max(0, loss))
+def _set_loss(lots: Sequence[Lot], *, apart: bool) -> int:
+    """Contracts of $1 are Money one to one."""
+    halves = apart and len({one.venue for lot in lots for one in lot.apart}) > 1
+    paid = [_paid(lot, apart=apart, halves=halves) for lot in lots]
+    none = sum(no for _, no, _ in paid)
+    won = min(none - no + yes for yes, no, _ in paid)
+    return sum(lot.cost for lot in lots) - min(none, won, sum(level for _, _, level in paid))
+
+
+def _paid(lot: Lot, *, apart: bool, halves: bool) -> tuple[int, int, int]:
+    """The least a lot pays when its question resolves YES, NO, or nobody wins. halves: any venue may pay a half instead."""
+    if not (apart and lot.apart):
+        return lot.yes, lot.no, lot.no
+    columns = ([one.yes for one in lot.apart], [one.no for one in lot.apart], [one.level for one in lot.apart])
+    if not halves:
+        return sum(columns[0]), sum(columns[1]), sum(columns[2])
+    half = [(one.yes + one.no) // 2 for one in lot.apart]
+    yes, no, level = (sum(map(min, half, column)) for column in columns)
+    return yes, no, level
 
 
 def naked_contracts(lots: Sequence[Lot]) -> Size:
-    """Contracts of an event without their other side. NO legs of exclusive questions hedge each other."""
-    naked = sum(abs(lot.yes - lot.no) for lot in lots if not lot.exclusive)
-    nets = [lot.yes - lot.no for lot in lots if lot.exclusive and lot.yes != lot.no]
-    if len(nets) > 1 and all(net < 0 for net in nets):
-        naked += max(nets) - min(nets)
-    else:
-        naked += sum(abs(net) for net in nets)
+    """Contracts of an event without their other side. NO legs of one exclusive set hedge each other."""
+    naked = 0
+    for together in _sets(lots):
+        nets = [lot.yes - lot.no for lot in together if lot.yes != lot.no]
+        if len(nets) > 1 and all(net < 0 for net in nets):
+            naked += max(nets) - min(nets)
+        else:
+            naked += sum(abs(net) for net in nets)
     return Size(naked)
 
 

@@ -55,7 +55,7 @@ def test_sums_equal_what_adding_up_gives_whatever_is_traded() -> None:
             days[number] = chance.randrange(3)
             positions.link_pair(_pair(number, days[number]))
         elif what < 0.08:
-            positions.set_exclusive(MarketId(market), chance.random() < 0.5)
+            positions.set_terms(MarketId(market), KALSHI, chance.choice(["", "cup"]))
         elif what < 0.1:
             positions.set_position(MarketId(market), chance.randrange(-3, 4) * CONTRACT, Money(chance.randrange(3) * DOLLAR))
         else:

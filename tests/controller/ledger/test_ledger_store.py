@@ -71,6 +71,15 @@ def test_an_arb_stands_in_every_table(books: Books) -> None:
     assert books.reader.positions()[0]["title"] in ("Do the Owls win?", "Owls vs. Bats")
 
 
+def test_worst_outcome_in_the_tables_knows_whose_terms_differ(books: Books) -> None:
+    """B-443: where terms are priced, a void on one venue alone takes half of ten sets that cost 9.54."""
+    priced = msgspec.structs.replace(PAIR, settlement_charge=Money(2_000))
+    books.store.apply([*matched(), Paired(priced, (KX, POLY), WallNs(AT))])
+
+    (row,) = books.reader.exposures()
+    assert (row["worst_loss"], row["naked"]) == (4_540_000, 0)
+
+
 def test_an_order_keeps_the_terms_it_was_traded_on(books: Books) -> None:
     """Fees and rules may change later: what a trade was made on stays with it."""
     order = leg(arb_id(1), 0, KX, Outcome.YES, 4_000)

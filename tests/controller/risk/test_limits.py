@@ -96,15 +96,15 @@ def test_excess_beyond_the_matched_part_is_what_is_lost() -> None:
 
 def test_no_legs_of_exclusive_questions_hedge_each_other() -> None:
     """Three NOs of one event pay two dollars whoever wins; independent questions would not."""
-    lots = [Lot(Size(0), contracts(10), dollars(6.5), exclusive=True) for _ in range(3)]
+    lots = [Lot(Size(0), contracts(10), dollars(6.5), exclusive="cup") for _ in range(3)]
 
     assert worst_loss(lots) == 0
-    assert worst_loss([change(lot, exclusive=False) for lot in lots]) == dollars(19.5)
+    assert worst_loss([change(lot, exclusive="") for lot in lots]) == dollars(19.5)
 
 
 def test_naked_contracts_count_what_lacks_its_other_side() -> None:
     """B-438: the difference of the sides; exclusive NOs of equal size are a set."""
     assert naked_contracts([Lot(contracts(15), contracts(10), dollars(12))]) == contracts(5)
-    sets = [Lot(Size(0), contracts(10), dollars(6), exclusive=True), Lot(Size(0), contracts(7), dollars(4), exclusive=True)]
+    sets = [Lot(Size(0), contracts(10), dollars(6), exclusive="cup"), Lot(Size(0), contracts(7), dollars(4), exclusive="cup")]
     assert naked_contracts(sets) == contracts(3)
     assert naked_contracts(sets[:1]) == contracts(10)

@@ -1,13 +1,14 @@
 """The worst outcome of an event, term by term (B-443), and what one settlement source may decide."""
 
 import pytest
-from desk import EVENT, Desk, K, P, change, contracts, filled
+from desk import EVENT, KALSHI_MARKET, Desk, K, P, change, contracts, filled
 
 from controller.model import EventId, PairChanged
 from controller.positions import Positions
-from controller.risk.decision import Approved
+from controller.risk.decision import Approved, Refused
 from controller.risk.limits import Holding, Lot, RiskSettings, naked_loss, worst_loss
 from trading.book import MarketChanged
+from trading.market import KALSHI, POLYMARKET, MarketId, Outcome
 from trading.units import DOLLAR, Money, Size
 
 
@@ -15,11 +16,18 @@ def dollars(amount: float) -> Money:
     return Money(round(amount * DOLLAR))
 
 
-def lot(*markets: tuple[float, float], cost: float, apart: bool = True) -> Lot:
-    """(yes, no) of each market, all of one polarity."""
-    held = tuple(Holding(contracts(yes), contracts(no), contracts(no)) for yes, no in markets)
+def lot(*markets: tuple[float, float], cost: float, apart: bool = True, exclusive: str = "") -> Lot:
+    """(yes, no) on each venue, all of one polarity."""
+    held = tuple(
+        Holding(venue, contracts(yes), contracts(no), contracts(no))
+        for venue, (yes, no) in zip((KALSHI, POLYMARKET), markets, strict=False)
+    )
     return Lot(
-        Size(sum(one.yes for one in held)), Size(sum(one.no for one in held)), dollars(cost), False, held if apart else ()
+        Size(sum(one.yes for one in held)),
+        Size(sum(one.no for one in held)),
+        dollars(cost),
+        exclusive,
+        held if apart else (),
     )
 
 
@@ -35,8 +43,8 @@ def test_void_on_one_venue_alone_leaves_half_of_a_pair_whose_terms_differ() -> N
 
 def test_tie_that_one_venue_splits_and_another_calls_a_loss() -> None:
     """B-443: two teams' markets may both say NO on a tie: ten YES of each, which hedge each other else, pay nothing."""
-    first = Holding(contracts(10), Size(0), Size(0))
-    other_team = Holding(Size(0), contracts(10), Size(0))  # its YES is the question's NO; on a tie it says NO, too
+    first = Holding(KALSHI, contracts(10), Size(0), Size(0))
+    other_team = Holding(POLYMARKET, Size(0), contracts(10), Size(0))  # its YES is the question's NO; on a tie it says NO, too
 
     assert worst_loss([Lot(contracts(10), contracts(10), dollars(9.5), apart=(first, other_team))]) == dollars(9.5)
     assert worst_loss([Lot(contracts(10), contracts(10), dollars(9.5))]) == 0
@@ -141,3 +149,74 @@ def test_games_have_no_common_source() -> None:
 
     assert desk.basket().source == ""
     assert isinstance(desk.approve(), Approved)
+
+
+def test_pairs_of_both_teams_of_one_game_add_up_where_terms_differ() -> None:
+    """B-443: one game called off on one venue alone takes half of each team's pairs, though only one team can win."""
+    teams = [
+        lot((0, 10), (10, 0), cost=9.5, exclusive="kalshi:KXGAME"),
+        lot((0, 6), (6, 0), cost=5.8, exclusive="kalshi:KXGAME"),
+    ]
+
+    assert worst_loss(teams) == dollars(4.5 + 2.8)
+    assert worst_loss([change(team, apart=()) for team in teams]) == 0
+    assert naked_loss(teams) == 0
+
+
+def test_set_on_one_venue_has_no_second_text_to_differ_from() -> None:
+    """B-434: NO of two teams on one venue pays a dollar whoever wins, also where another venue words these games otherwise."""
+    one_venue = [lot((0, 10), cost=4.5, exclusive="kalshi:KXGAME") for _ in range(2)]
+    two_venues = [
+        one_venue[0],
+        Lot(
+            Size(0), contracts(10), dollars(4.5), "kalshi:KXGAME", (Holding(POLYMARKET, Size(0), contracts(10), contracts(10)),)
+        ),
+    ]
+
+    assert worst_loss(one_venue) == 0
+    assert worst_loss(two_venues) == dollars(4)  # one of them pays nothing and the other a half
+
+
+def test_game_and_its_first_half_do_not_exclude_each_other() -> None:
+    """B-434: at most one market of each venue's event resolves YES; a team may win the half and the game."""
+    positions = Positions()
+    for ticker, event in (("KX-GAME-A", "KX-GAME"), ("KX-HALF-A", "KX-HALF"), ("KX-HALF-B", "KX-HALF")):
+        market = MarketId(ticker)
+        positions.set_event(market, EVENT)
+        positions.set_terms(market, KALSHI, event)
+        positions.set_position(market, -contracts(10), dollars(4.5))
+
+    assert positions.worst_loss(EVENT) == dollars(4.5) - dollars(1)  # the game is lost; the half pays 10 for 9
+    assert positions.naked(EVENT) == contracts(10)
+
+    positions.set_terms(MarketId("KX-GAME-A"), KALSHI, "KX-HALF")
+    assert positions.worst_loss(EVENT) == 0
+
+
+def test_cap_of_an_event_counts_the_pairs_of_an_exclusive_game() -> None:
+    """EVENT_MAX_WORST_LOSS_USD: a set of a game's winner may lose 46 cents where terms are priced; what is held leaves no room."""
+    exclusive = change(KALSHI_MARKET, mutually_exclusive=True)
+    pair = change(Desk().pair, settlement_charge=Money(2_000))
+    desk = Desk(RiskSettings(event_max_worst_loss=dollars(4)), kalshi=exclusive, pair=pair)
+
+    first = desk.approve()
+    assert isinstance(first, Approved)
+    assert first.plan.size == contracts(8.69)
+    desk.close(first, "matched", *(filled(leg) for leg in first.legs))
+
+    assert desk.state.positions.worst_loss(EVENT) == dollars(8.69 * 0.43)  # fees left out
+    desk.advance(600)
+    again = desk.approve()
+    assert isinstance(again, Refused)
+    assert again.code == "event_loss_limit"
+
+
+def test_pair_that_may_pay_nothing_on_a_tie_is_capped_at_all_it_costs() -> None:
+    """B-443: YES of either team on two venues is a pair with one team less on a tie: each set may lose its 96 cents."""
+    pair = change(Desk().pair, settlement_charge=Money(2_000), outcome_index=Outcome.NO)
+    positions = Positions()
+    positions.link_pair(pair)
+    yes = [(K, Outcome.YES), (P, Outcome.YES)]
+
+    assert positions.worst_unit(yes, (dollars(0.5), dollars(0.46))) == dollars(0.96)
+    assert positions.worst_unit([(K, Outcome.NO), (P, Outcome.NO)], (dollars(0.5), dollars(0.46))) == dollars(0.46)
