@@ -100,6 +100,11 @@ def _reading(settings: ControllerSettings, world: str | None) -> Iterator[Ledger
         url = url_of(settings.database_url.reveal(), state_path(settings))
         chosen = _WORLDS[world] if world is not None else settings.world()
         with closing(LedgerReader(open_ledger(url, write=False), chosen)) as reader:
+            if world is None and (others := reader.others()):
+                known = " or ".join(f"--world {one}" for one in others)
+                typer.echo(
+                    f"note: nothing was ordered in this world, {chosen} (DRY_RUN and hosts say which); see {known}", err=True
+                )
             yield reader
     except TandemError as exc:
         typer.echo(f"error: {exc}", err=True)

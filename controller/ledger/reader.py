@@ -66,6 +66,11 @@ class LedgerReader:
 
     # --- orders ---------------------------------------------------------------------------------------------------------
 
+    def others(self) -> Sequence[World]:
+        """The other worlds that have orders, when this one has none: whoever finds it empty may have meant one of them."""
+        found = {row.world for row in self._all(select(schema.orders.c.world).distinct())}
+        return () if self._world in found else tuple(sorted(found))
+
     def orders(self, *, limit: int, market: str = "", arb: str = "", open_only: bool = False) -> list[dict[str, Any]]:
         """Newest first, with the title of their market."""
         table, events = schema.orders, schema.events

@@ -72,7 +72,7 @@ def serve(
         if made.kept:
             print(
                 f"keys of {directory} kept; both accounts start anew with their first cash and no positions: "
-                "a controller that traded before needs a new STATE_DIR",
+                "start a controller that traded before in a new directory",
                 file=sys.stderr,
             )
         env_file = directory / "sim.env"

@@ -344,3 +344,13 @@ def test_positions_follow_any_story_of_orders(books: Books, seed: int) -> None:
         books.store.apply([fact])
 
     assert books.positions()["KX"][0] == net
+
+
+def test_an_empty_world_names_those_that_have_orders(books: Books, where: URL) -> None:
+    """Whoever asks about paper after a run on the simulators is told where its orders are, and only then."""
+    books.store.apply(matched())
+    paper = LedgerReader(open_ledger(where, write=False), "paper")
+
+    assert paper.others() == ("sim",)
+    assert books.reader.others() == ()
+    paper.close()
