@@ -9,6 +9,7 @@ from typing import Protocol
 
 from trading.errors import Misuse
 from trading.ids import LegId
+from trading.market import MarketId
 from trading.order import LegRequest, LegResult, advance
 from trading.venue import Prepared
 
@@ -29,6 +30,9 @@ class Journal(Protocol):
     def stored(self, leg_id: LegId) -> tuple[LegRequest, LegResult | None] | None: ...
     def prepared(self, leg_id: LegId) -> Prepared | None: ...
     def open_legs(self) -> Sequence[LegRequest]: ...
+
+    def legs_in(self, market: MarketId) -> Sequence[tuple[LegRequest, LegResult | None]]:
+        """Every leg of one market that is still kept, in the order of its promise."""
 
     def number_kept(self, key: str) -> int:
         """A small number that lives as long as the journal, 0 before the first keep."""
@@ -104,3 +108,7 @@ class MemoryJournal:
             if result is None or not result.final:
                 found.append(order.leg if isinstance(order, Prepared) else order)
         return found
+
+    def legs_in(self, market: MarketId) -> Sequence[tuple[LegRequest, LegResult | None]]:
+        legs = [order.leg if isinstance(order, Prepared) else order for order in self._promised.values()]
+        return [(leg, self._results.get(leg.leg_id)) for leg in legs if leg.want.market == market]

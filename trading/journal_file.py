@@ -16,6 +16,7 @@ import msgspec
 from trading.clock import SECOND, Clock
 from trading.errors import Misuse, TandemError
 from trading.ids import ArbId, LegId, arb_of, client_order_id
+from trading.market import MarketId
 from trading.order import LegRequest, LegResult, advance
 from trading.units import WallNs
 from trading.venue import Prepared
@@ -124,6 +125,7 @@ class FileJournal:
         self._clock = clock
         self._deliver = deliver
         self._orders: dict[LegId, Prepared | LegRequest] = {}
+        self._in: dict[MarketId, dict[LegId, None]] = {}
         self._since: dict[LegId, WallNs] = {}
         self._results: dict[LegId, LegResult] = {}
         self._numbers: dict[LegId, int] = {}
@@ -139,8 +141,7 @@ class FileJournal:
     def _read(self, row: Row) -> None:
         if isinstance(row, SentRow):
             order = _DECODE_LEG(row.order) if row.remote else _DECODE_PREPARED(row.order)
-            self._orders[LegId(row.leg_id)] = order
-            self._since[LegId(row.leg_id)] = row.at
+            self._enter(LegId(row.leg_id), order, row.at)
             if row.trader:
                 self._addressed[LegId(row.leg_id)] = row.trader, row.trader_journal
         elif isinstance(row, KeptRow):
@@ -154,6 +155,10 @@ class FileJournal:
             self._meta[row.key] = row.value
             if row.key == _TAIL:
                 self._tail = max(self._tail, row.value)
+
+    def _enter(self, leg_id: LegId, order: Prepared | LegRequest, at: WallNs) -> None:
+        self._orders[leg_id], self._since[leg_id] = order, at
+        self._in.setdefault(_leg(order).want.market, {})[leg_id] = None
 
     @property
     def failed(self) -> str:
@@ -194,7 +199,7 @@ class FileJournal:
         rows: list[Row] = []
         now = self._clock.wall_ns()
         for order in orders:
-            leg = order if isinstance(order, LegRequest) else order.leg
+            leg = _leg(order)
             if leg.leg_id in self._orders:
                 raise Misuse(f"leg {leg.leg_id.hex()} was promised before; a leg id names one order")
             name = order.client_order_id if isinstance(order, Prepared) else client_order_id(leg.leg_id)
@@ -210,12 +215,11 @@ class FileJournal:
                 trader_journal=trader_journal,
             )
             rows.append(row)
-        ids = [order.leg_id if isinstance(order, LegRequest) else order.leg.leg_id for order in orders]
+        ids = [_leg(order).leg_id for order in orders]
         if len(set(ids)) < len(ids):
             raise Misuse("a leg id stands twice in one promise; a leg id names one order")
         for leg_id, order in zip(ids, orders, strict=True):
-            self._orders[leg_id] = order
-            self._since[leg_id] = now
+            self._enter(leg_id, order, now)
             body = self._planned.pop(arb_of(leg_id), None)
             if body is not None:
                 arb = self._arbs[arb_of(leg_id)] = ArbRow(arb_id=arb_of(leg_id), body=body, at=now)
@@ -252,7 +256,7 @@ class FileJournal:
         order = self._orders.get(leg_id)
         if order is None:
             return None
-        return (order.leg if isinstance(order, Prepared) else order), self._results.get(leg_id)
+        return _leg(order), self._results.get(leg_id)
 
     def prepared(self, leg_id: LegId) -> Prepared | None:
         order = self._orders.get(leg_id)
@@ -263,8 +267,12 @@ class FileJournal:
         for leg_id, order in self._orders.items():
             result = self._results.get(leg_id)
             if result is None or not result.final:
-                found.append(order.leg if isinstance(order, Prepared) else order)
+                found.append(_leg(order))
         return found
+
+    def legs_in(self, market: MarketId) -> Sequence[tuple[LegRequest, LegResult | None]]:
+        """Every leg of one market that is still kept, in the order of its promise."""
+        return [(_leg(self._orders[leg_id]), self._results.get(leg_id)) for leg_id in self._in.get(market, ())]
 
     def promised_at(self, leg_id: LegId) -> WallNs:
         """When a kept leg was promised. Raises KeyError for any other."""
@@ -272,10 +280,7 @@ class FileJournal:
 
     def legs(self) -> Mapping[LegId, tuple[LegRequest, LegResult | None]]:
         """Every leg that is still kept, in the order of its promise: what a restart knows."""
-        return {
-            leg_id: ((order.leg if isinstance(order, Prepared) else order), self._results.get(leg_id))
-            for leg_id, order in self._orders.items()
-        }
+        return {leg_id: (_leg(order), self._results.get(leg_id)) for leg_id, order in self._orders.items()}
 
     @property
     def tail(self) -> int:
@@ -328,6 +333,7 @@ class FileJournal:
         if old:
             await self._commit([MetaRow(key=_TAIL, value=self._tail), *(PrunedRow(leg_id=leg_id) for leg_id in old)])
             for leg_id in old:
+                self._in[_leg(self._orders[leg_id]).want.market].pop(leg_id)
                 del self._orders[leg_id], self._since[leg_id], self._results[leg_id]
                 self._numbers.pop(leg_id, None)
                 self._addressed.pop(leg_id, None)
@@ -338,6 +344,10 @@ class FileJournal:
 
     async def close(self) -> None:
         await self._store.close()
+
+
+def _leg(order: Prepared | LegRequest) -> LegRequest:
+    return order.leg if isinstance(order, Prepared) else order
 
 
 _TAIL, _ACKNOWLEDGED = "delivery_tail", "delivery_acknowledged"

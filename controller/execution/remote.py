@@ -1,7 +1,8 @@
 """Legs of one venue executed by its traders: chosen per leg, promised here first, never moved (B-087..B-093).
 
 Of several ready traders the one with the lowest score takes a leg, the present one keeping its place unless another is a fifth
-better; a market with a leg in flight stays with its trader. An unknown leg is asked of the trader that got it, of nobody else.
+better; a market with a leg in flight stays with its trader, and a sale goes to a trader that bought as much. An unknown leg is
+asked of the trader that got it, of nobody else.
 """
 
 import asyncio
@@ -17,8 +18,9 @@ from trading.ids import LegId
 from trading.journal import Journal
 from trading.journal_file import JournalFailed
 from trading.log import get_logger
-from trading.market import Market, MarketId, Venue
+from trading.market import Action, Market, MarketId, Venue
 from trading.order import LegRequest, LegResult
+from trading.units import CONTRACT
 from trading.venue import AccountPage, AccountQuery
 
 __all__ = ["RemoteExecutor"]
@@ -68,11 +70,12 @@ class RemoteExecutor:
         return None
 
     def _why_none(self, leg: LegRequest) -> str:
-        reasons = [trader.refuses(leg) or "" for trader in self._traders.values()]
-        return "; ".join(reasons) or f"no trader is paired for {self.venue}; pair one with: bootstrap pair"
+        reasons = [trader.refuses(leg) or self._not_there(trader, leg) for trader in self._traders.values()]
+        return "; ".join(filter(None, reasons)) or f"no trader is paired for {self.venue}; pair one with: bootstrap pair"
 
     def _choose(self, leg: LegRequest) -> TraderLink | None:
-        willing = [trader for trader in self._traders.values() if trader.refuses(leg) is None]
+        traders = self._traders.values()
+        willing = [trader for trader in traders if trader.refuses(leg) is None and not self._not_there(trader, leg)]
         if not willing:
             return None
         sticky = self._busy_with(leg.want.market)
@@ -82,6 +85,30 @@ class RemoteExecutor:
         if self._present in willing and best.score > self._present.score * _BETTER:
             return self._present
         return best
+
+    def _not_there(self, trader: TraderLink, leg: LegRequest) -> str:
+        """Why a sale cannot go to this trader, "" when it can. It sells no more than it bought (distributed.md 4.9), and says so
+        only after the other leg has gone: so a sale follows whoever holds, by our journal of what went where (B-440)."""
+        want = leg.want
+        if want.action is not Action.SELL:
+            return ""
+        held = 0
+        for other, result in self._journal.legs_in(want.market):
+            if other.want.outcome is not want.outcome or not self._was_sent(other.leg_id, trader):
+                continue
+            filled = result.filled if result is not None else 0
+            held += filled if other.want.action is Action.BUY else -filled
+            if other.want.action is Action.SELL and not (result is not None and result.final):
+                held -= other.want.size  # it is on its way
+        if want.size <= held:
+            return ""
+        return (
+            f"trader {trader.name} bought {held / CONTRACT:g} of {want.market} {want.outcome.name} and sells no more than that"
+        )
+
+    def _was_sent(self, leg_id: LegId, trader: TraderLink) -> bool:
+        name, journal_id = self._journal.addressee(leg_id)
+        return name == trader.name and journal_id == trader.journal_id
 
     def _busy_with(self, market: MarketId) -> TraderLink | None:
         """The trader that has a leg of this market in flight: two traders in one market could cross each other."""

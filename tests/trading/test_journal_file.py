@@ -98,6 +98,21 @@ async def test_a_remote_leg_keeps_the_name_of_its_trader(path: Path) -> None:
     await again.close()
 
 
+async def test_legs_are_found_by_their_market(path: Path) -> None:
+    """B-440: what went where in one market is asked before a sale, so it is no search through all there is."""
+    first, second = a_leg(), a_leg()
+    journal = FileJournal(SqliteStore(path), _CLOCK)
+    await journal.promise([prepared(first)])
+    await journal.promise([second])
+    await journal.settle(filled(first))
+    await journal.close()
+    again = FileJournal(SqliteStore(path), _CLOCK)
+
+    assert again.legs_in(first.want.market) == [(first, filled(first)), (second, None)]
+    assert again.legs_in(MarketId("KX-OTHER")) == []
+    await again.close()
+
+
 async def test_an_id_is_promised_once_also_across_processes(path: Path) -> None:
     """One leg id names one order for as long as it is kept, whoever asks."""
     leg = a_leg()
