@@ -8,8 +8,8 @@
     rank        earnings plus what a dollar is worth until settlement, per capital and day, among the arbs of the same moment
     order       the wants SELL what is held; nothing is opened by it, so approval, return and position limits are not asked
     one-sided   the side left over is sold lower or the sold one bought back, whichever is cheaper (execution/unwind.py)
-    refused     in a halt, in doubt about any leg of the event, near starts and closes, where a venue takes no orders (risk/gate.py),
-                or where the trader that bought a side is away: no other one may sell it (execution/remote.py)
+    refused     in a halt, in doubt about any leg of the event, near starts and closes, where a venue takes no orders
+                (risk/gate.py), or where the trader that bought a side is away: no other one may sell it (execution/remote.py)
 
 What is held changes with fills, so it is listed on each Tick; a changed book costs one look-up unless its market is held.
 """
