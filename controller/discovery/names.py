@@ -121,6 +121,14 @@ class Names:
             found = self._short[league.id].get(strip_club(name))
         return found or None
 
+    def ambiguous(self, league: League, name: str) -> bool:
+        """Two teams of the table share this name, or begin with it and nothing else tells which is meant ("Los Angeles")."""
+        folded = fold(name)
+        return folded in self._shared[league.id] or len(self._begins(league.id, folded)) > 1
+
+    def _begins(self, league: str, folded: str) -> set[str]:
+        return {team for known, team in self._full[league].items() if team and known.startswith(folded + " ")}
+
     def team(self, league: League, name: str) -> str | None:
         """The canonical id of a name; in leagues without a complete table an unknown name is its own id."""
         found = self.known(league, name)

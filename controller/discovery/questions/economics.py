@@ -23,6 +23,11 @@ _KALSHI = re.compile(
     re.I,
 )
 _TICKER = re.compile(r"KXFEDDECISION-(?P<year>\d\d)(?P<month>[A-Z]{3})")
+_SAYS = {
+    "cut": re.compile(r"\b(?:cut|decrease|lower)", re.I),
+    "hike": re.compile(r"\b(?:hike|increase|raise)", re.I),
+    "none": re.compile(r"\b(?:maintain|hold|unchanged|no change)", re.I),
+}
 _WAYS = {"cut": "cut", "hike": "hike", "decrease": "cut", "increase": "hike"}
 _CHANGE = re.compile(
     r"(?:Will the )?Fed (?P<way>decrease|increase)s? interest rates by (?P<over>above |more than )?(?P<size>\d+)(?P<more>\+)? ?bps "
@@ -45,9 +50,10 @@ def kalshi_economics_claim(event: Row, market: Row) -> Claimed | Unread:
     meeting = _meeting(found)
     if meeting != f"20{coded['year']}-{coded['month'].lower()}":
         return Unread("meeting_conflict", f"{title}: {event.get('event_ticker')}")
-    more = (found["more"] or "").strip().lower()
-    shape = {"": "exact", ">": "above", "at least": "at_least"}[more]
-    return _done(meeting, found["way"], shape, int(found["size"]), title)
+    shape, size = _shape(found["more"]), int(found["size"])
+    if _contradicts(market.get("yes_sub_title"), _direction(found["way"], shape, size), size):
+        return Unread("contradiction", f"{title}: {market.get('yes_sub_title')}")
+    return _done(meeting, found["way"], shape, size, title)
 
 
 def polymarket_economics_claim(_event: Row, market: Row) -> Claimed | Unread:
@@ -58,14 +64,18 @@ def polymarket_economics_claim(_event: Row, market: Row) -> Claimed | Unread:
     outcomes = [fold(name) for name in outcomes_of(market)]
     if found is None or market.get("negRiskOther"):
         return Unread("question_form", question)
-    if outcomes not in ([], ["yes", "no"]) or (not outcomes and market.get("outcomes")):
+    if outcomes not in ([], ["yes", "no"], ["no", "yes"]) or (not outcomes and market.get("outcomes")):
         return Unread("outcomes", str(market.get("outcomes")))
     if still is not None:
-        return _done(_meeting(still), "cut", "exact", 0, question)
-    if found["over"] and found["more"]:
+        read = _done(_meeting(still), "cut", "exact", 0, question)
+    elif found["over"] and found["more"]:
         return Unread("contradiction", question)
-    shape = "above" if found["over"] else "at_least" if found["more"] else "exact"
-    return _done(_meeting(found), found["way"], shape, int(found["size"]), question)
+    else:
+        shape = "above" if found["over"] else "at_least" if found["more"] else "exact"
+        read = _done(_meeting(found), found["way"], shape, int(found["size"]), question)
+    if isinstance(read, Claimed) and outcomes[:1] == ["no"]:
+        return Claimed((None, read.claims[0]), read.structural, read.evidence)
+    return read
 
 
 def _meeting(found: re.Match[str]) -> str:
@@ -76,9 +86,24 @@ def _meeting(found: re.Match[str]) -> str:
     return f"{found['year']}-{word[:3]}"
 
 
+def _shape(more: str | None) -> str:
+    return {"": "exact", ">": "above", "at least": "at_least"}[(more or "").strip().lower()]
+
+
+def _direction(way: str, shape: str, size: int) -> str:
+    return "none" if size == 0 and shape == "exact" else _WAYS[way.lower()]
+
+
+def _contradicts(label: object, direction: str, size: int) -> bool:
+    """The market's own label names another direction or other basis points than its title; "hike 0bps" is no change."""
+    text = label if isinstance(label, str) else ""
+    said = {way for way, pattern in _SAYS.items() if pattern.search(text)}
+    sizes = set(re.findall(r"\d+", text))
+    return fold(text) == "no" or bool(sizes - {str(size)}) or (bool(said) and direction not in said and size != 0)
+
+
 def _done(meeting: str, way: str, shape: str, size: int, asked: str) -> Claimed | Unread:
     if not meeting:
         return Unread("meeting", asked)
-    direction = "none" if size == 0 and shape == "exact" else _WAYS[way.lower()]
-    claim = ("economics", "US", "fed_decision", meeting, direction, shape, str(size))
+    claim = ("economics", "US", "fed_decision", meeting, _direction(way, shape, size), shape, str(size))
     return Claimed((claim, None), False, (f"asks {asked[:200]}",))

@@ -58,10 +58,21 @@ def test_at_least_versus_above_and_other_meetings_stay_apart(title, question):
     assert not match_row(ours(title), theirs(question)).match
 
 
-@pytest.mark.parametrize("outcomes", [["No", "Yes"], ["Cut", "Hold"], ["Yes", "No", "Maybe"]])
+@pytest.mark.parametrize("outcomes", [["Cut", "Hold"], ["Yes", "No", "Maybe"]])
 def test_unexpected_outcomes_are_no_match(outcomes):
     """Polarity is proven by names or not at all."""
     assert not match_row(ours(CUT), theirs(P_CUT, outcomes=outcomes)).match
+
+
+def test_reversed_outcomes_turn_the_index():
+    """B-099: the outcome is found by its name, not by its place."""
+    assert match_row(ours(CUT), theirs(P_CUT, outcomes=["No", "Yes"])).outcome_index == 1
+
+
+@pytest.mark.parametrize(("label", "same"), [("Cut 25bps", True), ("Hike 25bps", False), ("Cut 50bps", False), ("No", False)])
+def test_a_label_of_another_decision_contradicts_the_title(label, same):
+    """B-099: what the market's own label says must be what its title asks."""
+    assert match_row({**ours(CUT), "yes_sub_title": label}, theirs(P_CUT)).match is same
 
 
 @pytest.mark.parametrize("kind", ["at_least_to_above"])
