@@ -66,6 +66,8 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """Both venues state a start and nothing a trade needs was inferred: what a template may approve."""
     doubts: tuple[str, ...] = ()
     """What a person has to look at first."""
+    sent_back: bool = False
+    """Its text or start changed since it was last in use: a person must look, whatever REQUIRE_PAIR_APPROVAL says (B-056)."""
 
 
 class Basket(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +85,7 @@ class Basket(msgspec.Struct, frozen=True, kw_only=True):
     max_size: Size | None = None
     settlement_charge: Money = Money(0)
     source: str = ""
+    sent_back: bool = False
 
     @property
     def settles_alike(self) -> bool:
@@ -176,6 +179,7 @@ def baskets_of(pair: Pair, first_venue: str, second_venue: str) -> Sequence[Bask
             league=pair.league,
             settlement_charge=pair.settlement_charge,
             source=pair.source,
+            sent_back=pair.sent_back,
         )
         for kind, legs in shapes
     ]

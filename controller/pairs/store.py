@@ -155,7 +155,9 @@ def _template(pair: Pair, known: Decisions) -> Template | None:
 
 
 def _with(pair: Pair, state: Decided, why: str) -> Pair:
-    return msgspec.structs.replace(pair, state=state, doubts=(*pair.doubts, why), evidence=(*pair.evidence, f"doubt: {why}"))
+    """state "proposed" comes from a decision only: whoever made it, something changed that a person has not read."""
+    doubts, evidence = (*pair.doubts, why), (*pair.evidence, f"doubt: {why}")
+    return msgspec.structs.replace(pair, state=state, doubts=doubts, evidence=evidence, sent_back=state == "proposed")
 
 
 def _who(decision: Decision) -> str:

@@ -110,8 +110,8 @@ class Checks:
         if known is None:
             return "not_approved", "retired"
         open_to_all = self._settings.require_pair_approval == "none" and known.approval == "proposed"
-        if known.approval != "approved" and not open_to_all:
-            return "not_approved", known.approval
+        if known.approval != "approved" and not (open_to_all and not known.sent_back):  # B-056: no setting unsays a change
+            return "not_approved", "sent back to review" if known.sent_back else known.approval
         if known.terms == "conflict":
             return "conflict", ""
         if self._world == "live" and known.terms != "verified" and not self._settings.allow_unverified_live:

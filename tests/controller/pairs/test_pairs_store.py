@@ -5,7 +5,7 @@ import stat
 import msgspec
 import pytest
 
-from controller.model import EventId, Pair
+from controller.model import EventId, Pair, baskets_of
 from controller.pairs.store import Decision, Decisions, PairStore, PairsUnreadable, Template, decided
 from controller.pairs.upkeep import remember
 from trading.market import MarketId, Outcome
@@ -50,6 +50,18 @@ def test_other_texts_send_a_decided_pair_back_to_review(state, after):
 
     assert pair.state == after
     assert pair.doubts
+
+
+def test_a_pair_sent_back_to_review_says_so_and_a_new_one_does_not():
+    """B-056: REQUIRE_PAIR_APPROVAL=none trades what nobody has looked at, never what changed since it was in use."""
+    changed = msgspec.structs.replace(PAIR, state="approved", texts="two")
+    seen = decided(changed, said("approved"))
+
+    assert (seen.state, seen.sent_back) == ("proposed", True)
+    assert decided(PAIR, said("proposed")).sent_back is True
+    assert decided(PAIR, Decisions()).sent_back is False
+    assert decided(changed, said("approved", texts="two")).sent_back is False
+    assert {basket.sent_back for basket in baskets_of(seen, "kalshi", "polymarket")} == {True}
 
 
 def test_retired_stays_retired():

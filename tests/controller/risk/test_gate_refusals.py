@@ -64,6 +64,7 @@ CASES: list[tuple[str, Callable[[], Desk], Callable[[Desk], Refused | Approved]]
     ("not_approved", Desk, with_pair(state="paused")),
     ("not_approved", Desk, retired),
     ("not_approved", lambda: Desk(RiskSettings(require_pair_approval="none")), with_pair(state="paused")),
+    ("not_approved", lambda: Desk(RiskSettings(require_pair_approval="none")), with_pair(state="proposed", sent_back=True)),
     ("conflict", Desk, with_pair(terms="conflict")),
     ("unverified", lambda: Desk(world="live"), with_pair(terms="unverified")),
     ("test_live", lambda: Desk(world="live"), lambda desk: desk.approve(is_test=True)),
