@@ -12,7 +12,7 @@ import typer
 from controller.discovery.cache import Alike
 from controller.model import Pair
 from controller.pairs.desk import Desk, PairRefused
-from controller.pairs.sheet import lines_of, to_json
+from controller.pairs.page import lines_of, to_json
 from controller.settings import ControllerSettings
 from trading.clock import SystemClock
 from trading.errors import TandemError

@@ -57,8 +57,10 @@ def row_sheet(file: Path, pair_id: str) -> Sheet:
         raise PairRefused(f"no row {pair_id!r} in {file}")
     ours, theirs = row.get("kalshi"), row.get("polymarket")
     if not isinstance(ours, Mapping) or not isinstance(theirs, Mapping):
-        return sheet_of_row(row)
-    return sheet_of_row(row, outcome_index=match_row(dict(ours), dict(theirs)).outcome_index)
+        return sheet_of_row(row, doubts=("no match: a side is missing",))
+    found = match_row(dict(ours), dict(theirs))
+    why = () if found.match else tuple(f"no match: {reason}" for reason in found.reasons)
+    return sheet_of_row(row, outcome_index=found.outcome_index, doubts=why)
 
 
 def mutation_counts(file: Path) -> dict[str, dict[str, int]]:

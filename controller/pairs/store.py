@@ -14,12 +14,23 @@ from typing import Literal
 
 import msgspec
 
+from controller.discovery.claims import DOMAINS
 from controller.model import Pair
 from trading.errors import TandemError
 from trading.secrets import write_private
 from trading.units import WallNs
 
-__all__ = ["Decided", "Decision", "Decisions", "PairStore", "PairsUnreadable", "Template", "changed_texts", "decided"]
+__all__ = [
+    "Decided",
+    "Decision",
+    "Decisions",
+    "PairStore",
+    "PairsUnreadable",
+    "Template",
+    "changed_texts",
+    "decided",
+    "uncovered",
+]
 
 Decided = Literal["approved", "paused", "rejected", "proposed"]
 """proposed: back to review, whatever discovery would approve by itself."""
@@ -42,7 +53,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):
-    """Approves every pair of a league and type that is proven by structure, verified in its terms and without doubts."""
+    """Approves every pair of a league and type that uncovered() leaves: proven, verified in its terms and without doubts."""
 
     league: str
     kind: str
@@ -148,8 +159,23 @@ def changed_texts(pairs: Mapping[str, str], known: Decisions) -> tuple[str, ...]
     return tuple(one for one, texts in pairs.items() if known.seen.get(one, texts) != texts)
 
 
+def uncovered(pair: Pair) -> str:
+    """Why no template approves the pair, "" = its league's and type's would.
+
+    A game needs both starts as stated fields. Where no game decides there is none, and verified terms stand for it: both texts
+    then name the same last day in the same zone, and the same source (matching.md 3.6).
+    """
+    if pair.terms != "verified":
+        return f"its terms are {pair.terms}"
+    if pair.doubts:
+        return "something about it is in doubt"
+    if not pair.structural and (pair.league not in DOMAINS or pair.starts_at is not None):
+        return "a start or a name was inferred, not stated"
+    return ""
+
+
 def _template(pair: Pair, known: Decisions) -> Template | None:
-    if pair.terms != "verified" or not pair.structural or pair.doubts:
+    if uncovered(pair):
         return None
     return next((one for one in known.templates if (one.league, one.kind) == (pair.league, pair.kind)), None)
 

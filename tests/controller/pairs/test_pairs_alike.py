@@ -12,7 +12,7 @@ from controller import commands_pairs
 from controller.discovery.cache import Alike, Cached, DiscoveryCache
 from controller.pairs import finding
 from controller.pairs.desk import Desk, PairRefused
-from controller.pairs.sheet import lines_of
+from controller.pairs.page import lines_of
 from controller.settings import ControllerSettings
 from trading.market import KALSHI, POLYMARKET
 from trading.units import WallNs

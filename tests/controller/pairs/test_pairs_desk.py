@@ -13,7 +13,8 @@ from controller.discovery.cache import Cached, DiscoveryCache
 from controller.model import EventId, Pair
 from controller.pairs.desk import Desk, PairRefused
 from controller.pairs.finding import alike
-from controller.pairs.sheet import clean, lines_of, sheet_of_row, to_json
+from controller.pairs.page import lines_of, to_json
+from controller.pairs.sheet import clean, sheet_of_row
 from controller.pairs.store import PairStore
 from controller.settings import ControllerSettings
 from trading.market import KALSHI, POLYMARKET, FeeTerms, Market, MarketId, Outcome
@@ -137,10 +138,14 @@ def test_the_page_names_for_each_hedge_the_outcomes_in_which_it_fails(desk):
     """Somebody who knows nothing reads which two orders a hedge is, and when it pays less than a dollar."""
     text = "\n".join(lines_of(desk.show("K:P")))
 
-    assert "Hedge 1: buy 'Utah' on Kalshi and 'Warriors' on Polymarket." in text
-    assert "Hedge 2: buy 'not Utah' on Kalshi and 'Jazz' on Polymarket." in text
-    assert "Hedge 1 fails when: postponed beyond 48 hours; cancelled; the venues judge the result differently" in text
-    assert "hedge 1 may pay only $0.50" in text
+    first, second = text.split("Hedge 2: ")
+    assert "Hedge 1: buy 'Utah' on Kalshi and 'Warriors' on Polymarket." in first
+    assert second.startswith("buy 'not Utah' on Kalshi and 'Jazz' on Polymarket.")
+    assert "1. postponed beyond 48 hours: BOTH LEGS LOSE" in first
+    assert "Kalshi pays 'Utah' little before the game is played, and then 'Jazz' wins on Polymarket." in first
+    assert "Kalshi pays 'Utah' much before the game is played, and then 'Jazz' loses on Polymarket." in second
+    assert "At worst 'Utah' pays $0.00 on Kalshi and 'Warriors' pays $0.50 on Polymarket: together $0.50, $0.50 lost." in first
+    assert "cancelled: up to $1.50." in first
 
 
 @pytest.mark.skipif(not DATA.exists(), reason="the recorded data stands beside the checkout and is absent here")
@@ -151,8 +156,8 @@ def test_each_hedge_of_every_recorded_pair_has_two_failing_outcomes_on_its_page(
         sheet = sheet_of_row({name: row[name] for name in ("pair_id", "kalshi", "polymarket")})
         text = lines_of(sheet)
         assert len(sheet.fails) >= 2, row["pair_id"]
-        assert sum(one.startswith(("Hedge 1 fails when", "Hedge 2 fails when")) for one in text) == 2
-        assert to_json(sheet)["settlement"]
+        assert sum(one.startswith(("  1. ", "  2. ")) for one in text) == 4
+        assert all(len(hedge["fails"]) >= 2 for hedge in to_json(sheet)["hedges"])
 
 
 def test_a_recorded_rows_page_does_not_claim_which_outcomes_are_the_same():
@@ -267,5 +272,6 @@ def test_a_page_shows_whole_ids_and_invents_no_side_of_a_market():
     text = "\n".join(lines_of(sheet_of_row(row, outcome_index=0)))
 
     assert condition in text
-    assert "Hedge 1: buy 'Yes' on Kalshi and 'No' on Polymarket." in text
-    assert "Hedge 2: buy 'No' on Kalshi and 'Yes' on Polymarket." in text
+    assert "YES here: 'Yes' to \"Manchester City" in text
+    assert 'Winner?" (CRY)' in text
+    assert "'No' to \"Will Crystal Palace FC win?\" on Polymarket" in " ".join(text.split())

@@ -76,14 +76,19 @@ def test_retired_stays_retired():
         ({"kind": "spread"}, "proposed"),
         ({"terms": "unverified"}, "proposed"),
         ({"structural": False}, "proposed"),
+        ({"structural": False, "league": "economics", "starts_at": None}, "approved"),
+        ({"structural": False, "league": "economics", "starts_at": None, "terms": "unverified"}, "proposed"),
+        ({"structural": False, "starts_at": None}, "proposed"),
         ({"doubts": ("mid prices are 20 cents apart",)}, "proposed"),
     ],
 )
 def test_a_template_approves_only_proven_pairs_without_doubts(change, state):
-    """Same league and type, verified terms, structure on both sides; everything else waits for a person."""
+    """Same league and type, verified terms, structure on both sides, or a question of no game whose texts name one last day and
+    source; everything else waits for a person."""
     pair = msgspec.structs.replace(PAIR, **change)
+    templates = (TEMPLATE, msgspec.structs.replace(TEMPLATE, league="economics"))
 
-    assert decided(pair, Decisions(templates=(TEMPLATE,))).state == state
+    assert decided(pair, Decisions(templates=templates)).state == state
 
 
 def test_decisions_survive_a_restart_in_an_owner_only_file(tmp_path):
