@@ -62,6 +62,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     def next_step(self) -> str:
         if self.kind == "order":
             return "cancel it on the venue's site; its event opens by itself then"
+        if not self.theirs:
+            return "the venue's site says who sold, moved or settled it; then take it as it is: `controller reconcile --adopt`"
         return "close it on the venue's site, or (your own trade, say) take it as it is: `controller reconcile --adopt`"
 
 

@@ -376,3 +376,14 @@ async def test_what_was_closed_by_hand_and_adopted_is_never_sold_again(desk: Des
     assert report.equal
     assert "taken over" in (desk.blocked(A, "exit") or "")
     assert desk.blocked(A, "complete") is None
+
+
+async def test_what_the_venue_no_longer_holds_is_not_asked_to_be_closed(desk: Desk) -> None:
+    """B-183: nothing is there to close; the next step is to learn who took it, then to adopt."""
+    desk.fill(1, A, 5_000_000)
+    gone = (await desk.one.look()).differences[0].next_step
+    desk.held = {A: 3_000_000}
+    rest = (await desk.one.look()).differences[0].next_step
+
+    assert "close it" not in gone and "controller reconcile --adopt" in gone
+    assert "close it" in rest

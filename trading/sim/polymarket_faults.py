@@ -9,7 +9,7 @@
               price_improvement · hold_blocks · hold_delays
     engine    restart · post_only · cancel_only · disabled · normal · limits_on · limits_off · heartbeat_expiry
     account   stale_cache · fresh_cache · cache_lags · cache_follows · phantom · no_phantom · no_allowance · full_allowance
-              finite_allowance · closed_only · banned · unrestricted · geoblock · no_geoblock · data_lag · data_prompt
+              finite_allowance · closed_only · banned · unrestricted · geoblock · no_geoblock · data_lag · data_prompt · deposit
     streams   drop_sessions · freeze · thaw · duplicate_books · single_books · no_snapshots · snapshots · frames_arrays
               frames_objects · stamps_seconds · stamps_millis · stamps_mixed · empty_strings · full_strings · sparse_strings
     market    book_wipe · fine_tick · resolve_yes · resolve_no · resolve_half · close_market
@@ -125,7 +125,7 @@ class PolymarketFaults:
         }
 
     def _account(self) -> Mapping[str, Switch]:
-        """Switches of every account; finite_allowance takes whole dollars as its count."""
+        """Switches of every account; finite_allowance and deposit take whole dollars as their count."""
         sim = self._sim
 
         def each(do: Callable[[str], None]) -> Switch:
@@ -142,6 +142,10 @@ class PolymarketFaults:
             for owner in sim.owners():
                 sim.set_allowance(owner, count * DOLLAR)
 
+        def deposit(count: int, _: str) -> None:
+            for owner in sim.owners():
+                sim.deposit(owner, Money(count * DOLLAR))
+
         return {
             "stale_cache": each(sim.stale_cache),
             "fresh_cache": each(sim.fresh_cache),
@@ -150,6 +154,7 @@ class PolymarketFaults:
             "no_allowance": each(lambda owner: sim.set_allowance(owner, 0)),
             "full_allowance": each(lambda owner: sim.set_allowance(owner, MAX_UINT256)),
             "finite_allowance": finite,
+            "deposit": deposit,
             "closed_only": each(lambda owner: sim.restrict(owner, closed_only=True)),
             "banned": each(lambda owner: sim.restrict(owner, banned=True)),
             "unrestricted": each(sim.restrict),

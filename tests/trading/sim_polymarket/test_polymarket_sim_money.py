@@ -42,3 +42,11 @@ def test_account_money_is_never_below_what_was_promised_after_a_withdrawal(venue
 
     assert [(row["id"], row["status"]) for row in events(stream)] == [(new, "CANCELED_NOT_ENOUGH_BALANCE")]
     assert venue.sim.account_view(poor.owner).open_orders == (old,)
+
+
+def test_a_deposit_of_the_control_door_arrives_as_free_cash(venue: Any) -> None:
+    """Money that no trade explains: with it a person sees what `cash_differs` looks like."""
+    before = venue.sim.account_view(venue.poor.account.owner).cash
+    venue.faults.throw("deposit", count=25)
+
+    assert venue.sim.account_view(venue.poor.account.owner).cash == before + 25 * DOLLAR
