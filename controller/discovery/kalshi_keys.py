@@ -13,6 +13,7 @@ import msgspec
 
 from controller.discovery.game import Abstain, GameKey, Keyed, Row, conflicting_starts
 from controller.discovery.names import DRAW, League, Names, fold, load
+from controller.discovery.parts import foreign, numbered, of_event
 from controller.discovery.when import day_of, eastern, parse_time
 
 __all__ = ["kalshi_key", "ticker_day"]
@@ -76,6 +77,11 @@ def _key_in(league: League, series: str, event: Row, market: Row, milestone: Row
         pair = children
     if len(pair) != 2:
         return Abstain("title_form", str(event.get("title")))
+    for text in (str(event.get("title") or ""), str(market.get("title") or "")):
+        if foreign(text, (*pair, *children), league) or not of_event(text, league):
+            return Abstain("not_full_game", text)
+        if start is None and numbered((text,), league):
+            return Abstain("game_number", text)
     found = [names.team(league, name) for name in pair]
     if found[0] is None or found[1] is None:
         return Abstain("unknown_team", " / ".join(name for name, team in zip(pair, found, strict=True) if team is None))

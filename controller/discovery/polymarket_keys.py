@@ -12,6 +12,7 @@ from datetime import date
 
 from controller.discovery.game import Abstain, GameKey, Keyed, Row, conflicting_starts
 from controller.discovery.names import DRAW, League, Names, fold, load
+from controller.discovery.parts import foreign, numbered, of_event
 from controller.discovery.when import day_of, days_apart, parse_day, parse_time
 from trading.units import WallNs
 
@@ -50,6 +51,9 @@ def polymarket_key(event: Row, market: Row, *, names: Names | None = None) -> Ke
     if isinstance(league, Abstain):
         return league
     competition, also, known_league = league
+    called = (*outcomes_of(market), *_versus(title), *_versus(question))
+    if any(foreign(text, called, competition) or not of_event(text, competition) for text in (title, question)):
+        return Abstain("not_a_game_winner", f"{title} / {question}")
     if competition.shape == "three_way":
         sides = _three_way(names, competition, market, question, title)
     else:
@@ -64,6 +68,9 @@ def polymarket_key(event: Row, market: Row, *, names: Names | None = None) -> Ke
     if isinstance(moment, Abstain):
         return moment
     day, start = moment
+    slug = str(event.get("slug") or "")
+    if start is None and (numbered((title, question), competition) or (_SLUG.match(slug) and not _SLUG.fullmatch(slug))):
+        return Abstain("game_number", f"{title} {slug}")
     key = GameKey(sport=competition.sport, league=competition.id, day_et=day, start=start, teams=teams)
     evidence = (
         f"polymarket league {competition.id}{'' if known_league else ' inferred from both teams'}",

@@ -13,6 +13,7 @@ from functools import cache
 from controller.discovery.game import Abstain, Keyed, Row
 from controller.discovery.kalshi_keys import kalshi_key
 from controller.discovery.names import DRAW, League, Names, fold
+from controller.discovery.parts import bare, foreign
 from controller.discovery.polymarket_keys import outcomes_of, polymarket_key
 from controller.discovery.questions.claim import Claim, Claimed, Unread
 
@@ -37,9 +38,15 @@ _TAIL = re.compile(
     re.I,
 )
 _WINS_BY = re.compile(
-    r"(?P<name>.+?) wins (?:the (?:game|match) |the (?:1st|first) half )?by over (?P<line>\d+\.5) \w+\??", re.I
+    r"(?P<name>.+?) wins (?:the (?:game|match) |the (?P<half>1st|first) half )?by over (?P<line>\d+\.5) (?P<unit>\w+)\??", re.I
 )
-_OVER = re.compile(r"(?:will |.*: )?over (?P<line>\d+\.5) \w+(?: be)?(?: scored)?\??", re.I)
+_OVER = re.compile(r"(?:will |(?P<head>.*): )?over (?P<line>\d+\.5) (?P<unit>\w+)(?: be)?(?: scored)?\??", re.I)
+_BOTH = re.compile(r"(?:(?P<head>.*): )?(?:will )?(?:both teams (?:to )?score|btts)\??", re.I)
+_INNING = re.compile(r"(?P<head>.+?):? first inning run\??", re.I)
+_DENIED = re.compile(r"\b(?:no|not|neither|only)\b", re.I)
+_ASKED = {"total": _OVER, "spread": _WINS_BY, "btts": _BOTH, "first_inning_run": _INNING}
+_UNITS = {"soccer": "goals", "hockey": "goals", "baseball": "runs", "basketball": "points", "football": "points"}
+"""What a total and a spread count by sport; corners, sets and maps are other markets."""
 _HALF_WIN = re.compile(r"Will (?P<name>.+) win the (?:1st|first) half\?", re.I)
 _MAP_WIN = re.compile(r"Will (?P<name>.+) win map (?P<map>\d) in the .+ match\?", re.I)
 
@@ -100,7 +107,7 @@ def kalshi_game_claim(event: Row, market: Row, milestone: Row | None, names: Nam
     if isinstance(game, Unread):
         return game
     asked = [str(text) for text in (market.get("title"), market.get("yes_sub_title")) if text]
-    what = _kalshi_what(kind, period, asked, market, game, league, names)
+    what = _kalshi_what(kind, period, asked, market, game, league, names, [part.strip() for part in _VERSUS.split(pair)])
     if isinstance(what, Unread):
         return what
     return Claimed(
@@ -128,15 +135,25 @@ def _kalshi_game(
 
 
 def _kalshi_what(
-    kind: str, period: str, asked: list[str], market: Row, game: Keyed, league: League, names: Names
+    kind: str, period: str, asked: list[str], market: Row, game: Keyed, league: League, names: Names, pair: list[str]
 ) -> tuple[str, ...] | Unread:
     """Side and line, from title and subtitle where both say something and agree."""
-    if kind in ("btts", "first_inning_run"):
-        return ()
-    pattern = _OVER if kind == "total" else _WINS_BY if kind == "spread" else _HALF_WIN if period == "1h" else _MAP_WIN
+    label = str(market.get("yes_sub_title") or "")
+    pattern = _ASKED.get(kind) or (_HALF_WIN if period == "1h" else _MAP_WIN)
     read = [match for match in map(pattern.fullmatch, asked) if match]
     if not read:
         return Unread("title_form", " / ".join(asked))
+    for part in (match.groupdict() for match in read):
+        unit, half = _UNITS.get(league.sport, ""), part.get("half") and period != "1h"
+        own = (*pair, "1st Half", "First Half") if period == "1h" else pair
+        if _DENIED.search(part.get("head") or ""):
+            return Unread("title_form", " / ".join(asked))
+        if half or (part.get("unit") or unit).lower() != unit or foreign(part.get("head") or "", own, league):
+            return Unread("title_form", " / ".join(asked))
+    if kind in ("btts", "first_inning_run"):
+        return Unread("side_conflict", label) if _DENIED.search(label) else ()
+    if label and not pattern.fullmatch(label) and (kind != "winner" or _side(names, league, label, game) == ""):
+        return Unread("side_conflict", " / ".join(asked))
     strike = market.get("floor_strike")
     lines = {_line(match["line"]) for match in read} if kind in ("total", "spread") else set()
     if strike is not None and lines and lines != {_line(strike)}:
@@ -148,6 +165,8 @@ def _kalshi_what(
     if period.startswith("map ") and {match["map"] for match in read} != {period[4:]}:
         return Unread("map", str(asked))
     side = {_side(names, league, match["name"], game) for match in read}
+    if label and not pattern.fullmatch(label):
+        side.add(_side(names, league, label, game))
     if len(side) != 1 or "" in side:
         return Unread("side_unknown", str(asked))
     return (side.pop(), *lines)
@@ -192,7 +211,7 @@ def polymarket_game_claim(event: Row, market: Row, names: Names) -> Claimed | Un
         return _yes_no(market, _claim(game, kind, period, (DRAW,)), game)
     if period == "1h" and league.shape != "three_way":
         return Unread("half_tie", question)  # two outcomes, and a half may end level: not one team's market
-    sides = [_side(names, league, name, game) for name in outcomes_of(market) or _VERSUS.split(_bare(groups["pair"]))]
+    sides = [_side(names, league, name, game) for name in outcomes_of(market) or _VERSUS.split(bare(groups["pair"], league))]
     if len(sides) != 2 or not all(sides) or sides[0] == sides[1]:
         return Unread("side_unknown", question)
     return Claimed(
@@ -233,14 +252,8 @@ def _polymarket_game(event: Row, base: str, start: object, names: Names) -> Keye
     return Unread(reason.reason, reason.detail)
 
 
-def _bare(text: str) -> str:
-    """Drop what stands around both names: "LoL: A vs B (BO3)" becomes "A vs B"."""
-    _, colon, tail = text.partition(": ")
-    return re.sub(r"\s*\(BO\d\).*$", "", tail if colon and _VERSUS.search(tail) else text, flags=re.I)
-
-
 def _same_pair(names: Names, league: League, text: str, game: Keyed) -> bool:
-    return {_side(names, league, name, game) for name in _VERSUS.split(_bare(text))} == game.key.teams
+    return {_side(names, league, name, game) for name in _VERSUS.split(bare(text, league))} == game.key.teams
 
 
 def _side(names: Names, league: League, name: str, game: Keyed) -> str:
