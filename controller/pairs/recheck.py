@@ -17,7 +17,7 @@ from controller.pairs.store import Decisions
 from trading.market import Market, MarketId
 from trading.units import WallNs
 
-__all__ = ["GammaMarkets", "KalshiMilestones", "Word", "moved_starts", "starts_of", "tell_move", "words_of"]
+__all__ = ["GammaMarkets", "Word", "moved_starts", "starts_of", "tell_move", "words_of"]
 
 _AT_ONCE = 100
 """Condition ids of one request (polymarket.md 2.1)."""
@@ -28,12 +28,6 @@ class GammaMarkets(Protocol):
     """What is asked of Polymarket."""
 
     def market_pages(self, **filters: Any) -> AsyncIterator[list[Row]]: ...
-
-
-class KalshiMilestones(Protocol):
-    """What is asked of Kalshi."""
-
-    async def milestones(self, *, category: str = "", min_updated_ts: int | None = None) -> list[Row]: ...
 
 
 class Word(msgspec.Struct, frozen=True):

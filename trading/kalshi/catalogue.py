@@ -153,10 +153,6 @@ class Catalogue:
         """One event without its markets."""
         return (await self._rest.fetch(f"/events/{segment(ticker)}", OneEvent, [("exclude_markets", "true")])).event
 
-    async def event_metadata(self, ticker: str) -> Row:
-        """What stands beside an event: its competition and scope among others."""
-        return await self._rest.fetch(f"/events/{segment(ticker)}/metadata", Row)
-
     # markets
 
     async def market_pages(

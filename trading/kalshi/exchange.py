@@ -97,10 +97,6 @@ class _ScheduleAnswer(msgspec.Struct, frozen=True):
     schedule: _Schedule
 
 
-class _Freshness(msgspec.Struct, frozen=True):
-    as_of_time: str
-
-
 class _KeysAnswer(msgspec.Struct, frozen=True):
     api_keys: tuple[ApiKey, ...]
     api_key_region_expiration_ts: int | None = None
@@ -133,14 +129,6 @@ class Exchange:
 
     async def _schedule(self) -> _ScheduleAnswer:
         return await self._rest.fetch("/exchange/schedule", _ScheduleAnswer)
-
-    async def user_data_time(self) -> WallNs:
-        """How fresh balance, orders, fills and positions are: what was written after this moment may not be listed yet."""
-        path = "/exchange/user_data_timestamp"
-        at = parse_time((await self._rest.fetch(path, _Freshness, retry=False)).as_of_time)
-        if at is None:
-            raise BadAnswer(KALSHI, "bad_time", f"GET {path}: as_of_time is no time")
-        return at
 
     async def limits(self) -> LimitsRow:
         """The account's tier and buckets."""

@@ -22,7 +22,6 @@ __all__ = [
     "ROUTER",
     "SAFE_MULTISEND",
     "Permission",
-    "exchange_of",
 ]
 
 PUSD = "0xC011a7E12a19f7B1f670d46F03B03f3342E82DFB"
@@ -71,8 +70,3 @@ PERMISSIONS = (
     Permission(POSITION_MANAGER, _AUTO_REDEEMER, "auto redeemer"),
 )
 """Everything the venue's own client asks for but the deposit into perpetuals, which we do not trade."""
-
-
-def exchange_of(version: str, neg_risk: bool) -> str:
-    """The exchange that settles a market (polymarket.md 5)."""
-    return EXCHANGE_V3 if version == "v2" else NEG_RISK_EXCHANGE if neg_risk else EXCHANGE

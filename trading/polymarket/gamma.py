@@ -1,4 +1,4 @@
-"""Gamma, the catalogue of events, markets and teams (polymarket.md 2): discovery reads, rate-limited ones repeated by B-210.
+"""Gamma, the catalogue of events and markets (polymarket.md 2): discovery reads, rate-limited ones repeated by B-210.
 
 Rows are handed on as they are; wire.market_from makes Markets of them.
 """
@@ -20,7 +20,6 @@ __all__ = ["Gamma"]
 
 _PAGE = 100
 """Larger values are silently clamped."""
-_SERIES_PAGE = 50
 _MOST_PAGES = 2_000
 
 
@@ -72,66 +71,6 @@ class Gamma:
                         return row
             return None
         return await self._one(f"/markets/{segment(market_id)}")
-
-    async def event(self, slug: str) -> dict[str, Any] | None:
-        """One event with its markets by slug; None when there is none."""
-        return await self._one(f"/events/slug/{segment(slug)}")
-
-    async def event_by_id(self, event_id: str) -> dict[str, Any] | None:
-        """One event with its markets by Gamma id; None when there is none."""
-        return await self._one(f"/events/{segment(event_id)}")
-
-    async def market_by_slug(self, slug: str) -> dict[str, Any] | None:
-        """One market by slug; None when there is none."""
-        return await self._one(f"/markets/slug/{segment(slug)}")
-
-    async def teams(self, league: str = "", **filters: Any) -> list[dict[str, Any]]:
-        """Teams, of one league or by abbreviation or name."""
-        return await self._offsets("/teams", _PAGE, {"league": league or None, **filters})
-
-    async def tags(self, **filters: Any) -> list[dict[str, Any]]:
-        """Every tag."""
-        return await self._offsets("/tags", _PAGE, filters)
-
-    async def series(self, **filters: Any) -> list[dict[str, Any]]:
-        """Series of events, such as a league's season."""
-        return await self._offsets("/series", _SERIES_PAGE, filters)
-
-    async def sports(self) -> list[dict[str, Any]]:
-        """A row per league: tags, series, and in which order its slugs name the teams."""
-        return self._rows(await self._read("/sports", {}), "/sports")
-
-    async def sports_market_types(self) -> tuple[str, ...]:
-        """Every value sportsMarketType can take."""
-        answer = await self._read("/sports/market-types", {})
-        names = answer.get("marketTypes") if isinstance(answer, Mapping) else answer
-        if not isinstance(names, list):
-            raise bad("bad_page", "/sports/market-types is no list")
-        return tuple(str(name) for name in names)
-
-    async def search(self, words: str, **filters: Any) -> list[dict[str, Any]]:
-        """Events that the venue's own search finds; what else it finds, profiles with nulls among it, is left out."""
-        answer = await self._read("/public-search", {"q": words, **filters})
-        rows = answer.get("events") if isinstance(answer, Mapping) else None
-        return [row for row in rows or () if isinstance(row, dict)]
-
-    async def _offsets(self, path: str, size: int, filters: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Every row of a list that pages by offset. A page without a new row ends it: offsets slip while the list changes."""
-        found: dict[str, dict[str, Any]] = {}
-        for page in range(_MOST_PAGES):
-            rows = self._rows(await self._read(path, {**filters, "limit": size, "offset": page * size}), path)
-            before = len(found)
-            for row in rows:
-                found.setdefault(str(row.get("id")), row)
-            if len(rows) < size or len(found) == before:
-                return list(found.values())
-        raise bad("too_many_pages", f"{path} has more than {_MOST_PAGES} pages; narrow the filters")
-
-    @staticmethod
-    def _rows(answer: object, path: str) -> list[dict[str, Any]]:
-        if not isinstance(answer, list):
-            raise bad("bad_page", f"{path} is no list")
-        return [row for row in answer if isinstance(row, dict)]
 
     async def _one(self, path: str) -> dict[str, Any] | None:
         try:

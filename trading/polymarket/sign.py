@@ -17,6 +17,7 @@ import msgspec
 import sha3  # type: ignore[import-untyped]  # the package ships no type hints
 
 from trading.errors import Misuse, SettingsError
+from trading.polymarket.contracts import EXCHANGE, EXCHANGE_V3, NEG_RISK_EXCHANGE
 from trading.secrets import Secret
 
 __all__ = ["Account", "ApiCredentials", "OrderSigner", "RequestSigner", "Side", "checksum", "keccak"]
@@ -36,9 +37,7 @@ _AUTH_DOMAIN_TYPE = b"EIP712Domain(string name,string version,uint256 chainId)"
 _AUTH_TYPE = b"ClobAuth(address address,string timestamp,uint256 nonce,string message)"
 _ATTESTATION = b"This message attests that I control the given wallet"
 
-_STANDARD = "0xE111180000d2663C0091e4f400237545B87B996B"
-_NEG_RISK = "0xe2222d279d744050d28e00520010520000310F59"
-_V3 = {137: "0xe3333700cA9d93003F00f0F71f8515005F6c00Aa", 80002: "0x9fE6e61422AdB6F610d8597F9684b16912D50C3D"}
+_V3 = {137: EXCHANGE_V3, 80002: "0x9fE6e61422AdB6F610d8597F9684b16912D50C3D"}
 
 _ZERO = bytes(32)
 _TOKENS_KEPT = 4096
@@ -234,7 +233,7 @@ class Account:
         if known is not None:
             return known
         if version == "v1":
-            signer = OrderSigner(self, _NEG_RISK if neg_risk else _STANDARD, "2")
+            signer = OrderSigner(self, NEG_RISK_EXCHANGE if neg_risk else EXCHANGE, "2")
         elif version == "v2":
             signer = OrderSigner(self, _V3[self.chain_id], "3")
         else:

@@ -93,7 +93,6 @@ CALLS: dict[str, Call] = {
         )
     ),
     "Catalogue.event": lambda b: b.client.catalogue.event("E"),
-    "Catalogue.event_metadata": lambda b: b.client.catalogue.event_metadata("E"),
     "Catalogue.market_pages": lambda b: walk(
         b.client.catalogue.market_pages(
             status="settled",
@@ -130,7 +129,6 @@ CALLS: dict[str, Call] = {
     "Exchange.status": lambda b: b.client.exchange.status(),
     "Exchange.maintenance": lambda b: b.client.exchange.maintenance(),
     "Exchange.hours": lambda b: b.client.exchange.hours(),
-    "Exchange.user_data_time": lambda b: b.client.exchange.user_data_time(),
     "Exchange.limits": lambda b: b.client.exchange.limits(),
     "Exchange.costs": lambda b: b.client.exchange.costs(),
     "Exchange.rights": lambda b: b.client.exchange.rights(),

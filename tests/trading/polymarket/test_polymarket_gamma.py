@@ -57,55 +57,13 @@ async def test_gamma_reads_wait_as_told_or_by_the_schedule() -> None:
         await gamma.market("7")
 
 
-async def test_gamma_finds_markets_by_condition_id_and_teams_by_league() -> None:
-    """A condition id is looked up in the keyset list; teams are read page by page."""
+async def test_gamma_finds_markets_by_condition_id() -> None:
+    """A condition id is looked up in the keyset list."""
     desk = Desk()
     gamma = Gamma(desk.http, "https://x.test", sleep=desk.sleep)
     desk.http.on("GET", "/markets/keyset", {"markets": [{"conditionId": "0xCC", "id": "1"}]})
-    full = [{"id": i} for i in range(100)]
-    desk.http.on("GET", "/teams", full, [{"id": 200}])
 
     assert (await gamma.market("0xcc") or {})["id"] == "1"
-    assert len(await gamma.teams("nba")) == 101
-    assert desk.http.calls[-1].params["offset"] == ["100"]
-
-
-async def test_lists_are_read_page_by_page_until_nothing_new_comes() -> None:
-    """Tags, teams and series page by offset; a repeated row is kept once, a page of known rows ends the walk."""
-    desk = Desk()
-    full = [{"id": str(number)} for number in range(100)]
-    desk.http.on("GET", "/tags", full, [{"id": "99"}, {"id": "100"}])
-    desk.http.on("GET", "/teams", full)
-    desk.http.on("GET", "/series", [{"id": "s"}, "odd"])
-    gamma = Gamma(desk.http, "https://x.test", sleep=desk.sleep)
-
-    assert len(await gamma.tags()) == 101
-    assert len(await gamma.teams("nba", abbreviation=["lal", "bos"])) == 100
-    assert await gamma.series() == [{"id": "s"}]
-    assert desk.http.calls[-1].params == {"limit": ["50"], "offset": ["0"]}
-    assert [call.params["offset"] for call in desk.http.calls[:2]] == [["0"], ["100"]]
-    assert desk.http.calls[2].params["abbreviation"] == ["lal", "bos"]
-
-
-async def test_sports_and_search() -> None:
-    """Leagues and market types as they are; of a search its events; other shapes are a bad answer."""
-    desk = Desk()
-    desk.http.on("GET", "/sports", [{"sport": "nba", "ordering": "away"}])
-    desk.http.on("GET", "/sports/market-types", {"marketTypes": ["moneyline", "totals"]})
-    desk.http.on("GET", "/public-search", {"events": [{"id": 1}], "profiles": None})
-    desk.http.on("GET", "/events/7", {"id": "7"})
-    gamma = Gamma(desk.http, "https://x.test", sleep=desk.sleep)
-
-    assert await gamma.sports() == [{"sport": "nba", "ordering": "away"}]
-    assert await gamma.sports_market_types() == ("moneyline", "totals")
-    assert await gamma.search("lakers") == [{"id": 1}]
-    assert await gamma.event_by_id("7") == {"id": "7"}
-    assert await gamma.market_by_slug("gone") is None
-    for path in ("/sports", "/sports/market-types", "/tags"):
-        desk.http.on("GET", path, {"error": "odd"})
-    for read in (gamma.sports, gamma.sports_market_types, gamma.tags):
-        with pytest.raises(BadAnswer):
-            await read()
 
 
 async def test_gammas_limits_are_kept_by_waiting() -> None:

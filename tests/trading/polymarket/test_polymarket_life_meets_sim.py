@@ -8,7 +8,6 @@ from trading.market import POLYMARKET, Action, Outcome
 from trading.order import LegRequest, Tif, Want
 from trading.polymarket.contracts import EXCHANGE, EXCHANGE_V3, NEG_RISK_EXCHANGE
 from trading.polymarket.credentials import api_keys, closed_only
-from trading.polymarket.gamma import Gamma
 from trading.units import ONE, Money, MonoNs, Price, Size
 from trading.venue import AccountQuery, SignedOrder
 
@@ -170,21 +169,6 @@ async def test_wallet_is_read_as_the_venue_keeps_it() -> None:
     assert await holdings.free_cash() == (CASH, Money(0))
     assert len(await api_keys(client._rest)) >= 1
     assert await closed_only(client._rest) is False
-
-
-async def test_catalogue_answers_every_read() -> None:
-    meeting = Meeting()
-    await meeting.open()
-    gamma = Gamma(meeting, "http://venue/gamma")
-
-    assert await gamma.sports_market_types() == ("moneyline",)
-    assert isinstance(await gamma.tags(), list)
-    assert isinstance(await gamma.teams("nba"), list)
-    assert isinstance(await gamma.sports(), list)
-    assert isinstance(await gamma.series(), list)
-    assert [event["id"] for event in await gamma.search("t")] == ["5"]
-    assert (await gamma.market_by_slug("nba-lal-bos-2027-04-05") or {}).get("id") == "1"
-    assert (await gamma.event_by_id("5") or {}).get("slug") == "s"
 
 
 async def test_the_payout_is_told_once_the_market_is_resolved() -> None:

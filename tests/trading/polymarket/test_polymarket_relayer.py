@@ -8,18 +8,14 @@ from typing import Any
 
 import pytest
 from fakes import FakeHttp, reply
-from polymarket_rows import ACCOUNT, KEY, WALLET, market
+from polymarket_rows import ACCOUNT, KEY, WALLET
 
 from trading.clock import ManualClock
 from trading.errors import BadAnswer, Misuse, Rejected, Throttled, UnknownOutcome, Unreachable
-from trading.market import MarketId
 from trading.polymarket.calls import merge
-from trading.polymarket.contracts import NEG_RISK_ADAPTER
-from trading.polymarket.convert import Converter
 from trading.polymarket.relayer import Relayer, RelayerKey
 from trading.polymarket.sign import Account, ApiCredentials
 from trading.secrets import Secret
-from trading.units import Size
 
 CALLS = (merge("0x" + "ab" * 32, 5, version="v1", neg_risk=False),)
 PARAMS = "/v1/account/transactions/params"
@@ -220,31 +216,3 @@ async def test_plain_keys_are_told_to_use_their_wallet() -> None:
     office.nonces("x")
     with pytest.raises(BadAnswer):
         await office.relayer.run("merge 5", CALLS)
-
-
-async def test_conversions_of_a_market_are_done_once_per_reference() -> None:
-    """Split, merge and redeem go to the market's own contract; a repeated ref returns its result and submits nothing."""
-    office = Office()
-    office.states("STATE_CONFIRMED")
-    converter = Converter(office.relayer)
-    traded = market(id=MarketId("0x" + "ab" * 32), neg_risk=True)
-    first = await converter.merge(traded, Size(5_000_000), ref="arb 1")
-    again = await converter.merge(traded, Size(5_000_000), ref="arb 1")
-    await converter.merge(traded, Size(5_000_000), ref="arb 2")
-    await converter.split(traded, Size(1), ref="arb 1")
-    await converter.redeem(traded, (Size(0), Size(2)), ref="arb 1")
-    targets = {call["target"] for body in office.submitted() for call in body["depositWalletParams"]["calls"]}
-
-    assert (first.state, again) == ("done", first)
-    assert len(office.submitted()) == 4
-    assert targets == {NEG_RISK_ADAPTER}
-    assert office.submitted()[0]["metadata"] == f"merge 5 of {traded.id} for arb 1"
-
-
-async def test_unknown_versions_and_nothing_are_not_converted() -> None:
-    converter = Converter(Office().relayer)
-
-    with pytest.raises(Rejected, match="neither v1 nor v2"):
-        await converter.merge(market(version="v9"), Size(1), ref="r")
-    with pytest.raises(Rejected, match="nothing to convert"):
-        await converter.split(market(), Size(0), ref="r")

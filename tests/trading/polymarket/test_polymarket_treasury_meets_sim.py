@@ -9,9 +9,8 @@ from trading.clock import SECOND
 from trading.errors import Rejected
 from trading.market import Action, Market, Outcome
 from trading.order import Tif
-from trading.polymarket.calls import MAX_UINT256
+from trading.polymarket.calls import MAX_UINT256, merge, split
 from trading.polymarket.client import PolymarketClient
-from trading.polymarket.convert import Converter
 from trading.polymarket.credentials import create_builder_key
 from trading.polymarket.relayer import Relayer, RelayerKey
 from trading.polymarket.rest import PolymarketRest
@@ -20,7 +19,7 @@ from trading.polymarket.sign import RequestSigner
 from trading.polymarket.treasury import PolymarketTreasury
 from trading.secrets import Secret
 from trading.treasury import Applied, Step
-from trading.units import DOLLAR, ONE, Money, Price, Size
+from trading.units import DOLLAR, ONE, Money, Price
 from trading.venue import AccountQuery
 
 
@@ -176,12 +175,12 @@ async def test_split_makes_what_merge_takes() -> None:
     """Cash into pairs and back costs nothing."""
     bank = Bank()
     market = await bank.open()
-    converter = Converter(bank.relayer)
-    split = await converter.split(market, Size(5_000_000), ref="a")
+    terms = {"version": market.version, "neg_risk": market.neg_risk}
+    made = await bank.relayer.run("split 5", [split(market.id, 5_000_000, **terms)])
     held = await bank.client.holdings.shares(market)
-    merged = await converter.merge(market, Size(5_000_000), ref="a")
+    merged = await bank.relayer.run("merge 5", [merge(market.id, 5_000_000, **terms)])
 
-    assert (split.state, held, merged.state) == ("done", (5_000_000, 5_000_000), "done")
+    assert (made.state, held, merged.state) == ("done", (5_000_000, 5_000_000), "done")
     assert await bank.cash() == CASH
 
 

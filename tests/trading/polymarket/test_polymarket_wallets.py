@@ -21,13 +21,11 @@ from trading.polymarket.contracts import (
     ADAPTER,
     CTF,
     EXCHANGE,
-    EXCHANGE_V3,
     NEG_RISK_ADAPTER,
     NEG_RISK_EXCHANGE,
     PERMISSIONS,
     PUSD,
     ROUTER,
-    exchange_of,
 )
 from trading.polymarket.sign import Account, checksum, keccak
 from trading.polymarket.wallets import batch_signature, create_envelope, envelope, session_wrapped
@@ -183,13 +181,8 @@ def test_session_signatures_are_wrapped_for_the_wallet() -> None:
 
 
 def test_addresses_are_well_formed() -> None:
-    """Every contract address carries its own checksum, and each market has one exchange."""
+    """Every contract address carries its own checksum, and no permission stands twice."""
     for row in PERMISSIONS:
         assert checksum(row.token) == row.token
         assert checksum(row.spender) == row.spender
     assert len({(row.token, row.spender) for row in PERMISSIONS}) == len(PERMISSIONS)
-    assert [exchange_of("v1", False), exchange_of("v1", True), exchange_of("v2", True)] == [
-        EXCHANGE,
-        NEG_RISK_EXCHANGE,
-        EXCHANGE_V3,
-    ]
