@@ -127,7 +127,9 @@ def pair(
         else "start it now, or again when it runs already:"
     )
     lines = [f"paired with {peer.name}", f"{running} {command}"]
-    if seen.state != "Running":
+    if settings.get("LINK_TAILNET") == "off" and not peer.stable_id:
+        lines.append("its machine is not pinned: LINK_TAILNET=off")
+    elif seen.state != "Running":
         lines.append(
             "Tailscale is not up here: over another network set LINK_TAILNET=off on both machines (loopback needs nothing)"
         )
