@@ -108,7 +108,7 @@ class ControllerSettings(LinkSettings, VenueSettings):
     require_live_confirm: bool = Field(False, description="1 = DRY_RUN=0 also needs LIVE_CONFIRM=I_UNDERSTAND")
     live_confirm: str = Field("", description="I_UNDERSTAND, when REQUIRE_LIVE_CONFIRM=1")
     alert_url: SecretText = Field(Secret(""), description="address that gets every alert as a POST of one JSON object")
-    alert_command: str = Field("", description="command run for every alert, its line on standard input; without a shell: sh -c '...' where one is needed")
+    alert_command: str = Field("", description="command run for every alert, its line on standard input; no shell: sh -c '…'")
     database_url: SecretText = Field(
         Secret(""), description="where the ledger is kept: postgresql://USER:PASSWORD@HOST/NAME; empty = a file in STATE_DIR"
     )
