@@ -31,7 +31,7 @@ from controller.link import Link, make_link
 from controller.model import ArbClosed, Event
 from controller.numbers import arb_settings, risk_settings
 from controller.pairs.store import PairStore
-from controller.reconcile_ours import RunningOurs
+from controller.reconcile_ours import RunningOurs, taken_over
 from controller.reconcile_run import ABOUT_JOURNAL, Reconciler
 from controller.records import Records
 from controller.recovery import Recovery
@@ -285,6 +285,7 @@ def build(
         down=state.down,
         newest=lambda leg_id: stored[1] if (stored := ports.journal.stored(leg_id)) else None,
         plan=plan,
+        taken_over=lambda arb: taken_over(ports.journal, arb),
     )
     feeds = _feeds(settings, ports, connections, runtime)
     recovery: Recovery | None = None
@@ -309,7 +310,7 @@ def build(
             (KALSHI, POLYMARKET),
             read=executor.account,
             market=lambda venue, market: clients[venue].market(market),
-            ours=RunningOurs(state, ledger, ports.journal, executor, runtime.hear, world),
+            ours=RunningOurs(state, ledger, ports.journal, executor, runtime.hear, world, running=runner.running),
             numbers=ports.journal,
             clock=ports.clock,
             sleep=ports.sleep,

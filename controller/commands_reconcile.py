@@ -138,7 +138,7 @@ async def _alone(settings: ControllerSettings, *, adopt: bool) -> dict[str, obje
             (KALSHI, POLYMARKET),
             read=read,
             market=market,
-            ours=JournalOurs(journal, world),
+            ours=JournalOurs(journal, world, write=adopt),
             numbers=journal,
             clock=SystemClock(),
         )

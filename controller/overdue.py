@@ -16,7 +16,8 @@ __all__ = ["OverdueWatch"]
 
 _LOOK_S = 5.0
 _STEP = (
-    "`controller doctor` for its venue or trader; then look the order up on the venue's site, and never send it again by hand"
+    "`controller doctor` for its venue or trader; then look the order up on the venue's site, and never send it again by hand."
+    " A leg of a trader that is gone for good ends when its markets are settled, or by `controller reconcile --adopt`"
 )
 
 log = get_logger(__name__)

@@ -27,6 +27,7 @@ __all__ = [
     "net_of",
     "own_order",
     "paid_net",
+    "stranger_key",
     "to_json",
 ]
 
@@ -65,6 +66,11 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
         if not self.theirs:
             return "the venue's site says who sold, moved or settled it; then take it as it is: `controller reconcile --adopt`"
         return "close it on the venue's site, or (your own trade, say) take it as it is: `controller reconcile --adopt`"
+
+
+def stranger_key(venue: Venue, market: MarketId) -> str:
+    """The journal's number for the contracts of a market that are not ours."""
+    return f"stranger {venue} {market}"
 
 
 def journal_nets(legs: Legs, venue: Venue, world: World) -> dict[MarketId, int]:

@@ -25,8 +25,10 @@ from controller.reconcile import (
     net_of,
     own_order,
     paid_net,
+    stranger_key,
 )
 from controller.reconcile_cash import CashWatch, look_of
+from controller.reconcile_ends import Endings, Owner
 from trading.clock import SECOND, Clock
 from trading.errors import AuthFailed, Misuse, ModeClosed, Rejected, Throttled, VenueError
 from trading.ids import LegId
@@ -36,7 +38,7 @@ from trading.order import LegRequest, LegResult
 from trading.units import Money, WallNs, to_dollars
 from trading.venue import AccountPage, AccountQuery, OpenOrder, Position, Settlement
 
-__all__ = ["ABOUT_JOURNAL", "ADOPTED_AT", "Ours", "Reconciler", "Report", "stranger_key"]
+__all__ = ["ABOUT_JOURNAL", "ADOPTED_AT", "Numbers", "Ours", "Reconciler", "Report", "stranger_key"]
 
 ADOPTED_AT = "reconcile_adopted_at"
 """The journal's number for the last adoption: orders older than that are known to be unknown."""
@@ -58,13 +60,15 @@ _HEDGES = ("complete", "unwind")
 log = get_logger(__name__)
 
 
-class _Numbers(Protocol):
+class Numbers(Protocol):
+    """Small durable numbers: the journal's."""
+
     def number_kept(self, key: str) -> int: ...
     def numbers_kept(self, prefix: str) -> Mapping[str, int]: ...
     async def keep(self, key: str, value: int) -> None: ...
 
 
-class Ours(Protocol):
+class Ours(Owner, Protocol):
     """Our side, in memory."""
 
     def nets(self, venue: Venue) -> Mapping[MarketId, int]:
@@ -115,7 +119,7 @@ class Reconciler:
         read: Callable[[Venue, AccountQuery], Awaitable[AccountPage]],
         market: Callable[[Venue, MarketId], Awaitable[Market]],
         ours: Ours,
-        numbers: _Numbers,
+        numbers: Numbers,
         clock: Clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         on_lost: Callable[[str], None] = lambda why: None,
@@ -139,6 +143,7 @@ class Reconciler:
         """Differences seen once."""
         self._paid: set[MarketId] = set()
         """Settled, and the venue holds nothing of it any more."""
+        self._ends = Endings(ours, rows=self._all, market=market, number=numbers.number_kept, clock=clock)
         self._notes: dict[Venue, tuple[str, ...]] = {}
         self._cash: dict[Venue, Money] = {}
         self._money = CashWatch()
@@ -208,6 +213,9 @@ class Reconciler:
             full = full or self._looks % _FULL == 0
             for found in await asyncio.gather(*(self._look_at(venue, full=full) for venue in self._venues)):
                 waiting += found
+            if full:
+                for venue in (one for one in self._venues if one not in self._unread):
+                    await self._ends.end(venue, by_word=False)
         report = Report(
             differences=tuple(self._found[market] for market in sorted(self._found)),
             unread=dict(self._unread),
@@ -223,7 +231,7 @@ class Reconciler:
     async def ask(self) -> Report:
         """A full look, and a second one where the first met something new: whoever asks hears no "equal" that is only pending."""
         report = await self.look(full=True)
-        if self._seen or any(self._money.unsure(venue) for venue in self._venues):
+        if self._seen or self._ends.pending or any(self._money.unsure(venue) for venue in self._venues):
             await self._sleep(_AGAIN_S)
             report = await self.look(full=True)
         return report
@@ -443,24 +451,27 @@ class Reconciler:
     # --- a person's word ----------------------------------------------------------------------------------------------
 
     async def adopt(self) -> Report:
-        """Take every position as its venue states it now, and orders under our name of before as known to be unknown. Strangers
-        are in no limit, and no order of ours ever closes them. Raises JournalFailed."""
+        """Take every position as its venue states it now, and orders under our name of before as known to be unknown. Legs that
+        nobody answers for end by what is there. Strangers are in no limit, and no order of ours ever closes them. Raises
+        JournalFailed."""
         report = await self.ask()
-        for one in report.differences:
-            key = stranger_key(one.venue, one.market)
-            await self._numbers.keep(key, self._numbers.number_kept(key) + one.theirs - one.ours)
         if not report.unread:
             await self._numbers.keep(ADOPTED_AT, self._clock.wall_ns())
             self._lost = ""
+        await self._keep_strangers(report)  # before legs end: their arbs must know what a person closed
+        async with self._looking:
+            ended = sum([await self._ends.end(venue, by_word=True) for venue in self._venues if venue not in self._unread])
+        if ended:
+            await self._keep_strangers(await self.ask())
         # A trader refuses a start below one it has served, and its venue stays unread; seconds are above any count of starts.
         await self._numbers.keep(EPOCH, max(self._numbers.number_kept(EPOCH), self._clock.wall_ns() // SECOND))
-        log.warning("adopted", markets=len(report.differences))
+        log.warning("adopted", markets=len(report.differences), legs_ended=ended)
         return await self.look(full=True)
 
-
-def stranger_key(venue: Venue, market: MarketId) -> str:
-    """The journal's number for the contracts of a market that are not ours."""
-    return f"stranger {venue} {market}"
+    async def _keep_strangers(self, report: Report) -> None:
+        for one in report.differences:
+            key = stranger_key(one.venue, one.market)
+            await self._numbers.keep(key, self._numbers.number_kept(key) + one.theirs - one.ours)
 
 
 def _only(nets: Mapping[MarketId, int], market: MarketId) -> dict[MarketId, int]:

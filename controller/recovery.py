@@ -34,7 +34,7 @@ from trading.order import LegRequest, LegResult, World
 from trading.units import Money, MonoNs
 from trading.venue import Feed, VenueClient
 
-__all__ = ["RESUMED", "ArbRecord", "Recovered", "Recovery"]
+__all__ = ["RESUMED", "ArbRecord", "Recovered", "Recovery", "approved_legs"]
 
 RESUMED = "resumed_at"
 """The journal's number for the operator's last resume: trips before it stay cleared."""
@@ -329,6 +329,11 @@ class Recovery:
         pair = self._state.pairs.get(approved.intent.basket.group)
         bare = msgspec.structs.replace(approved, seal=None)
         self._journal.plan(approved.arb_id, _ENCODE(ArbRecord(approved=bare, markets=markets, pair=pair)))
+
+
+def approved_legs(row: ArbRow) -> tuple[LegRequest, ...]:
+    """The legs of an arb as it was approved. Raises msgspec.DecodeError on a record of another program."""
+    return _DECODE(row.body).approved.legs
 
 
 def _moved(result: LegResult) -> bool:

@@ -38,7 +38,8 @@ class ArbRunner:
     """Runs approved arbs, each in its own call of run(); report hears every result as it comes and ArbClosed last.
 
     offer() takes results that others heard first. alarm is told once per word and life of an arb. down names venues that take
-    no orders now. newest gives what is known elsewhere (the journal) about a leg, None when nothing is.
+    no orders now. newest gives what is known elsewhere (the journal) about a leg, None when nothing is. taken_over says that a
+    person closed what an arb holds.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class ArbRunner:
         down: Callable[[Market], bool] = lambda _: False,
         newest: Callable[[LegId], LegResult | None] = lambda _: None,
         plan: Callable[[Approved], None] = lambda _: None,
+        taken_over: Callable[[Arb], bool] = lambda _: False,
     ) -> None:
         self._executor = executor
         self._gate = gate
@@ -67,6 +69,7 @@ class ArbRunner:
         self._down = down
         self._newest = newest
         self._plan = plan
+        self._taken_over = taken_over
         self._arbs = Arbs()
         self._stopped = False
 
@@ -97,7 +100,7 @@ class ArbRunner:
         if not arb.take(place, result) or arb.running:
             return None
         moved = old is None or not old.final or old.filled != result.filled
-        if moved and not self._stopped and arb.excess(self._state.markets, self._settings.exits.hedge_dust) is not None:
+        if moved and not self._stopped and self._alone(arb):
             arb.running = True
             arb.alarms.clear()
             self._ring(arb, "reopened", f"{arb.orders[place].leg.want.market} is now {result.state}, {result.filled} filled")
@@ -234,20 +237,22 @@ class ArbRunner:
         """Hedge what stands alone and wait for the venues' amounts; again for as long as that moves something (B-424)."""
         given_up: list[Size] | None = None
         while True:
-            if self._alone(arb) and _nets(arb) != given_up:
+            if self._alone(arb) and arb.nets() != given_up:
                 if arb.state is not ArbState.HEDGING:
                     arb.go(ArbState.HEDGING)
                 await self._hedge(arb)
-                given_up = _nets(arb)
+                given_up = arb.nets()
             if arb.state is not ArbState.CONFIRMING:
                 arb.go(ArbState.CONFIRMING)
             await self._confirm(arb)
-            if not self._alone(arb) or _nets(arb) == given_up:
+            if not self._alone(arb) or arb.nets() == given_up:
                 break
         arb.go(ArbState.CLOSED)
 
     def _alone(self, arb: Arb) -> bool:
-        return arb.excess(self._state.markets, self._settings.exits.hedge_dust) is not None
+        """Whether more than dust stands alone that can still be hedged, and is still ours: not paid out, not closed by a person."""
+        over = arb.paid(self._state.markets) or self._taken_over(arb)
+        return not over and arb.excess(self._state.markets, self._settings.exits.hedge_dust) is not None
 
     async def _all(self, arb: Arb) -> None:
         """Every leg starts together (B-089): the first in this task, which is there already, each further one in its own."""
@@ -470,28 +475,14 @@ class ArbRunner:
         """Replace estimates by the venues' amounts and fees, as far as they come within confirm_ns."""
         ends = self._clock.mono_ns() + self._settings.confirm_ns
         while True:
-            for place in _estimated(arb):
+            for place in arb.estimated():
                 try:
                     self._note(arb, place, await self._executor.resolve(arb.orders[place].leg.leg_id))
                 except Exception:  # estimates stay; reconciliation replaces them later
                     _log.exception("confirm_failed", leg=arb.orders[place].leg.leg_id)
-            if not _estimated(arb) or self._clock.mono_ns() >= ends:  # the claim is not held for a pause nobody needs
+            if not arb.estimated() or self._clock.mono_ns() >= ends:  # the claim is not held for a pause nobody needs
                 return
             await self._sleep(self._settings.confirm_pause_ns / SECOND)
-
-
-def _nets(arb: Arb) -> list[Size]:
-    """What each side holds: another side may stand alone by the same size as the one that was given up."""
-    return [side.net for side in arb.count().sides]
-
-
-def _estimated(arb: Arb) -> list[int]:
-    """Places of ended orders whose amounts are not the venue's own yet."""
-    return [
-        place
-        for place, order in enumerate(arb.orders)
-        if order.result is not None and order.result.final and not order.result.settled
-    ]
 
 
 def _figures(closed: ArbClosed) -> tuple[object, ...]:

@@ -112,6 +112,20 @@ class Arb:
             return None
         return excess_of(self.count(), self.sides, markets, self.approved.intent.basket.payout, dust=dust)
 
+    def nets(self) -> list[Size]:
+        """What each side holds: another side may stand alone by the same size as the one that was given up."""
+        return [side.net for side in self.count().sides]
+
+    def estimated(self) -> list[int]:
+        """Places of ended orders whose amounts are not the venue's own yet."""
+        results = [order.result for order in self.orders]
+        return [place for place, known in enumerate(results) if known is not None and known.final and not known.settled]
+
+    def paid(self, markets: Mapping[MarketId, Market]) -> bool:
+        """Whether every market of the arb is settled: nothing can be hedged there any more."""
+        known = [markets.get(side.market) for side in self.sides]
+        return all(market is not None and market.status == "settled" for market in known)
+
     def open(self) -> bool:
         """Whether some order may still change."""
         return any(order.result is None or not order.result.final for order in self.orders)

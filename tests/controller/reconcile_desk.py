@@ -53,6 +53,7 @@ class Desk:
         self.fills: list[VenueFill] = []
         self.settlements: list[Settlement] = []
         self.books = False
+        self.arbs: dict[LegId, tuple[tuple[Venue, MarketId], ...]] = {}
         self.naps: list[float] = []
         self.cash = 1_000_000
         self.dead: set[Venue] = set()
@@ -143,6 +144,9 @@ class Desk:
         self.cancelled.append(leg_id)
         self.resting.clear()
         return LegResult(leg_id=leg_id, state="none")
+
+    def partners(self, leg_id: LegId) -> Collection[tuple[Venue, MarketId]] | None:
+        return self.arbs.get(leg_id)
 
     async def book(self, result: LegResult) -> bool:
         if not self.books:

@@ -1,0 +1,107 @@
+"""Ends legs that nobody answers for, by their venue's record (B-093): the reading for reconcile_doubts.py.
+
+By itself only where all markets of the leg's arb are settled and two looks prove the same; by a person's word every leg older than
+a minute whose arb is over. A market that cannot be read leaves its legs as they are.
+"""
+
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any, Protocol
+
+from controller.reconcile import Legs, net_of, stranger_key
+from controller.reconcile_doubts import MarketRecord, doubtful, end_of, taken_end
+from trading.clock import SECOND, Clock
+from trading.errors import Misuse, VenueError
+from trading.ids import LegId
+from trading.log import get_logger
+from trading.market import Market, MarketId, Venue
+from trading.order import LegResult
+from trading.units import Size, WallNs, to_dollars
+
+__all__ = ["Endings", "Owner"]
+
+_DOUBT_NS = 60 * SECOND
+"""A leg without a last word is left to its executor for so long, whatever a person says."""
+_AT_ONCE = 25
+"""Legs of one look: they share the venue's budget with orders."""
+
+log = get_logger(__name__)
+
+
+class Owner(Protocol):
+    """Whose legs they are."""
+
+    def legs(self) -> Legs: ...
+
+    def partners(self, leg_id: LegId) -> Collection[tuple[Venue, MarketId]] | None:
+        """The markets of a leg's arb, its own too; None while the arb is under way and asks by itself."""
+
+    async def book(self, result: LegResult) -> bool: ...
+
+
+class Endings:
+    """Remembers what one look proved, so that the next one may end it. rows reads every row of an account's list."""
+
+    def __init__(
+        self,
+        ours: Owner,
+        *,
+        rows: Callable[[Venue, Any, MarketId], Awaitable[tuple[Any, ...]]],
+        market: Callable[[Venue, MarketId], Awaitable[Market]],
+        number: Callable[[str], int],
+        clock: Clock,
+    ) -> None:
+        self._ours = ours
+        self._rows = rows
+        self._market = market
+        self._number = number
+        self._clock = clock
+        self._proven: dict[LegId, Size] = {}
+
+    @property
+    def pending(self) -> bool:
+        """Whether another look may end something."""
+        return bool(self._proven)
+
+    async def end(self, venue: Venue, *, by_word: bool) -> int:
+        """End what can be ended now; returns how many legs were. Raises JournalFailed."""
+        ended = 0
+        old = doubtful(self._ours.legs(), venue, before=WallNs(self._clock.wall_ns() - _DOUBT_NS))
+        before = {leg_id: self._proven.pop(leg_id) for leg_id in old if leg_id in self._proven}
+        for leg_id in old if by_word else old[:_AT_ONCE]:
+            try:
+                proven = await self._proof(venue, leg_id, by_word=by_word)
+            except (VenueError, Misuse) as exc:
+                log.warning("leg_not_ended", leg=leg_id, venue=venue, error=str(exc), next_step="it is tried again")
+                continue
+            if proven is None:
+                continue
+            if not by_word and before.get(leg_id) != proven.filled:
+                self._proven[leg_id] = proven.filled
+            elif await self._ours.book(proven):
+                ended += 1
+                log.warning("leg_ended_by_record", leg=leg_id, venue=venue, filled=to_dollars(proven.filled), by_word=by_word)
+        return ended
+
+    async def _proof(self, venue: Venue, leg_id: LegId, *, by_word: bool) -> LegResult | None:
+        partners = self._ours.partners(leg_id)
+        if partners is None:
+            return None
+        if not by_word:
+            for one in partners:
+                if (await self._market(*one)).status != "settled":
+                    return None
+        legs = self._ours.legs()
+        market = legs[leg_id][0].want.market
+        record, stranger = await self._record(venue, market), self._number(stranger_key(venue, market))
+        if by_word:
+            return taken_end(leg_id, legs, record, stranger, self._clock.wall_ns())
+        return end_of(leg_id, legs, record, stranger)
+
+    async def _record(self, venue: Venue, market: MarketId) -> MarketRecord:
+        held: int | None = net_of(await self._rows(venue, "positions", market)).get(market, 0)
+        if not held and (await self._market(venue, market)).status == "settled":
+            paid = await self._rows(venue, "settlements", market)
+            counts = [row.held for row in paid if row.market == market and row.held is not None]
+            held = sum(counts) if counts else None
+        fills, history = await self._rows(venue, "fills", market), await self._rows(venue, "history", market)
+        return MarketRecord(held=held, fills=fills, history=history)
