@@ -37,6 +37,9 @@ _MOST_ROWS = 50_000
 """Unpaired rows of each venue that are compared by text."""
 _RULES_KEPT = 2_000
 _GONE = ("closed", "settled")
+_KALSHI_SAYS = ("event_ticker", "title", "yes_sub_title", "strike_type", "floor_strike", "cap_strike", "rules_primary")
+_GAMMA_SAYS = ("question", "outcomes", "clobTokenIds", "line", "sportsMarketType", "groupItemTitle", "gameStartTime")
+"""What tells two rows of one id apart; prices and states change while the pages are read."""
 
 
 class LeagueReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,10 +70,10 @@ def match_read(
     """All pairs of what was read of both venues, the look-alikes among the rest, and a report per league."""
     problems: Counter[str] = Counter()
     listed = _kalshi(ours, good, read_at, problems)
-    theirs: list[PolymarketRow] = [(event, market) for event in sweep for market in event.get("markets") or ()]
+    events = _once(sweep, "other" if "other" in good or not good else good[0], problems)
+    theirs = list(events.values())
     winners = match([one.row for one in listed.values() if one.league], theirs, names=names)
     claims = match_claims([one.row for one in listed.values()], theirs, names=names)
-    events = {_condition(row): row for row in theirs}
     built: dict[str, Market | None] = {}
     pairs: list[Pair] = []
     markets: dict[MarketId, Market] = {}
@@ -158,8 +161,9 @@ def _guarded(event: Row, market: Row, stone: Row | None, names: Names) -> Keyed 
 
 
 def _kalshi(ours: KalshiRead, good: Sequence[str], read_at: WallNs, problems: Counter[str]) -> dict[str, _Listed]:
-    """Every Kalshi row read, by ticker, once."""
+    """Every Kalshi row read, by ticker, once. Two rows of one ticker that differ in what they ask leave none."""
     listed: dict[str, _Listed] = {}
+    differing: set[str] = set()
     for league, event in ours.of(good):
         stone = ours.milestones.get(str(event.get("event_ticker")))
         series = ours.series.get(str(event.get("series_ticker") or str(event.get("event_ticker")).partition("-")[0]))
@@ -169,8 +173,36 @@ def _kalshi(ours: KalshiRead, good: Sequence[str], read_at: WallNs, problems: Co
                 market = kalshi_wire.market_from(event, row, series, read_at=read_at, wall=read_at)
             except BadAnswer as error:
                 problems[f"{league} kalshi.{error.code}"] += 1
-            listed[str(row.get("ticker"))] = _Listed(league, (event, row, stone), market)
+            ticker = str(row.get("ticker"))
+            before = listed.get(ticker)
+            if before is not None and _meaning(before.row[1], _KALSHI_SAYS) != _meaning(row, _KALSHI_SAYS):
+                differing.add(ticker)
+            listed[ticker] = _Listed(league, (event, row, stone), market)
+    for ticker in differing:
+        problems[f"{listed.pop(ticker).league} kalshi.duplicate_id"] += 1
     return listed
+
+
+def _once(sweep: Sequence[Row], scope: str, problems: Counter[str]) -> dict[str, PolymarketRow]:
+    """Every Polymarket row by condition id, once. Pages move while they are read, so the same row may come twice; two rows of one
+    id that differ in what they ask or in their tokens leave none: which of them an order would buy is unknown."""
+    found: dict[str, PolymarketRow] = {}
+    differing: set[str] = set()
+    for event in sweep:
+        for market in event.get("markets") or ():
+            ident = _condition((event, market))
+            before = found.get(ident)
+            if before is not None and _meaning(before[1], _GAMMA_SAYS) != _meaning(market, _GAMMA_SAYS):
+                differing.add(ident)
+            found[ident] = (event, market)
+    for ident in differing:
+        found.pop(ident)
+        problems[f"{scope} polymarket.duplicate_id"] += 1
+    return found
+
+
+def _meaning(row: Row, fields: Sequence[str]) -> tuple[str, ...]:
+    return tuple(str(row.get(name)) for name in fields)
 
 
 def _polymarket(raw: PolymarketRow, read_at: WallNs, league: str, problems: Counter[str]) -> Market | None:

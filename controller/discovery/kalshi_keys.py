@@ -14,6 +14,7 @@ import msgspec
 from controller.discovery.game import Abstain, GameKey, Keyed, Row, conflicting_starts
 from controller.discovery.names import DRAW, League, Names, fold, load
 from controller.discovery.parts import foreign, numbered, of_event
+from controller.discovery.texts import unusable
 from controller.discovery.when import day_of, eastern, parse_time
 
 __all__ = ["kalshi_key", "ticker_day"]
@@ -46,6 +47,8 @@ def kalshi_key(event: Row, market: Row, milestone: Row | None = None, *, names: 
 
 def _key_in(league: League, series: str, event: Row, market: Row, milestone: Row | None, names: Names) -> Keyed | Abstain:
     """The key within a known league."""
+    if unusable((event.get("title"), market.get("title"), market.get("yes_sub_title"))):
+        return Abstain("unreadable_text", str(market.get("ticker"))[:80])
     ticker, event_ticker = str(market.get("ticker") or ""), str(event.get("event_ticker") or market.get("event_ticker") or "")
     parsed = _EVENT.fullmatch(event_ticker)
     if parsed is None or parsed["series"] != series or not ticker.startswith(event_ticker + "-"):

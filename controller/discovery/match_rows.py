@@ -5,7 +5,6 @@ match, everything else does not, and text similarity only proposes to people. La
 """
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +21,8 @@ from controller.discovery.questions.economics import kalshi_economics_claim, pol
 from controller.discovery.questions.games import kalshi_game_claim, polymarket_game_claim
 from controller.discovery.questions.releases import kalshi_release_claim, polymarket_release_claim
 from controller.discovery.questions.weather import kalshi_weather_claim, polymarket_weather_claim
+from controller.discovery.settlement.clauses import unreadable
+from controller.discovery.texts import unusable
 
 __all__ = [
     "Match",
@@ -36,7 +37,6 @@ __all__ = [
     "score",
 ]
 
-_CONTROL = re.compile(r"[\x00-\x1f]")
 _RULES = ("rules_primary", "rules_secondary")
 _KALSHI_FIELDS = ("ticker", "event_ticker", "title", "yes_sub_title", "strike_type", "floor_strike", "cap_strike", *_RULES)
 _KALSHI_VALUES = (kalshi_economics_claim, kalshi_crypto_claim, kalshi_weather_claim, kalshi_release_claim)
@@ -47,8 +47,6 @@ _POLYMARKET_VALUES = (
     polymarket_release_claim,
 )
 """Readers of measured values: each knows its own series and question form, and leaves the others alone."""
-_MAX_TEXT = 2_000
-"""Titles longer than this are no titles."""
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,8 +166,10 @@ def _compare(first: Claimed, second: Claimed) -> Match:
 
 def read_kalshi(row: Row, names: Names) -> Claimed | Unread:
     """The claim of one Kalshi row, or why there is none. Never raises on what the venue sent."""
-    if _unusable(row[name] for name in row if name not in _RULES):
+    if unusable(row[name] for name in row if name not in _RULES):
         return Unread("unreadable_text")
+    if (trouble := _troubled([row[name] for name in _RULES if row.get(name) is not None])) is not None:
+        return trouble
     market = {name: row.get(name) for name in _KALSHI_FIELDS}
     event: Row = {
         "event_ticker": row.get("event_ticker"),
@@ -184,7 +184,7 @@ def read_kalshi(row: Row, names: Names) -> Claimed | Unread:
 def kalshi_claim(event: Row, market: Row, milestone: Row | None, names: Names) -> Claimed | Unread:
     """The claim of a Kalshi market as the venue lists it (event of GET /events, its milestone), or why there is none."""
     try:
-        if _unusable((event.get("title"), market.get("title"), market.get("yes_sub_title"))):
+        if unusable((event.get("title"), market.get("title"), market.get("yes_sub_title"))):
             return Unread("unreadable_text")
         if names.league_of_series(str(event.get("series_ticker"))) is not None:
             return _winner(kalshi_key(event, market, milestone, names=names))
@@ -201,8 +201,10 @@ def kalshi_claim(event: Row, market: Row, milestone: Row | None, names: Names) -
 def read_polymarket(row: Row, names: Names) -> Claimed | Unread:
     """The claims of one Polymarket row, or why there are none. Never raises on what the venue sent."""
     try:
-        if _unusable(row[name] for name in row if name != "description"):
+        if unusable(row[name] for name in row if name != "description"):
             return Unread("unreadable_text")
+        if (trouble := _troubled([row["description"]] if row.get("description") is not None else [])) is not None:
+            return trouble
         event, market = _gamma_event(row), _gamma_market(row)
     except (TypeError, AttributeError, ValueError, KeyError) as error:
         return Unread("malformed", repr(error))
@@ -212,7 +214,7 @@ def read_polymarket(row: Row, names: Names) -> Claimed | Unread:
 def polymarket_claim(event: Row, market: Row, names: Names) -> Claimed | Unread:
     """The claims of a Gamma market and its event as the venue lists them, or why there are none."""
     try:
-        if _unusable((event.get("title"), market.get("question"), market.get("groupItemTitle"))):
+        if unusable((event.get("title"), market.get("question"), market.get("groupItemTitle"))):
             return Unread("unreadable_text")
         for reader in _POLYMARKET_VALUES:
             value = reader(event, market)
@@ -272,7 +274,12 @@ def _gamma_market(row: Row) -> Row:
     return {**market, "outcomes": outcomes if isinstance(outcomes, str) else json.dumps(outcomes)} if outcomes else market
 
 
-def _unusable(values: Iterable[object]) -> bool:
-    """Texts with control characters, unfilled marks or no end are not read at all."""
-    texts: Sequence[str] = [value for value in values if isinstance(value, str)]
-    return any(len(text) > _MAX_TEXT or "||" in text or _CONTROL.search(text) is not None for text in texts)
+def _troubled(texts: Sequence[object]) -> Unread | None:
+    """A settlement text that is there and cannot be relied on proves nothing (matching.md 3.5); one that was not recorded leaves
+    the terms unverified."""
+    if not texts:
+        return None
+    if not all(isinstance(text, str) for text in texts):
+        return Unread("rules_unreadable", "the rules are no text")
+    troubles = unreadable("\n\n".join(map(str, texts)))
+    return Unread("rules_unreadable", f"the rule text {'; '.join(troubles)}") if troubles else None

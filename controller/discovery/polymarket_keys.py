@@ -13,6 +13,7 @@ from datetime import date
 from controller.discovery.game import Abstain, GameKey, Keyed, Row, conflicting_starts
 from controller.discovery.names import DRAW, League, Names, fold, load
 from controller.discovery.parts import foreign, numbered, of_event
+from controller.discovery.texts import unusable
 from controller.discovery.when import day_of, days_apart, parse_day, parse_time
 from trading.units import WallNs
 
@@ -44,6 +45,8 @@ def polymarket_key(event: Row, market: Row, *, names: Names | None = None) -> Ke
     title = str(event.get("title") or "").strip()
     if not ident:
         return Abstain("no_id", question)
+    if unusable((question, title, market.get("groupItemTitle"))):
+        return Abstain("unreadable_text", ident)
     wrong = _not_full_game(event, market, question, title)
     if wrong is not None:
         return wrong
@@ -258,6 +261,9 @@ def _day(event: Row, market: Row, question: str) -> tuple[date, WallNs | None] |
     start, of_event = parse_time(market.get("gameStartTime")), parse_time(event.get("startTime"))
     if conflicting_starts(start, of_event):
         return Abstain("start_conflict", f"{market.get('gameStartTime')} and {event.get('startTime')}")
+    for stated in (market.get("gameStartTime"), event.get("startTime")):
+        if stated and parse_time(stated) is None:  # without a zone it may be another day
+            return Abstain("start_unreadable", str(stated)[:40])
     start = start if start is not None else of_event
     win = _WIN.fullmatch(question)
     slug = _SLUG.match(str(event.get("slug") or market.get("slug") or ""))

@@ -123,7 +123,7 @@ async def _read_kalshi(
         async with gate:
             try:
                 async for page in kalshi.event_pages(status="open", series_ticker=series):
-                    into.extend(page)
+                    into.extend(event for row in page if (event := _shaped(row)) is not None)
             except _FAILURES as error:
                 read.failed.update(dict.fromkeys(scopes, f"kalshi {series or 'events'}: {error}"))
         done += 1
@@ -186,13 +186,24 @@ async def _sweep(gamma: GammaEvents, say: Progress, everything: bool) -> list[Ro
         for filters in _EVERYTHING if everything else ({"closed": False, "tag_slug": "games"}, *_EVERYTHING):
             events: list[Row] = []
             async for page in gamma.event_pages(**filters):
-                events.extend(_open_only(event) for event in page)
+                events.extend(_open_only(event) for row in page if (event := _shaped(row)) is not None)
                 say(len(events), None, "polymarket events")
             if events:
                 return events
     except _FAILURES as error:
         return f"polymarket events: {error}"
     return []
+
+
+def _shaped(event: object) -> Row | None:
+    """An event with such markets as are objects: one row of no shape is one row lost, not a catalogue."""
+    if not isinstance(event, dict):
+        return None
+    markets = event.get("markets") or ()
+    if isinstance(markets, list | tuple) and all(isinstance(market, dict) for market in markets):
+        return event
+    kept = [market for market in markets if isinstance(market, dict)] if isinstance(markets, list | tuple) else []
+    return {**event, "markets": kept}
 
 
 def _open_only(event: Row) -> Row:

@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-__all__ = ["Clauses", "Pays", "read"]
+__all__ = ["Clauses", "Pays", "read", "unreadable"]
 
 Pays = Literal["fair", "half", "yes", "no", "draw_yes", "own_market"]
 """fair: a price the venue finds. half: $0.50 each. own_market: a market of its own (the draw) pays. draw_yes: No, No, draw Yes."""
@@ -188,7 +188,7 @@ def _said(sentence: str) -> _Said:
 @lru_cache(maxsize=20_000)  # the teams' markets share a text, and the next discovery reads the same ones again
 def read(text: str) -> Clauses:
     """The clauses of a text. Never raises; a text nobody should trade on has troubles and no clauses."""
-    troubles = _troubles(text)
+    troubles = unreadable(text)
     if troubles:
         return Clauses(troubles=troubles)
     said = [_said(part.strip()) for part in _SENTENCE.split(text) if part and part.strip()]
@@ -249,7 +249,8 @@ def _any(low: str, words: Sequence[str]) -> bool:
     return any(word in low for word in words)
 
 
-def _troubles(text: str) -> tuple[str, ...]:
+def unreadable(text: str) -> tuple[str, ...]:
+    """Why a text as a whole says nothing to rely on, in words that follow "the rule text"; () = it can be read."""
     if not text.strip():
         return ("is missing or empty",)
     if len(text) > _LONGEST:
