@@ -17,13 +17,13 @@ from controller.discovery.parts import foreign, numbered, of_event
 from controller.discovery.texts import unusable
 from controller.discovery.when import day_of, eastern, parse_time
 
-__all__ = ["kalshi_key", "ticker_day"]
+__all__ = ["kalshi_key", "other_competition", "ticker_day"]
 
 _EVENT = re.compile(r"(?P<series>[A-Z0-9]+)-(?P<day>\d{2}[A-Z]{3}\d{2})(?P<clock>\d{4})?(?P<block>[A-Z0-9]+)")
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _VERSUS = re.compile(r"\s+(?:vs\.?|v\.?|at|@)\s+", re.IGNORECASE)
 _TITLE_END = re.compile(r"\s+winner\??$", re.IGNORECASE)
-_WILL_WIN = re.compile(r"Will (?P<name>.+?) win the .+", re.IGNORECASE)
+_NAMED_WINNER = re.compile(r"Will (?P<will>.+?) win the .+|.+: (?P<name>.+?) wins\??", re.IGNORECASE)
 _TIE_WORDS = frozenset({"tie", "draw"})
 
 
@@ -50,6 +50,9 @@ def _key_in(league: League, series: str, event: Row, market: Row, milestone: Row
     if unusable((event.get("title"), market.get("title"), market.get("yes_sub_title"))):
         return Abstain("unreadable_text", str(market.get("ticker"))[:80])
     ticker, event_ticker = str(market.get("ticker") or ""), str(event.get("event_ticker") or market.get("event_ticker") or "")
+    other = other_competition(event, league)
+    if other:
+        return Abstain("other_competition", f"{ticker}: {other}")
     parsed = _EVENT.fullmatch(event_ticker)
     if parsed is None or parsed["series"] != series or not ticker.startswith(event_ticker + "-"):
         return Abstain("ticker_form", ticker)
@@ -106,6 +109,16 @@ def _key_in(league: League, series: str, event: Row, market: Row, milestone: Row
     return Keyed(key=key, event=event_ticker, market=ticker, sides=(team, None), clock=clock, proven=proven, evidence=evidence)
 
 
+def other_competition(event: Row, league: League) -> str:
+    """product_metadata's competition or scope where it is not this league's game, "" otherwise; preseason is this league's."""
+    stated = event.get("product_metadata")
+    stated = stated if isinstance(stated, dict) else {}
+    competition, scope = str(stated.get("competition") or ""), str(stated.get("competition_scope") or "")
+    if league.competition and competition and not competition.startswith(league.competition):
+        return competition
+    return scope if foreign(scope, (), league) else ""
+
+
 def ticker_day(text: str) -> date | None:
     """The calendar day (US Eastern) of a ticker's YYMONDD; None when there is no such day."""
     if text[2:5] not in _MONTHS:
@@ -139,12 +152,14 @@ def _child_names(event: Row, event_ticker: str) -> Sequence[str]:
 
 
 def _stated_name(market: Row) -> str:
-    """The outcome's own name: yes_sub_title, else the subject of "Will X win the ... match?"."""
-    name = str(market.get("yes_sub_title") or "").strip()
-    if name:
-        return name
-    asked = _WILL_WIN.fullmatch(str(market.get("title") or ""))
-    return asked["name"] if asked else ""
+    """The outcome's own name: yes_sub_title, else the one its title asks about."""
+    return str(market.get("yes_sub_title") or "").strip() or _asked_name(market)
+
+
+def _asked_name(market: Row) -> str:
+    """X of "Will X win the ... match?" and of "A vs B ... game: X wins?", "" where the title names no side."""
+    asked = _NAMED_WINNER.fullmatch(str(market.get("title") or ""))
+    return (asked["will"] or asked["name"]) if asked else ""
 
 
 def _covers(pair: Sequence[str], children: Sequence[str]) -> bool:
@@ -157,7 +172,9 @@ def _side(
     names: Names, league: League, market: Row, suffix: str, block: str, pair: Sequence[str], teams: tuple[str, str]
 ) -> tuple[str, bool, str] | Abstain:
     """Which side YES means: (team id or draw, proven, fact)."""
-    name = _stated_name(market)
+    name, asked = _stated_name(market), _asked_name(market)
+    if asked and names.team(league, asked) != names.team(league, name) and fold(asked) != fold(name):
+        return Abstain("side_conflict", f"{asked}: {name}")
     by_code = names.team_of_code(league, suffix)
     if suffix == "TIE" or (name and fold(name) in _TIE_WORDS):
         if suffix != "TIE" or (name and fold(name) not in _TIE_WORDS):

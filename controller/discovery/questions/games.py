@@ -7,15 +7,15 @@ the ticker's suffix (KX...-1 and KX...-2 have both meant over 1.5: matching.md s
 
 import re
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
 from functools import cache
 
 from controller.discovery.game import Abstain, Keyed, Row
-from controller.discovery.kalshi_keys import kalshi_key
+from controller.discovery.kalshi_keys import kalshi_key, other_competition
 from controller.discovery.names import DRAW, League, Names, fold
-from controller.discovery.parts import bare, foreign
+from controller.discovery.parts import bare, foreign, of_event
 from controller.discovery.polymarket_keys import outcomes_of, polymarket_key
 from controller.discovery.questions.claim import Claim, Claimed, Unread
+from controller.discovery.questions.lines import VERSUS, kalshi_asks, line_of, side_of
 
 __all__ = ["SEGMENTS", "kalshi_game_claim", "polymarket_game_claim", "series_roots"]
 
@@ -34,22 +34,11 @@ SEGMENTS = tuple(_KINDS)
 """Ends of the series that are read beside a league's winners: KXNBA + SPREAD."""
 _WINNER = re.compile(r"(?:GAME|MATCH)$")
 _TAIL = re.compile(
-    r": (?:spreads?|totals?(?: \w+)?|btts|both teams to score|first half (?:winner|spread|total)|first inning run|map \d)$",
+    r": (?:(?P<spread>spreads?)|(?P<total>totals?(?: \w+)?)|(?P<btts>btts|both teams to score)"
+    r"|first half (?:(?P<winner>winner)|(?P<half_spread>spread)|(?P<half_total>total))|(?P<first_inning_run>first inning run)"
+    r"|map \d)$",
     re.I,
 )
-_WINS_BY = re.compile(
-    r"(?P<name>.+?) wins (?:the (?:game|match) |the (?P<half>1st|first) half )?by over (?P<line>\d+\.5) (?P<unit>\w+)\??", re.I
-)
-_OVER = re.compile(r"(?:will |(?P<head>.*): )?over (?P<line>\d+\.5) (?P<unit>\w+)(?: be)?(?: scored)?\??", re.I)
-_BOTH = re.compile(r"(?:(?P<head>.*): )?(?:will )?(?:both teams (?:to )?score|btts)\??", re.I)
-_INNING = re.compile(r"(?P<head>.+?):? first inning run\??", re.I)
-_DENIED = re.compile(r"\b(?:no|not|neither|only)\b", re.I)
-_ASKED = {"total": _OVER, "spread": _WINS_BY, "btts": _BOTH, "first_inning_run": _INNING}
-_UNITS = {"soccer": "goals", "hockey": "goals", "baseball": "runs", "basketball": "points", "football": "points"}
-"""What a total and a spread count by sport; corners, sets and maps are other markets."""
-_HALF_WIN = re.compile(r"Will (?P<name>.+) win the (?:1st|first) half\?", re.I)
-_MAP_WIN = re.compile(r"Will (?P<name>.+) win map (?P<map>\d) in the .+ match\?", re.I)
-
 _P_SPREAD = re.compile(r"(?P<half>1H )?Spread: (?P<name>.+) \((?P<line>-\d+\.5)\)", re.I)
 _P_TOTAL = re.compile(r"(?P<pair>.+): (?P<half>1H )?O/U (?P<line>\d+\.5)", re.I)
 _P_BTTS = re.compile(r"(?P<pair>.+): Both Teams to Score\??", re.I)
@@ -58,9 +47,9 @@ _P_HALF_DRAW = re.compile(r"(?P<pair>.+): Draw at half-?time\?", re.I)
 _P_HALF_WIN = re.compile(r"(?P<pair>.+): 1H Moneyline", re.I)
 _P_INNING = re.compile(r"Will there be a run scored in the first inning\?: (?P<pair>.+)", re.I)
 _P_MAP = re.compile(r"(?P<pair>.+?)(?: -|:) (?:Map|Game) (?P<map>\d) Winner", re.I)
+_NUMBER = re.compile(r"(?<![\w.])\d+\.\d+(?!\w)")
 _COMPANION = re.compile(r" - (?:More Markets|Half-?time Result|Exact Score)$", re.I)
 _COMPANION_SLUG = re.compile(r"(?<=\d{4}-\d{2}-\d{2})-(?:more-markets|halftime-result)$")
-_VERSUS = re.compile(r"\s+(?:vs\.?|v\.?|at|@)\s+", re.I)
 _TYPES = {
     "spreads": "spread",
     "totals": "total",
@@ -95,19 +84,22 @@ def kalshi_game_claim(event: Row, market: Row, milestone: Row | None, names: Nam
         return Unread("series", series)
     (league, winners), (kind, period) = found
     ticker, title = str(event.get("event_ticker") or ""), str(event.get("title") or "")
+    metadata = event.get("product_metadata")
+    competition = metadata.get("competition") if isinstance(metadata, dict) else None
+    if other_competition({"product_metadata": {"competition": competition}}, league):
+        return Unread("other_competition", title)
     if kind == "winner" and period == "map":
         ticker, _, number = ticker.rpartition("-")
         period = "map " + number
         if not title.endswith(f": Map {number}"):
             return Unread("map", title)
-    pair = _TAIL.sub("", title)
-    if pair == title or ": " in pair:
+    pair = _pair(title, kind, period, league)
+    if not pair:
         return Unread("title", title)
     game = _kalshi_game(league, series, winners, ticker, pair, milestone, names)
     if isinstance(game, Unread):
         return game
-    asked = [str(text) for text in (market.get("title"), market.get("yes_sub_title")) if text]
-    what = _kalshi_what(kind, period, asked, market, game, league, names, [part.strip() for part in _VERSUS.split(pair)])
+    what = kalshi_asks(kind, period, market, game, league, names, [part.strip() for part in VERSUS.split(pair)])
     if isinstance(what, Unread):
         return what
     return Claimed(
@@ -118,12 +110,30 @@ def kalshi_game_claim(event: Row, market: Row, milestone: Row | None, names: Nam
     )
 
 
+def _pair(title: str, kind: str, period: str, league: League) -> str:
+    """ "A at B" of "Game 4: A at B: Spread"; "" where a tail names another kind or part than the series, or a head a part."""
+    tail = _TAIL.search(title)
+    named = {name for name, text in tail.groupdict().items() if text} if tail else set()
+    half = any(name == "winner" or name.startswith("half_") for name in named)
+    if named and ({name.removeprefix("half_") for name in named} != {kind} or half != (period == "1h")):
+        return ""
+    pair = title[: tail.start()] if tail else title
+    head, colon, rest = pair.partition(": ")
+    if not colon:
+        return pair
+    return (
+        rest
+        if ": " not in rest and league.names != "exact" and of_event(pair, league) and not foreign(head, (), league)
+        else ""
+    )
+
+
 def _kalshi_game(
     league: League, series: str, winners: str, ticker: str, pair: str, milestone: Row | None, names: Names
 ) -> Keyed | Unread:
     """The game of a series beside the winners', read by the winners' own reader."""
     full = winners + ticker.removeprefix(series)
-    sides = [part.strip() for part in _VERSUS.split(pair)]
+    sides = [part.strip() for part in VERSUS.split(pair)]
     if len(sides) != 2:
         return Unread("title", pair)
     tie = league.shape == "three_way"
@@ -132,44 +142,6 @@ def _kalshi_game(
     event = {"event_ticker": full, "series_ticker": winners, "title": pair, "markets": markets}
     found = kalshi_key(event, asked, milestone, names=names)
     return Unread(found.reason, found.detail) if isinstance(found, Abstain) else found
-
-
-def _kalshi_what(
-    kind: str, period: str, asked: list[str], market: Row, game: Keyed, league: League, names: Names, pair: list[str]
-) -> tuple[str, ...] | Unread:
-    """Side and line, from title and subtitle where both say something and agree."""
-    label = str(market.get("yes_sub_title") or "")
-    pattern = _ASKED.get(kind) or (_HALF_WIN if period == "1h" else _MAP_WIN)
-    read = [match for match in map(pattern.fullmatch, asked) if match]
-    if not read:
-        return Unread("title_form", " / ".join(asked))
-    for part in (match.groupdict() for match in read):
-        unit, half = _UNITS.get(league.sport, ""), part.get("half") and period != "1h"
-        own = (*pair, "1st Half", "First Half") if period == "1h" else pair
-        if _DENIED.search(part.get("head") or ""):
-            return Unread("title_form", " / ".join(asked))
-        if half or (part.get("unit") or unit).lower() != unit or foreign(part.get("head") or "", own, league):
-            return Unread("title_form", " / ".join(asked))
-    if kind in ("btts", "first_inning_run"):
-        return Unread("side_conflict", label) if _DENIED.search(label) else ()
-    if label and not pattern.fullmatch(label) and (kind != "winner" or _side(names, league, label, game) == ""):
-        return Unread("side_conflict", " / ".join(asked))
-    strike = market.get("floor_strike")
-    lines = {_line(match["line"]) for match in read} if kind in ("total", "spread") else set()
-    if strike is not None and lines and lines != {_line(strike)}:
-        return Unread("line_conflict", f"{strike}: {asked}")
-    if len(lines) > 1:
-        return Unread("line_conflict", str(asked))
-    if kind == "total":
-        return ("over", *lines)
-    if period.startswith("map ") and {match["map"] for match in read} != {period[4:]}:
-        return Unread("map", str(asked))
-    side = {_side(names, league, match["name"], game) for match in read}
-    if label and not pattern.fullmatch(label):
-        side.add(_side(names, league, label, game))
-    if len(side) != 1 or "" in side:
-        return Unread("side_unknown", str(asked))
-    return (side.pop(), *lines)
 
 
 def polymarket_game_claim(event: Row, market: Row, names: Names) -> Claimed | Unread:
@@ -182,10 +154,10 @@ def polymarket_game_claim(event: Row, market: Row, names: Names) -> Claimed | Un
     stated = market.get("sportsMarketType")
     if stated and (_TYPES.get(stated, "") != kind or stated.startswith("first_half") != (period == "1h")):
         return Unread("type_conflict", f"{stated}: {question}")
-    line = _line(match["line"]) if kind in ("spread", "total") else ""
+    line = line_of(match["line"]) if kind in ("spread", "total") else ""
     given = market.get("line")
     # Gamma gives the same spread as -3.5 for full games and as 4.5 for halves: its size is what must agree.
-    if line and given is not None and _line(given).lstrip("-") != line.lstrip("-"):
+    if line and given is not None and line_of(given).lstrip("-") != line.lstrip("-"):
         return Unread("line_conflict", f"{given}: {question}")
     base = _COMPANION.sub("", title)
     game = _polymarket_game(event, base, market.get("gameStartTime"), names)
@@ -193,6 +165,8 @@ def polymarket_game_claim(event: Row, market: Row, names: Names) -> Claimed | Un
         return game
     league = names.leagues[game.key.league]
     groups = match.groupdict()
+    if not _labelled(str(market.get("groupItemTitle") or ""), line, period, league):
+        return Unread("side_conflict", f"{question}: {market.get('groupItemTitle')}")
     if groups.get("pair") and not _same_pair(names, league, groups["pair"], game):
         return Unread("title_conflict", question)
     if kind in ("btts", "first_inning_run"):
@@ -200,23 +174,40 @@ def polymarket_game_claim(event: Row, market: Row, names: Names) -> Claimed | Un
     if kind == "total":
         return _two(market, {"over": _claim(game, kind, period, ("over", line))}, "over", game, fold)
     if groups.get("name"):
-        side = _side(names, league, groups["name"], game)
+        side = side_of(names, league, groups["name"], game)
         if not side:
             return Unread("side_unknown", question)
         if kind == "winner":
             return _yes_no(market, _claim(game, kind, period, (side,)), game)
         claim = _claim(game, kind, period, (side, line.lstrip("-")))
-        return _two(market, {side: claim}, side, game, lambda name: _side(names, league, name, game))
+        return _two(market, {side: claim}, side, game, lambda name: side_of(names, league, name, game))
     if _P_HALF_DRAW.fullmatch(question):
         return _yes_no(market, _claim(game, kind, period, (DRAW,)), game)
-    if period == "1h" and league.shape != "three_way":
+    if period == "1h":
         return Unread("half_tie", question)  # two outcomes, and a half may end level: not one team's market
-    sides = [_side(names, league, name, game) for name in outcomes_of(market) or _VERSUS.split(bare(groups["pair"], league))]
+    sides = [side_of(names, league, name, game) for name in outcomes_of(market) or VERSUS.split(bare(groups["pair"], league))]
     if len(sides) != 2 or not all(sides) or sides[0] == sides[1]:
         return Unread("side_unknown", question)
     return Claimed(
         (_claim(game, kind, period, (sides[0],)), _claim(game, kind, period, (sides[1],))), False, game.evidence, game.key.start
     )
+
+
+def _labelled(label: str, line: str, period: str, league: League) -> bool:
+    """groupItemTitle ("Spread -3.5", "1H O/U 110.5") states no other line and no other part than the question."""
+    numbers = {line_of(number) for number in _NUMBER.findall(label)}
+    if line and numbers - {line.lstrip("-")}:
+        return False
+    if period not in ("full", "1h"):
+        return True
+    own = (
+        "O/U",
+        "Spread",
+        "Total",
+        "Totals",
+        *(("1H", "1st Half", "First Half", "Halftime", "Half") if period == "1h" else ()),
+    )
+    return not foreign(label, own, league)
 
 
 def _polymarket_form(question: str) -> tuple[str, str, re.Match[str]] | None:
@@ -253,15 +244,7 @@ def _polymarket_game(event: Row, base: str, start: object, names: Names) -> Keye
 
 
 def _same_pair(names: Names, league: League, text: str, game: Keyed) -> bool:
-    return {_side(names, league, name, game) for name in _VERSUS.split(bare(text, league))} == game.key.teams
-
-
-def _side(names: Names, league: League, name: str, game: Keyed) -> str:
-    """The team of this game that a name means, or the draw; "" when it is neither."""
-    if fold(name) in ("tie", "draw"):
-        return DRAW if league.shape == "three_way" else ""
-    team = names.team(league, name.strip())
-    return team if team is not None and team in game.key.teams else ""
+    return {side_of(names, league, name, game) for name in VERSUS.split(bare(text, league))} == game.key.teams
 
 
 def _yes_no(market: Row, claim: Claim, game: Keyed) -> Claimed | Unread:
@@ -293,11 +276,3 @@ def _two(market: Row, claims: dict[str, Claim], first: str, game: Keyed, read: C
 def _claim(game: Keyed, kind: str, period: str, what: tuple[str, ...]) -> Claim:
     key = game.key
     return ("game", key.league, key.day_et.isoformat(), "+".join(sorted(key.teams)), period, kind, *what)
-
-
-def _line(value: object) -> str:
-    """ "1.50" and 1.5 -> "1.5"; what is no number stays unlike every number."""
-    try:
-        return format(Decimal(str(value)).normalize(), "f")
-    except InvalidOperation:
-        return f"? {value!r}"
