@@ -15,7 +15,7 @@ from trading.fees import KalshiOrderFees, fee_of_fill
 from trading.ids import Ids, LegId, client_order_id
 from trading.market import KALSHI, POLYMARKET, Action, Market, MarketId, Outcome, Venue, step_at
 from trading.order import Fill, LegRequest, LegResult, LegState, Tif, total
-from trading.units import CONTRACT, ONE, Money, MonoNs, Price, Size, complement, cost_of, size_for
+from trading.units import CONTRACT, DOLLAR, ONE, Money, MonoNs, Price, Size, complement, cost_of, size_for
 from trading.venue import AccountPage, AccountQuery, Balance, Position, Prepared, Settlement, SignedOrder, VenueFill, VenueMode
 
 __all__ = ["PaperClient", "Reads", "Sizing", "paper_client"]
@@ -323,17 +323,17 @@ class PaperClient:
             self._move(self._markets[market], cost_of(ONE, sets))
         return sets
 
-    def pay_out(self, market: MarketId, yes: Price) -> Money:
-        """Settle a market at the value of YES (NO is worth the rest); returns what was received."""
-        received = Money(0)
+    def _pay_out(self, market: MarketId, yes: Price) -> None:
+        """Settle what is held of a market at the value of YES; NO is worth the rest."""
+        received, paid = Money(0), False
         for outcome in Outcome:
             size = self._held.pop((market, outcome), Size(0))
             received = Money(received + cost_of(yes if outcome is Outcome.YES else complement(yes), size, up=False))
-        if received or market in self._markets:
+            paid = paid or size > 0
+        if paid:
             self._move(self._markets[market], received)
             row = Settlement(market=market, payout=cost_of(yes, CONTRACT), revenue=received, at=self._clock.wall_ns())
             self._settlements.append(row)
-        return received
 
     # -- reads -------------------------------------------------------------------------------------------------------------
 
@@ -341,7 +341,11 @@ class PaperClient:
         return await self._reads.market(market)
 
     async def payout(self, market: MarketId) -> Money | None:
-        return await self._reads.payout(market)
+        """As the venue tells it; what is held here is paid out with it, or the cash of paper would only ever shrink."""
+        worth = await self._reads.payout(market)
+        if worth is not None and market in self._markets:
+            self._pay_out(market, Price(worth * ONE // DOLLAR))
+        return worth
 
     async def book(self, market: MarketId) -> Book:
         return await self._reads.book(market)

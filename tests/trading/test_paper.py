@@ -17,7 +17,7 @@ from trading.journal import MemoryJournal
 from trading.market import KALSHI, POLYMARKET, Action, FeeTerms, Market, MarketId, Outcome
 from trading.order import LegRequest, Tif, Want
 from trading.paper import PaperClient, paper_client
-from trading.units import ONE, Money, MonoNs, Price, Size
+from trading.units import DOLLAR, ONE, Money, MonoNs, Price, Size
 from trading.venue import AccountQuery, VenueMode
 
 START = Money(10_000_000_000)
@@ -55,9 +55,10 @@ class Desk:
         self.book = Book(market.id)
         self.slept: list[float] = []
         self.before_fill = lambda: None
+        self.paid: Money | None = None
         self.client = PaperClient(
             market.venue,
-            reads=None,
+            reads=self,
             book_of=lambda _: self.book,
             clock=self.clock,
             cash={market.shard: Money(cash)},
@@ -67,6 +68,9 @@ class Desk:
             sleep=self.sleep,
         )
         self.show(asks={5_000: 100, 5_200: 100}, bids={4_800: 100})
+
+    async def payout(self, market: MarketId) -> Money | None:
+        return self.paid
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -331,15 +335,19 @@ async def test_same_order_twice_is_a_bug():
 
 
 async def test_account_lists_fills_and_settlement():
-    """Fills and settlements are listed, a paid out market leaves no position, and the money arrives."""
+    """Fills and settlements are listed; once the venue tells a payout no position is left, and the money arrives once."""
     desk = Desk(K_MARKET)
     result = await desk.trade(10, 5_000)
+    early = await desk.client.payout(K_MARKET.id)
+    held = await desk.positions()
 
-    received = desk.client.pay_out(K_MARKET.id, ONE)
+    desk.paid = DOLLAR
+    told = [await desk.client.payout(K_MARKET.id), await desk.client.payout(K_MARKET.id)]
     fills = (await desk.client.account(AccountQuery(what="fills", market=K_MARKET.id))).fills
     settled = (await desk.client.account(AccountQuery(what="settlements"))).settlements
 
-    assert received == 10_000_000 and settled[0].payout == 1_000_000
+    assert (early, len(held), told) == (None, 1, [DOLLAR, DOLLAR])
+    assert [(row.payout, row.revenue) for row in settled] == [(DOLLAR, 10_000_000)]
     assert [row.fill for row in fills] == list(result.fills)
     assert await desk.positions() == []
     assert await desk.cash() == START - result.cost - result.fee + 10_000_000
