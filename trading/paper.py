@@ -27,6 +27,7 @@ HAIRCUT_PERCENT = 75
 """PAPER_FILL_HAIRCUT."""
 LATENCY_NS = 100 * MS
 _CENT = Money(10_000)
+_LOWEST = Price(1)
 _KEPT: Mapping[Venue, tuple[Sequence[int], Sizing, bool]] = {
     KALSHI: (range(8), "contracts", True),
     POLYMARKET: ((0,), "cash", False),
@@ -289,9 +290,12 @@ class PaperClient:
         return sum(w.size for w in wants if w.action is Action.SELL and (w.market, w.outcome) == (market, outcome))
 
     def _need(self, leg: LegRequest, market: Market) -> Money:
-        """Limit x size and the fee there; each further level may round up its own fee once."""
+        """The most a buy can cost, its fee included: contracts are dearest at the limit. The same cash buys more of them the
+        cheaper they are, and fees fall on contracts, so what is sized in cash pays its highest fee at the lowest price."""
         assert market.fees is not None  # prepare refused it
         cost = self._budget(leg.want.limit, leg.want.size)
+        if self._sizing == "cash":
+            return Money(cost + fee_of_fill(market.fees, _LOWEST, size_for(cost, _LOWEST)))
         return Money(cost + fee_of_fill(market.fees, leg.want.limit, leg.want.size))
 
     def _reserve(self, flight: _Flight) -> None:

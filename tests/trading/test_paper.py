@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trading.book import Book
@@ -378,6 +378,9 @@ async def test_updates_tell_each_result():
         max_size=12,
     ),
     polymarket=st.booleans(),
+)
+@example(  # the cash left fitted the fee at the limit, 73c; it was filled at 50c and 52c, for more contracts and more fee
+    orders=[(Outcome.YES, Action.BUY, 53, 1_500, Tif.IOC), (Outcome.YES, Action.BUY, 73, 2_921, Tif.IOC)], polymarket=True
 )
 def test_money_and_contracts_add_up(orders, polymarket):
     """Whatever is traded: cash changes by the fills alone, never below zero, and no level gives more than its haircut."""
