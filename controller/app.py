@@ -26,6 +26,7 @@ from controller.halt import HaltFile
 from controller.ledger.keeper import LedgerKeeper
 from controller.ledger.memory import MemoryLedger
 from controller.ledger.store import LedgerStore
+from controller.ledger.strangers import StrangerBooks
 from controller.ledger.writer import LedgerWriter
 from controller.link import Link, make_link
 from controller.model import ArbClosed, Event
@@ -346,6 +347,17 @@ def build(
         if market is not None and market.status != "settled":
             runtime.on_event(MarketChanged(msgspec.structs.replace(market, status="settled", tradable=False)))
 
+    strangers: StrangerBooks | None = None
+    if books is not None and ports.tables is not None and isinstance(ports.journal, FileJournal):
+        strangers = StrangerBooks(
+            ports.journal,
+            ports.tables,
+            books,
+            ports.clock,
+            ports.offload,
+            venues=(KALSHI, POLYMARKET),
+            read=executor.account,
+        )
     keeper: LedgerKeeper | None = None
     if books is not None and ports.tables is not None:
         keeper = LedgerKeeper(
@@ -358,6 +370,7 @@ def build(
             halt=lambda why: _halt(settings, why),
             settled=settled,
             last_compared=last_compared,
+            strangers=strangers,
         )
     return App(
         settings=settings,

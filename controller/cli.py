@@ -285,7 +285,10 @@ async def _trade_with(
         async def reconcile(asked: Mapping[str, object]) -> object:
             if not recovery.done:
                 raise TandemError("the controller is still starting; ask again in a moment")
-            return await answer(system.reconciler, switch, adopt=asked.get("adopt") is True)
+            found = await answer(system.reconciler, switch, adopt=asked.get("adopt") is True)
+            if system.keeper is not None and asked.get("adopt") is True:
+                await system.keeper.adjust()
+            return found
 
         rest = Drain(
             switch,

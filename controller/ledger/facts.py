@@ -17,6 +17,7 @@ from trading.order import LegRequest, LegResult
 from trading.units import Money, Price, WallNs
 
 __all__ = [
+    "Adjusted",
     "Compared",
     "DayEnded",
     "Decided",
@@ -85,6 +86,17 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     at: WallNs
 
 
+class Adjusted(msgspec.Struct, frozen=True, kw_only=True):
+    """A person took over a position as its venue has it: net contracts of YES less NO more than the orders say, for this cash out,
+    fees in, None where nobody knows."""
+
+    venue: Venue
+    market: MarketId
+    net: int
+    cash: Money | None
+    at: WallNs
+
+
 class Priced(msgspec.Struct, frozen=True):
     """Best YES prices of a market: (bid, bid size, ask, ask size)."""
 
@@ -129,7 +141,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     markets: tuple[Market, ...]
 
 
-Fact = Ordered | Decided | Ended | Paired | Settled | Priced | Compared | Moved | DayEnded
+Fact = Ordered | Decided | Ended | Paired | Settled | Adjusted | Priced | Compared | Moved | DayEnded
 
 
 def promised_at(leg_id: bytes) -> WallNs:

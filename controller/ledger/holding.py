@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from trading.units import DOLLAR
 
-__all__ = ["Held", "Paid", "Trade", "hold"]
+__all__ = ["Change", "Held", "Paid", "Trade", "hold"]
 
 _YES, _NO = 0, 1
 
@@ -31,6 +31,14 @@ class Paid(NamedTuple):
     payout: int
     at: int
     step: int = 1
+
+
+class Change(NamedTuple):
+    """Contracts of YES less NO that came, or left when negative, without an order of ours; cash out for them, None = not known."""
+
+    net: int
+    cash: int | None
+    at: int
 
 
 class Held(NamedTuple):
@@ -67,6 +75,19 @@ class _Lots:
         if size > own:
             self.buy(1 - outcome, size - own, (size - own) - (proceeds - part))
 
+    def change(self, net: int, cash: int | None) -> None:
+        """At unknown cash what leaves takes its cost along, and what comes costs nothing: no profit is made up."""
+        gained, size = (_YES, net) if net > 0 else (_NO, -net)
+        if cash is None:
+            own = min(size, self.size[1 - gained])
+            if own:
+                self._give(1 - gained, own)
+            self.size[gained] += size - own
+        elif cash < 0:
+            self.sell(1 - gained, size, -cash)
+        else:
+            self.buy(gained, size, cash)
+
     def _give(self, outcome: int, size: int) -> int:
         cost = self.cost[outcome] * size // self.size[outcome]
         self.cost[outcome] -= cost
@@ -74,23 +95,27 @@ class _Lots:
         return cost
 
 
-def hold(trades: Iterable[Trade], settled: Paid | None = None) -> Held | None:
-    """Add trades up in their order, then the settlement; None when nothing was traded.
+def hold(trades: Iterable[Trade], settled: Paid | None = None, changes: Iterable[Change] = ()) -> Held | None:
+    """Add trades and changes up by their stamps, then the settlement; None when there are none.
 
     A trade that became known after the settlement counts like the others: it was made before.
     """
     lots, fees, opened, updated = _Lots(), 0, 0, 0
     closed: int | None = None
-    for trade in trades:
-        if not trade.size:
+    rows: list[Trade | Change] = [*trades, *changes]
+    for one in sorted(rows, key=lambda row: row.at):
+        if isinstance(one, Change):
+            lots.change(one.net, one.cash)
+        elif not one.size:
             continue
-        opened = opened or trade.at
-        updated, fees = trade.at, fees + trade.fee
-        if trade.buy:
-            lots.buy(trade.outcome, trade.size, trade.cost + trade.fee)
         else:
-            lots.sell(trade.outcome, trade.size, -trade.cost - trade.fee)
-        closed = None if any(lots.size) else trade.at
+            fees += one.fee
+            if one.buy:
+                lots.buy(one.outcome, one.size, one.cost + one.fee)
+            else:
+                lots.sell(one.outcome, one.size, -one.cost - one.fee)
+        opened, updated = opened or one.at, one.at
+        closed = None if any(lots.size) else one.at
     if not opened:
         return None
     if settled is not None:

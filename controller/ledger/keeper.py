@@ -13,6 +13,7 @@ from controller.ledger.database import LedgerFailed
 from controller.ledger.facts import DayEnded, Past, Settled
 from controller.ledger.reader import LedgerReader, day_of, days_back
 from controller.ledger.store import LedgerStore
+from controller.ledger.strangers import StrangerBooks
 from controller.ledger.writer import LedgerWriter
 from controller.reconcile_run import ADOPTED_AT
 from trading.clock import SECOND, Clock
@@ -55,6 +56,7 @@ class LedgerKeeper:
         halt: Callable[[str], None],
         settled: Callable[[MarketId], None] = lambda market: None,
         last_compared: Callable[[], tuple[WallNs, tuple[str, ...]] | None] = lambda: None,
+        strangers: StrangerBooks | None = None,
     ) -> None:
         self.writer = writer
         self._store = store
@@ -66,6 +68,7 @@ class LedgerKeeper:
         self._halt = halt
         self._settled = settled
         self._last_compared = last_compared
+        self._strangers = strangers
         self._compared: tuple[WallNs, tuple[str, ...]] = (WallNs(0), ())
         self._turn = 0
         self._closed_day = ""
@@ -168,10 +171,16 @@ class LedgerKeeper:
             await self._sleep(_LOOK_S)
             self.compare()
             try:
+                await self.adjust()
                 await self.settle()
                 await self.close_day()
             except LedgerFailed as exc:
                 log.warning("ledger_not_read", error=str(exc), next_step="it is tried again in a minute")
+
+    async def adjust(self) -> None:
+        """Bring positions to what a person adopted at the venues (B-448). Raises LedgerFailed."""
+        if self._strangers is not None:
+            await self._strangers.book()
 
     def compare(self) -> None:
         """The newest comparison with the venues, where it says something new or the last one kept is an hour old (B-243)."""

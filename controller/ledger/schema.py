@@ -1,8 +1,8 @@
 """The tables of the ledger (B-248 to B-254): what was decided, ordered, filled, held and paid out, for people and reports.
 
     events ── verified_pairs ── arbitrage_opportunities ── orders ── fills
-                                                             └──► positions ◄── settlements      transfers, price_cache,
-                                                                                                 reconciliations, days, ledger_meta
+                                                             └──► positions ◄── settlements,     transfers, price_cache,
+                                                                           adjustments           reconciliations, days, ledger_meta
 
 Every row carries its world: paper, simulated and live money never meet in one figure. Integers only: money and sizes in
 1/1,000,000, prices in 1/10,000 dollar, stamps in nanoseconds UTC. The journal is the truth about orders; these tables are built
@@ -12,6 +12,7 @@ from it again when they are lost.
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text
 
 __all__ = [
+    "adjustments",
     "days",
     "events",
     "fills",
@@ -191,6 +192,19 @@ settlements = Table(
     _number("booked"),
 )
 """What one YES contract paid (B-242): a void or a 50/50 is a payout between 0 and 1. The key books each once."""
+
+adjustments = Table(
+    "adjustments",
+    metadata,
+    _text("world", key=True),
+    _text("venue", key=True),
+    _text("market", key=True),
+    _number("at", key=True),
+    _number("net"),
+    _number("cash", null=True),
+)
+"""What a position became at its venue without an order of ours, as a person took it over: contracts of YES less NO, and the cash
+out for them, fees in, where the venue's fills tell it."""
 
 transfers = Table(
     "transfers",

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from controller.ledger import schema
 from controller.ledger.database import LedgerFailed
 from controller.ledger.facts import (
+    Adjusted,
     Compared,
     DayEnded,
     Decided,
@@ -34,7 +35,7 @@ from controller.ledger.facts import (
     pair_row,
     result_columns,
 )
-from controller.ledger.holding import Paid, Trade, hold
+from controller.ledger.holding import Change, Paid, Trade, hold
 from controller.risk.decision import Approved
 from trading.market import KALSHI, Market
 from trading.order import World
@@ -169,6 +170,12 @@ class LedgerStore:
             self._put(connection, schema.settlements, [row], keep=("booked", "at"))
             touched.add((fact.venue, fact.market))
 
+    def _adjusted(self, connection: Connection, facts: Iterable[Adjusted], touched: set[_Key]) -> None:
+        for one in facts:
+            row = {"venue": one.venue, "market": one.market, "net": one.net, "cash": one.cash, "at": one.at}
+            self._put(connection, schema.adjustments, [row])
+            touched.add((one.venue, one.market))
+
     def _priced(self, connection: Connection, facts: Iterable[Priced], _: set[_Key]) -> None:
         rows: list[Row] = []
         for fact in facts:
@@ -225,7 +232,10 @@ class LedgerStore:
     # --- what follows from them -----------------------------------------------------------------------------------------
 
     def _position(self, connection: Connection, venue: str, market: str) -> None:
-        orders, settlements = schema.orders, schema.settlements
+        orders, settlements, changes = schema.orders, schema.settlements, schema.adjustments
+        adjusted = select(changes.c.net, changes.c.cash, changes.c.at).where(
+            changes.c.world == self.world, changes.c.venue == venue, changes.c.market == market
+        )
         trades = connection.execute(
             select(orders.c.outcome, orders.c.action, orders.c.filled, orders.c.cost, orders.c.fee, orders.c.at)
             .where(orders.c.world == self.world, orders.c.venue == venue, orders.c.market == market, orders.c.filled > 0)
@@ -239,6 +249,7 @@ class LedgerStore:
         held = hold(
             [Trade(int(row.outcome == "no"), row.action == "buy", row.filled, row.cost, row.fee, row.at) for row in trades],
             Paid(paid.payout, paid.at, _CENT if venue == KALSHI else 1) if paid is not None else None,
+            [Change(row.net, row.cash, row.at) for row in connection.execute(adjusted)],
         )
         table = schema.positions
         if held is None:  # a reversal took the only fill away
@@ -278,6 +289,26 @@ class LedgerStore:
         """Whether a day was told to have ended."""
         query = select(schema.days.c.day).where(schema.days.c.world == self.world, schema.days.c.day == day)
         return bool(self._run(lambda connection: connection.execute(query).first()))
+
+    def adjusted(self) -> dict[_Key, tuple[int, WallNs, bool]]:
+        """By (venue, market) what adjustments add up to, the stamp of the newest, and whether the market was paid out: settled ones
+        without an adjustment too."""
+        table, paid = schema.adjustments, schema.settlements
+        sums = (
+            select(table.c.venue, table.c.market, func.sum(table.c.net).label("net"), func.max(table.c.at).label("at"))
+            .where(table.c.world == self.world)
+            .group_by(table.c.venue, table.c.market)
+        )
+        settled = select(paid.c.venue, paid.c.market).where(paid.c.world == self.world)
+
+        def read(connection: Connection) -> dict[_Key, tuple[int, WallNs, bool]]:
+            found = {(row.venue, row.market): (0, WallNs(0), True) for row in connection.execute(settled)}
+            for row in connection.execute(sums):
+                key = (row.venue, row.market)
+                found[key] = (int(row.net), WallNs(row.at), key in found)
+            return found
+
+        return dict(self._run(read))
 
     def half_settled(self, before: int) -> list[tuple[str, str, str]]:
         """(venue, market, pair) of positions still open although the other market of their pair was paid before a stamp."""
@@ -359,4 +390,15 @@ def _grouped(facts: Sequence[Fact]) -> dict[type, list[Any]]:
     return {kind: rows for kind, rows in found.items() if rows}
 
 
-_ORDER: tuple[type[msgspec.Struct], ...] = (Paired, Decided, Ordered, Ended, Settled, Priced, Compared, Moved, DayEnded)
+_ORDER: tuple[type[msgspec.Struct], ...] = (
+    Paired,
+    Decided,
+    Ordered,
+    Ended,
+    Settled,
+    Adjusted,
+    Priced,
+    Compared,
+    Moved,
+    DayEnded,
+)
