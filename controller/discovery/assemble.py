@@ -6,6 +6,7 @@ other question by its claim; what neither pairs is compared by its text alone, f
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -13,10 +14,10 @@ import msgspec
 from controller.discovery.cache import Alike, Cached
 from controller.discovery.candidates import look_alikes
 from controller.discovery.claims import ClaimedPair, Claims, asks, match_claims
-from controller.discovery.game import Abstain, Keyed, Row, conflicting_starts
+from controller.discovery.game import Keyed, Row, conflicting_starts
 from controller.discovery.kalshi_keys import kalshi_key
 from controller.discovery.match_rows import kalshi_claim, polymarket_claim
-from controller.discovery.matching import KalshiRow, MatchedPair, Matches, PolymarketRow, match
+from controller.discovery.matching import KalshiRow, MatchedPair, Matches, PolymarketRow, guarded, match
 from controller.discovery.names import Names
 from controller.discovery.pairs import KIND, ApprovalMode, read_as, to_claimed_pair, to_pair
 from controller.discovery.questions.claim import Claimed
@@ -144,20 +145,12 @@ def _stands(pair: Pair, row: KalshiRow, names: Names) -> bool:
     """Kalshi still lists what the pair asks, at the pair's start."""
     event, market, stone = row
     if pair.kind == KIND:
-        key = _guarded(event, market, stone, names)
+        key = guarded(partial(kalshi_key, event, market, stone, names=names))
         return isinstance(key, Keyed) and not conflicting_starts(key.key.start, pair.starts_at)
     read = kalshi_claim(event, market, stone, names)
     if not isinstance(read, Claimed) or read.claims[0] is None or asks(read.claims[0]) not in pair.evidence:
         return False
     return not conflicting_starts(read.start, pair.starts_at)
-
-
-def _guarded(event: Row, market: Row, stone: Row | None, names: Names) -> Keyed | Abstain:
-    """A row of shapes no venue documents is one row lost, not the whole run."""
-    try:
-        return kalshi_key(event, market, stone, names=names)
-    except (TypeError, AttributeError, ValueError, KeyError) as error:
-        return Abstain("malformed", repr(error))
 
 
 def _kalshi(ours: KalshiRead, good: Sequence[str], read_at: WallNs, problems: Counter[str]) -> dict[str, _Listed]:

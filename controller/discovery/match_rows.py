@@ -1,7 +1,7 @@
 """Answer one question: do these two markets ask the same, and which outcome is Kalshi's YES?
 
 match_row reads one row of each venue (the shape of the labelled pairs), match_all joins many by their claims. Equal claims
-match, everything else does not, and text similarity only proposes to people. Labels are read by score_rows alone.
+match, everything else does not, and text similarity only proposes to people. Labels are read by score alone.
 """
 
 import json

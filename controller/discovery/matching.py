@@ -18,7 +18,7 @@ from controller.discovery.polymarket_keys import polymarket_key
 from trading.market import Outcome
 from trading.units import WallNs
 
-__all__ = ["KalshiRow", "MatchedPair", "Matches", "PolymarketRow", "join", "match"]
+__all__ = ["KalshiRow", "MatchedPair", "Matches", "PolymarketRow", "guarded", "join", "match"]
 
 KalshiRow = tuple[Row, Row, Row | None]
 """Event, market, milestone or None."""
@@ -70,8 +70,8 @@ class _Game(msgspec.Struct):
 def match(kalshi: Iterable[KalshiRow], polymarket: Iterable[PolymarketRow], *, names: Names | None = None) -> Matches:
     """Pair raw rows of both venues. Never raises on what a venue sent: an unreadable row abstains and is counted."""
     table = names or load()
-    first = (_guard(partial(kalshi_key, event, market, stone, names=table)) for event, market, stone in kalshi)
-    second = (_guard(partial(polymarket_key, event, market, names=table)) for event, market in polymarket)
+    first = (guarded(partial(kalshi_key, event, market, stone, names=table)) for event, market, stone in kalshi)
+    second = (guarded(partial(polymarket_key, event, market, names=table)) for event, market in polymarket)
     return join(first, second)
 
 
@@ -122,7 +122,7 @@ def join(kalshi: Iterable[Keyed | Abstain], polymarket: Iterable[Keyed | Abstain
     return Matches(tuple(pairs), dict(missed), by_league, dict(read))
 
 
-def _guard(read: Callable[[], Keyed | Abstain]) -> Keyed | Abstain:
+def guarded(read: Callable[[], Keyed | Abstain]) -> Keyed | Abstain:
     """A row whose fields have shapes no venue documents is one row lost, not the whole run."""
     try:
         return read()

@@ -3,7 +3,9 @@
 import pytest
 from discovery_games import gamma_game, gamma_market, gamma_soccer, kalshi_game, milestone
 
-from controller.discovery.keys import Abstain, Keyed, kalshi_key, polymarket_key
+from controller.discovery.game import Abstain, Keyed
+from controller.discovery.kalshi_keys import kalshi_key
+from controller.discovery.polymarket_keys import polymarket_key
 from controller.discovery.when import eastern, parse_day, parse_time
 
 NBA = "KXNBAGAME-26NOV19UTAGSW"

@@ -7,8 +7,10 @@ from collections import Counter
 import pytest
 from discovery_recorded import SHARED, labelled, universe
 
-from controller.discovery.keys import Keyed, kalshi_key, polymarket_key
+from controller.discovery.game import Keyed
+from controller.discovery.kalshi_keys import kalshi_key
 from controller.discovery.matching import match
+from controller.discovery.polymarket_keys import polymarket_key
 from controller.discovery.score import score
 
 pytestmark = pytest.mark.skipif(not SHARED.exists(), reason="recorded venue data is not beside this checkout")
