@@ -19,6 +19,7 @@ from controller.discovery.game import Row
 from controller.discovery.match_rows import read_kalshi, read_polymarket
 from controller.discovery.names import Names, fold, load
 from controller.discovery.questions.claim import Claimed
+from controller.discovery.questions.days import MONTHS, ticker_day
 
 __all__ = ["LEAST", "Candidate", "candidates", "look_alikes"]
 
@@ -28,8 +29,7 @@ _CROWD = 64
 """More markets than this under one word: the word names a template, not a market."""
 _MAX_TEXT = 300
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_DAY = re.compile(r"-(\d\d)(JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)(\d\d)")
-_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_DAY = re.compile(rf"-(\d\d(?:{MONTHS.upper()})\d\d)")
 _ISO = re.compile(r"20\d\d-\d\d-\d\d")
 _SILENT = frozenset(
     {"will", "the", "a", "an", "of", "in", "on", "at", "by", "be", "to", "for", "vs", "win", "wins", "winner", "game", "match"}
@@ -155,4 +155,5 @@ def _day(row: Row) -> str:
         if isinstance(stated, str) and _ISO.match(stated):
             return stated[:10]
     coded = _DAY.search(str(row.get("event_ticker") or row.get("ticker") or ""))
-    return f"20{coded[1]}-{_MONTHS.index(coded[2]) + 1:02d}-{coded[3]}" if coded else ""
+    day = ticker_day(coded[1]) if coded else None
+    return day.isoformat() if day else ""

@@ -7,20 +7,19 @@ end and is never read. Sides come from yes_sub_title; ticker codes only confirm,
 
 import re
 from collections.abc import Sequence
-from datetime import date
 
 import msgspec
 
 from controller.discovery.game import Abstain, GameKey, Keyed, Row, conflicting_starts
 from controller.discovery.names import DRAW, League, Names, fold, load
 from controller.discovery.parts import foreign, numbered, of_event
+from controller.discovery.questions.days import ticker_day
 from controller.discovery.texts import unusable
 from controller.discovery.when import day_of, eastern, parse_time
 
-__all__ = ["kalshi_key", "other_competition", "ticker_day"]
+__all__ = ["kalshi_key", "other_competition"]
 
 _EVENT = re.compile(r"(?P<series>[A-Z0-9]+)-(?P<day>\d{2}[A-Z]{3}\d{2})(?P<clock>\d{4})?(?P<block>[A-Z0-9]+)")
-_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _VERSUS = re.compile(r"\s+(?:vs\.?|v\.?|at|@)\s+", re.IGNORECASE)
 _TITLE_END = re.compile(r"\s+winner\??$", re.IGNORECASE)
 _NAMED_WINNER = re.compile(r"Will (?P<will>.+?) win the .+|.+: (?P<name>.+?) wins\??", re.IGNORECASE)
@@ -117,16 +116,6 @@ def other_competition(event: Row, league: League) -> str:
     if league.competition and competition and not competition.startswith(league.competition):
         return competition
     return scope if foreign(scope, (), league) else ""
-
-
-def ticker_day(text: str) -> date | None:
-    """The calendar day (US Eastern) of a ticker's YYMONDD; None when there is no such day."""
-    if text[2:5] not in _MONTHS:
-        return None
-    try:
-        return date(2000 + int(text[:2]), _MONTHS.index(text[2:5]) + 1, int(text[5:]))
-    except ValueError:
-        return None
 
 
 def _title_names(event: Row, market: Row) -> Sequence[str]:

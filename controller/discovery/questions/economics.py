@@ -10,13 +10,10 @@ from controller.discovery.game import Row
 from controller.discovery.names import fold
 from controller.discovery.polymarket_keys import outcomes_of
 from controller.discovery.questions.claim import Claimed, Unread
+from controller.discovery.questions.days import month_of
 
 __all__ = ["kalshi_economics_claim", "polymarket_economics_claim"]
 
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_FULL = (
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
-)  # fmt: skip
 _KALSHI = re.compile(
     r"Will the Federal Reserve (?P<way>cut|hike) rates by (?P<more>>|at least )?(?P<size>\d+) ?bps "
     r"at their (?P<month>[A-Z]+) (?P<year>20\d\d) meeting\?",
@@ -81,7 +78,7 @@ def polymarket_economics_claim(_event: Row, market: Row) -> Claimed | Unread:
 def _meeting(found: re.Match[str]) -> str:
     """Year and month as 2026-jun, "" where the word is no month."""
     word = found["month"].lower()
-    if word not in _MONTHS and word not in _FULL:
+    if month_of(word) is None:
         return ""
     return f"{found['year']}-{word[:3]}"
 
