@@ -77,9 +77,10 @@ def _key_in(league: League, series: str, event: Row, market: Row, milestone: Row
     children = _child_names(event, event_ticker)
     if league.names == "exact":
         # Titles shorten people and sponsors ("Iordan vs Dakhane"); only the markets' own names are whole.
-        if len(children) != 2 or (pair and not _covers(pair, children)):
+        whole = len(children) == 2 and (not pair or _covers(pair, children))
+        if not whole and not _named_whole(event, market, pair, children):
             return Abstain("names_incomplete", ticker)
-        pair = children
+        pair = children if whole else pair
     if len(pair) != 2:
         return Abstain("title_form", str(event.get("title")))
     for text in (str(event.get("title") or ""), str(market.get("title") or "")):
@@ -104,6 +105,7 @@ def _key_in(league: League, series: str, event: Row, market: Row, milestone: Row
         return Abstain("tie_in_two_way", ticker)
     key = GameKey(sport=league.sport, league=league.id, day_et=day, start=start, teams=frozenset(teams))
     seen = "milestone" if stated else ("ticker clock" if clock else "day only")
+    proven = proven and (league.names != "exact" or len(children) == 2)
     evidence = (f"kalshi series {series}", f"kalshi start from {seen}", fact)
     return Keyed(key=key, event=event_ticker, market=ticker, sides=(team, None), clock=clock, proven=proven, evidence=evidence)
 
@@ -149,6 +151,13 @@ def _asked_name(market: Row) -> str:
     """X of "Will X win the ... match?" and of "A vs B ... game: X wins?", "" where the title names no side."""
     asked = _NAMED_WINNER.fullmatch(str(market.get("title") or ""))
     return (asked["will"] or asked["name"]) if asked else ""
+
+
+def _named_whole(event: Row, market: Row, pair: Sequence[str], children: Sequence[str]) -> bool:
+    """A market recorded without its twin whose question repeats the event's title, its own side spelled as in it."""
+    title, question = fold(str(event.get("title") or "")), fold(str(market.get("title") or ""))
+    own = {fold(name) for name in children}
+    return len(pair) == 2 and len(own) == 1 and own <= {fold(name) for name in pair} and f" win the {title} " in f" {question} "
 
 
 def _covers(pair: Sequence[str], children: Sequence[str]) -> bool:

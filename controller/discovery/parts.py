@@ -29,10 +29,11 @@ _EVENT = re.compile(
 
 def foreign(text: str, names: Iterable[str], league: League) -> str:
     """The first word around the names that the full game of this league's first teams would not have, "" for none."""
-    rest = f" {fold(text)} "
+    # Names that must be equal leave no room for another team; what follows them is a competition of any name.
+    rest = f" {fold(text.partition(' - ')[0] if league.names == 'exact' else text)} "
     for name in sorted({fold(name) for name in names if name}, key=len, reverse=True):
         rest = rest.replace(f" {name} ", " | ")
-    found = _PART.search(rest) or (_WOMEN.search(rest) if league.id not in _WOMENS_LEAGUES else None)
+    found = _PART.search(rest) or (_WOMEN.search(rest + fold(text)) if league.id not in _WOMENS_LEAGUES else None)
     return found[0] if found else ""
 
 

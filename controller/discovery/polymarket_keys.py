@@ -34,6 +34,8 @@ _SEGMENT = re.compile(
     r"|completed|advance|qualify|penalties|overtime|extra time)\b|\(\s*[+-]\d",
     re.IGNORECASE,
 )
+# A match of an odd number of maps: its event and its winner bear one name, every other market of the event another.
+_SERIES_OF_MAPS = re.compile(r"[^:]+: .+ vs\.? .+ \(BO[1357]\)(?: - .+)?")
 _BRACKETED = re.compile(r"\((?:bo\d+|[^)]*(?:card|prelims)[^)]*)\)", re.IGNORECASE)
 
 
@@ -47,7 +49,7 @@ def polymarket_key(event: Row, market: Row, *, names: Names | None = None) -> Ke
         return Abstain("no_id", question)
     if unusable((question, title, market.get("groupItemTitle"))):
         return Abstain("unreadable_text", ident)
-    wrong = _not_full_game(event, market, question, title)
+    wrong = _not_full_game(event, market, question, title, names)
     if wrong is not None:
         return wrong
     league = _league(names, event, market, question, title)
@@ -98,7 +100,7 @@ def outcomes_of(market: Row) -> tuple[str, ...]:
     return tuple(name.strip() for name in value)
 
 
-def _not_full_game(event: Row, market: Row, question: str, title: str) -> Abstain | None:
+def _not_full_game(event: Row, market: Row, question: str, title: str, names: Names) -> Abstain | None:
     """Why this market is no full-game winner, None when nothing says so."""
     if market.get("negRiskOther"):
         return Abstain("placeholder", question)  # its meaning changes when a placeholder is named
@@ -109,7 +111,8 @@ def _not_full_game(event: Row, market: Row, question: str, title: str) -> Abstai
         return Abstain("not_a_game_winner", f"line {market.get('line')}")
     if _SEGMENT.search(_BRACKETED.sub("", question)) or _SEGMENT.search(_BRACKETED.sub("", title)):
         return Abstain("not_a_game_winner", question)
-    if not kind and (" - " in title or ": " in question or " - " in question):
+    plain = _SERIES_OF_MAPS.fullmatch(question) is not None and question == title and bool(_titled(names, title))
+    if not kind and not plain and (" - " in title or ": " in question or " - " in question):
         return Abstain("not_a_game_winner", question)  # companion events and prefixed questions need their type stated
     event_slug, slug = str(event.get("slug") or ""), str(market.get("slug") or "")
     base = _SLUG.fullmatch(event_slug)
@@ -128,6 +131,11 @@ def _league(names: Names, event: Row, market: Row, question: str, title: str) ->
     found: tuple[League, ...] = names.leagues_of_prefix(slug["prefix"]) if slug else ()
     if not found:
         found = tuple({league.id: league for label in _labels(event) for league in names.leagues_of_label(label)}.values())
+    titled = _titled(names, title)
+    if titled and not found and not slug and not _has_words(event):
+        found = titled
+    if titled and found and not set(titled) & set(found):
+        return Abstain("league_conflict", title)
     if len(found) == 1:
         return found[0], (), True
     pair = _pair_of(question, title, market)
@@ -144,6 +152,12 @@ def _league(names: Names, event: Row, market: Row, question: str, title: str) ->
     if len({(league.shape, league.sport, *(names.known(league, name) for name in pair)) for league in at_home}) != 1:
         return Abstain("league_ambiguous", title)
     return at_home[0], tuple(league.id for league in at_home[1:]), False
+
+
+def _titled(names: Names, title: str) -> tuple[League, ...]:
+    """The league of players or esports teams that stands before the title's colon ("Valorant: A vs B (BO5)")."""
+    head, colon, _ = title.partition(": ")
+    return tuple(league for league in names.leagues_of_label(head) if league.names == "exact") if colon else ()
 
 
 def _labels(event: Row) -> Iterable[str]:

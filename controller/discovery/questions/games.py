@@ -196,7 +196,7 @@ def polymarket_game_claim(event: Row, market: Row, names: Names) -> Claimed | Un
 def _labelled(label: str, line: str, period: str, league: League) -> bool:
     """groupItemTitle ("Spread -3.5", "1H O/U 110.5") states no other line and no other part than the question."""
     numbers = {line_of(number) for number in _NUMBER.findall(label)}
-    if line and numbers - {line.lstrip("-")}:
+    if (line and numbers - {line.lstrip("-")}) or "team total" in fold(label):
         return False
     if period not in ("full", "1h"):
         return True

@@ -115,6 +115,7 @@ def test_a_field_of_kalshi_that_contradicts_another_leaves_no_claim(first, chang
         (P_SPREAD, {"outcomes": ["Chicago Cubs", "Kansas City Royals"]}),
         (P_SPREAD, {"sports_market_type": "totals"}),
         (P_TOTAL, {"group_item_title": "Corners O/U 7.5"}),
+        (P_TOTAL, {"group_item_title": "Team Total O/U 7.5"}),
         (P_TOTAL, {"question": "Chicago White Sox: O/U 7.5"}),
         (P_TOTAL, {"question": "Bobby Witt Jr.: Hits O/U 7.5"}),
         (P_HALF, {"question": f"{BUN}: 1H Moneyline", "outcomes": ["1. FC Heidenheim 1846", "1. FSV Mainz 05"]}),
