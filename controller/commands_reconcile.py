@@ -27,7 +27,7 @@ from trading.connect import connect
 from trading.errors import Misuse, TandemError, VenueError
 from trading.http import Http, PooledHttp
 from trading.ids import SystemIds
-from trading.journal_file import FileJournal
+from trading.journal_file import FileJournal, JournalFailed
 from trading.journal_sqlite import SqliteStore
 from trading.market import KALSHI, POLYMARKET, Market, MarketId, Venue
 from trading.stream import WebsocketsDialer
@@ -155,7 +155,10 @@ async def _journal(settings: ControllerSettings, *, write: bool) -> AsyncIterato
     with tempfile.TemporaryDirectory(prefix="tandem-reconcile-") as directory:
         for file in state_path(settings).glob("journal.sqlite*"):
             shutil.copy2(file, directory)
-        journal = FileJournal(SqliteStore(Path(directory) / "journal.sqlite"), SystemClock())
+        try:
+            journal = FileJournal(SqliteStore(Path(directory) / "journal.sqlite"), SystemClock())
+        except JournalFailed as exc:
+            raise JournalFailed(str(exc).replace(directory, str(state_path(settings)))) from exc  # the copy is gone by then
         try:
             yield journal
         finally:

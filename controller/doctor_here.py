@@ -3,6 +3,8 @@
 Nothing here opens the link's door: a trader that found it open would hand over results which only a running controller may take.
 """
 
+import errno
+import os
 import shutil
 import socket
 import tempfile
@@ -10,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from controller.app import App
+from controller.control import NotRunning, ask, control_path
 from controller.durable import state_path
 from controller.link import remote_venues
 from trading.clock import SystemClock
@@ -104,7 +107,7 @@ async def _journal(system: App) -> list[Finding]:
         finally:
             await journal.close()
     except TandemError as exc:
-        return [Finding("fail", "journal", str(exc), "free or mend the disk, then run this again")]
+        return [Finding("fail", "journal", str(exc), "see docs/operations.md, Lost or old state directory")]
     finally:
         held.close()
     if count:
@@ -163,8 +166,19 @@ async def _port(system: App) -> Finding:
     why = await system.ports.offload.run(bind)
     if not why:
         return Finding("pass", "link port", f"{host}:{port} is free")
-    step = "end the process that listens there (a running controller?), or set LINK_HOST and LINK_PORT"
+    if why == os.strerror(errno.EADDRINUSE) and await _runs(system):
+        return Finding("pass", "link port", f"{host}:{port}: in use, as it should be while a controller runs")
+    step = "end the process that listens there, or set LINK_HOST and LINK_PORT"
     return Finding("fail", "link port", f"{host}:{port}: {why}", step)
+
+
+async def _runs(system: App) -> bool:
+    """Whether a controller of this state directory answers."""
+    try:
+        await ask(control_path(state_path(system.settings)), "status")
+    except (NotRunning, TandemError):
+        return False
+    return True
 
 
 async def _tailnet(system: App, peers: list[Peer]) -> list[Finding]:

@@ -69,6 +69,7 @@ class Records:
         self._market_of = market_of
         self._books = books
         self._waiting: deque[Row | _Decided] = deque(maxlen=_KEEP)
+        self._failing = False
         self.dropped = 0
 
     def decided(self, decision: Decision) -> None:
@@ -120,7 +121,7 @@ class Records:
         self._waiting.append(row)
 
     async def flush(self) -> None:
-        """Write everything that waits. A failed write is logged and the rows are dropped, never the process."""
+        """Write everything that waits. A failed write drops the rows, never the process, and is told once until one works."""
         if not self._waiting:
             return
         rows = tuple(self._waiting)
@@ -128,7 +129,11 @@ class Records:
         try:
             await self._offload.run(lambda: _append(self._path, rows))
         except OSError as exc:
-            log.warning("records_not_written", path=str(self._path), error=str(exc), next_step="free the disk")
+            if not self._failing:  # four lines a second would fill what the disk has left
+                log.warning("records_not_written", path=str(self._path), error=str(exc), next_step="free the disk")
+            self._failing = True
+        else:
+            self._failing = False
 
     async def run(self) -> None:
         try:

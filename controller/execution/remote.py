@@ -57,6 +57,7 @@ class RemoteExecutor:
         self._resolve_ns = resolve_ns
         self._went: dict[LegId, TraderLink] = {}
         self._present: TraderLink | None = None
+        self._uncancelled: set[str] = set()
         self._news: asyncio.Queue[LegResult] = asyncio.Queue()
 
     def later(self, result: LegResult) -> None:
@@ -221,7 +222,12 @@ class RemoteExecutor:
             try:
                 ended += await trader.cancel_all(reason)
             except VenueError as exc:
-                _log.error("cancel_all_failed", trader=trader.name, venue=self.venue, error=str(exc))
+                if trader.name not in self._uncancelled:  # a drain asks every second
+                    self._uncancelled.add(trader.name)
+                    step = "bring that trader back; one that runs cancels by itself when it hears no controller"
+                    _log.error("cancel_all_failed", trader=trader.name, venue=self.venue, error=str(exc), next_step=step)
+            else:
+                self._uncancelled.discard(trader.name)
         return ended
 
     async def account(self, what: AccountQuery) -> AccountPage:

@@ -1,9 +1,13 @@
 """Decisions are kept with their terms, and a broken disk never stops the process."""
 
+import errno
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 
 from controller.model import Basket, EventId
 from controller.records import Records
@@ -14,6 +18,16 @@ from trading.market import KALSHI, Action, Market, MarketId, Outcome
 from trading.offload import InlineOffload
 from trading.order import Want
 from trading.units import Money, MonoNs, Price, Size, WallNs
+
+
+class FullDisk(InlineOffload):
+    """Writes nothing, and says so while it is full."""
+
+    full = False
+
+    async def run(self, work: Callable[[], Any]) -> Any:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def refused() -> Refused:
@@ -85,3 +99,15 @@ async def test_an_unwritable_directory_costs_rows_not_the_process(tmp_path: Path
 
     await records.flush()
     assert (tmp_path / "state").is_file()
+
+
+async def test_a_full_disk_is_told_once_and_again_after_it_worked() -> None:
+    """Four rows a second on a full disk must not fill the log, which lies on the same disk."""
+    disk = FullDisk()
+    records = Records(Path("nowhere"), ManualClock(), disk, lambda market: None)
+    with structlog.testing.capture_logs() as told:
+        for disk.full in (True, True, False, True):
+            records.decided(refused())
+            await records.flush()
+
+    assert [row["event"] for row in told] == ["records_not_written", "records_not_written"]

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from system_bench import Venues, settings_of
 
+from controller.control import control_path, serving
 from controller.doctor import examine
 from controller.doctor_here import _disk
 from trading.secrets import write_private
@@ -181,6 +182,7 @@ async def test_a_damaged_journal_fails(venues: Venues, tmp_path: Path, capsys: p
     code, found = await doctor(venues, tmp_path, capsys)
 
     assert (code, found["journal"]["level"]) == (1, "fail")
+    assert "docs/operations.md" in found["journal"]["next"]
 
 
 async def test_an_unwritable_state_directory_fails(venues: Venues, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -244,6 +246,25 @@ async def test_a_taken_port_and_a_missing_identity_fail(
     assert (found["link port"]["level"], found["link identity"]["level"]) == ("fail", "fail")
     assert "LINK_PORT" in found["link port"]["next"]
     assert "bootstrap init" in found["link identity"]["next"]
+
+
+async def test_the_port_of_the_running_controller_is_no_failure(
+    venues: Venues, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """B-204: whoever asks the doctor while all is well is not told to end the controller."""
+
+    async def status(question: object) -> dict[str, object]:
+        return {"trading": "on"}
+
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        flags = paired(tmp_path) | {"link_port": taken.getsockname()[1]}
+        (home := tmp_path / "state" / "controller").mkdir(parents=True, mode=0o700)
+        async with serving(control_path(home), {"status": status}):
+            _, found = await doctor(venues, tmp_path, capsys, **flags)
+
+    assert found["link port"]["level"] == "pass"
 
 
 async def test_a_setting_that_would_stop_the_start_is_a_line(

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import pytest
 from execution_fakes import KX, POLY, contracts, result
+from structlog.testing import capture_logs
 
 from controller.execution.hybrid import HybridExecutor
 from controller.execution.remote import RemoteExecutor
 from trading.clock import ManualClock
-from trading.errors import Misuse
+from trading.errors import Misuse, VenueError
 from trading.ids import ArbId, leg_id
 from trading.journal import MemoryJournal
 from trading.market import KALSHI, POLYMARKET, Action, Market, Outcome
@@ -144,3 +145,24 @@ async def test_sale_of_what_was_bought_here_goes_from_here(room: Room) -> None:
 
     assert room.here.route(order(Action.SELL, 10)).name == "local"
     assert room.here.route(order(Action.BUY, 10)) is room.remote
+
+
+async def test_a_trader_that_cannot_cancel_is_told_once(room: Room) -> None:
+    """A drain asks every second: one line a failure, and another only after it worked in between."""
+    answers: list[int | None] = [None, None, 2, None]
+
+    async def cancel_all(reason: str) -> int:
+        answer = answers.pop(0)
+        if answer is None:
+            raise VenueError(POLYMARKET, "link_lost", "trader near is down")
+        return answer
+
+    async def nothing(reason: str) -> int:
+        return 0
+
+    room.near.cancel_all, room.far.cancel_all = cancel_all, nothing  # type: ignore[attr-defined]  # the test's traders
+    with capture_logs() as told:
+        ended = [await room.remote.cancel_all("drain") for _ in range(4)]
+
+    assert ended == [0, 0, 2, 0]
+    assert [row["event"] for row in told] == ["cancel_all_failed", "cancel_all_failed"]
