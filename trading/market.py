@@ -106,7 +106,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
 def hash_rules(*texts: str) -> str:
     """Fingerprint of settlement texts, white space folded: a changed one sends a pair back to review."""
     folded = "\x1f".join(" ".join(text.split()) for text in texts)
-    return hashlib.sha256(folded.encode()).hexdigest()[:16]
+    return hashlib.sha256(folded.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def step_at(market: Market, price: Price) -> Price | None:

@@ -21,7 +21,17 @@ from trading.clock import SECOND
 from trading.errors import TandemError
 from trading.units import WallNs
 
-__all__ = ["GammaEvents", "KalshiCatalogue", "KalshiRead", "Progress", "Scope", "markets_of", "read_venues", "silent"]
+__all__ = [
+    "GammaEvents",
+    "KalshiCatalogue",
+    "KalshiRead",
+    "Progress",
+    "Scope",
+    "markets_of",
+    "read_venues",
+    "silent",
+    "tickers_of",
+]
 
 T = TypeVar("T")
 Progress = Callable[[int, int | None, str], None]
@@ -221,12 +231,18 @@ def _by_event(milestones: Sequence[Row]) -> dict[str, Row]:
     for field in ("related_event_tickers", "primary_event_tickers"):
         layer: dict[str, Row] = {}
         for stone in milestones:
-            for ticker in stone.get(field) or ():
+            for ticker in tickers_of(stone, field):
                 if ticker in layer and parse_time(layer[ticker].get("start_date")) != parse_time(stone.get("start_date")):
                     doubted.add(ticker)
                 layer[ticker] = stone
         found.update(layer)
     return {ticker: stone for ticker, stone in found.items() if ticker not in doubted}
+
+
+def tickers_of(milestone: object, field: str) -> Sequence[str]:
+    """The event tickers of one field, whatever shape the milestone has."""
+    listed = milestone.get(field) if isinstance(milestone, dict) else None
+    return [ticker for ticker in listed if isinstance(ticker, str)] if isinstance(listed, list | tuple) else ()
 
 
 def markets_of(events: Sequence[Row]) -> Sequence[Row]:

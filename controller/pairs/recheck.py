@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from controller.discovery.game import Row, conflicting_starts
+from controller.discovery.reading import tickers_of
 from controller.discovery.when import parse_time
 from controller.model import Pair
 from controller.pairs.store import Decisions
@@ -63,9 +64,9 @@ def starts_of(milestones: Iterable[Row], events: Collection[str]) -> dict[str, W
     """Start by event ticker, of those events whose milestone is among these; two that differ give none."""
     found: dict[str, set[WallNs]] = {}
     for stone in milestones:
-        start = parse_time(stone.get("start_date"))
         for field in ("primary_event_tickers", "related_event_tickers"):
-            for ticker in stone.get(field) or ():
+            for ticker in tickers_of(stone, field):
+                start = parse_time(stone.get("start_date"))
                 if ticker in events and start is not None:
                     found.setdefault(ticker, set()).add(start)
     return {ticker: starts.pop() for ticker, starts in found.items() if len(starts) == 1}

@@ -9,6 +9,7 @@ from test_discovery_catalogue import ALL, NBA, Gamma, Kalshi, ids, run
 
 from controller.discovery.match_rows import match_row
 from controller.pairs.sheet import sheet_of
+from trading.market import hash_rules
 
 WINNERS = {f"{NBA}-UTA", f"{NBA}-GSW"}
 LONG = "If the Jazz win, this market will resolve to Jazz. " * 2_000
@@ -148,3 +149,17 @@ def test_a_recorded_row_whose_rules_cannot_be_read_matches_nothing(side, text):
 
     assert not found.match
     assert found.reasons[0].startswith(f"{side}: rules_unreadable the rule")
+
+
+@pytest.mark.parametrize("junk", [None, 5, "stone", {"primary_event_tickers": 5}, {"related_event_tickers": [None, [], 5]}])
+async def test_a_milestone_of_no_shape_gives_no_start_and_takes_none(junk):
+    """What names no event says nothing about one."""
+    kalshi = Kalshi()
+    kalshi.stones.append(junk)
+
+    assert {pair.state for pair in (await run(kalshi, Gamma())).pairs} == {"approved"}
+
+
+def test_half_a_character_in_a_text_is_hashed_like_any_other():
+    """JSON may hold a lone surrogate; a page about it must not fail."""
+    assert hash_rules("If \ud800 wins") != hash_rules("If  wins")
