@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -13,6 +14,7 @@ from controller.discovery.cache import Alike
 from controller.model import Pair
 from controller.pairs.desk import Desk, PairRefused
 from controller.pairs.page import lines_of, to_json
+from controller.pairs.sheet import one_line
 from controller.settings import ControllerSettings
 from trading.clock import SystemClock
 from trading.errors import TandemError
@@ -21,6 +23,7 @@ from trading.units import WallNs
 __all__ = ["register"]
 
 _T = TypeVar("_T")
+_STATES = ("proposed", "approved", "paused", "rejected")
 
 StateDir = Annotated[str | None, typer.Option("--state-dir", help="STATE_DIR", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON on stdout and nothing else")]
@@ -56,7 +59,8 @@ def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettin
         for score, pair in found:
             typer.echo(f"{score:3d}  {_line(pair)}")
         for one in alike:
-            typer.echo(f"{one.similarity:3d}  look-alike           {one.id}  {one.first.question} / {one.second.question}")
+            titles = f"{one_line(one.first.question)} / {one_line(one.second.question)}"
+            typer.echo(f"{one.similarity:3d}  look-alike           {one_line(one.id)}  {titles}")
         typer.echo(
             f"{len(found)} pairs wait for approval, {len(alike)} look-alikes are never traded; `controller pairs show ID` tells"
             " where they part",
@@ -72,11 +76,15 @@ def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettin
     ) -> None:
         """List the pairs of the discovery cache with what was decided about them. Asks no venue."""
         place = desk(state_dir)
+        if state is not None and state not in _STATES:
+            _fail(f"--state {one_line(state)}: one of {', '.join(_STATES)}", 2)
         found = place.listed(state=state, league=league)
         if as_json:
             typer.echo(json.dumps({"schema": 1, "trouble": place.trouble(), "pairs": [_row(pair) for pair in found]}))
         else:
-            typer.echo("\n".join(_line(pair) for pair in found) or "no pairs; run `controller discover` first")
+            known = len(found) or len(place.listed())
+            none = f"none of the {known} known pairs is so" if known else "no pairs; run `controller discover` first"
+            typer.echo("\n".join(_line(pair) for pair in found) or none)
         if (trouble := place.trouble()) is not None:
             typer.echo(f"error: {trouble}", err=True)
             raise typer.Exit(1)
@@ -109,9 +117,11 @@ def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettin
         state_dir: StateDir = None,
     ) -> None:
         """Let a pair trade on the texts it has now, or all proven pairs of a league and type (nba/game_winner)."""
-        place, who = desk(state_dir), by or getpass.getuser()
+        place, who = desk(state_dir), _who(by)
         if (template is None) == (not pair):
             _fail("name a pair, or --template LEAGUE/TYPE", 2)
+        if drop and template is None:
+            _fail("--drop takes a template back; `controller pairs pause` or `reject` stops a pair", 2)
         if template is not None:
             league, _, kind = template.partition("/")
             if not kind:
@@ -121,7 +131,10 @@ def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettin
                 typer.echo(f"template {template} " + ("taken back" if gone else "was not there"))
                 return
             _run(lambda: place.add_template(league, kind, by=who, why=why, now=_now()))
-            typer.echo(f"approved by template: proven {kind} pairs of {league} with verified terms")
+            now, kinds = place.covered(league, kind)
+            typer.echo(f"approved by template: proven {kind} pairs of {league} with verified terms, {now} of those known now")
+            if kind not in kinds:
+                typer.echo(f"note: no known pair of {league} has that type; there are: {', '.join(kinds) or 'none'}", err=True)
             return
         pair_id = _id(pair or [])
         _run(lambda: place.approve(pair_id, by=who, why=why, now=_now()))
@@ -130,19 +143,19 @@ def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettin
     @pairs.command()
     def reject(pair: PairArg, by: By = "", why: Why = "", state_dir: StateDir = None) -> None:
         """Never trade or propose a pair again unless its texts change."""
-        _run(lambda: desk(state_dir).reject(_id(pair), by=by or getpass.getuser(), why=why, now=_now()))
+        _run(lambda: desk(state_dir).reject(_id(pair), by=_who(by), why=why, now=_now()))
         typer.echo(f"rejected {_id(pair)}")
 
     @pairs.command()
     def pause(pair: PairArg, by: By = "", why: Why = "", state_dir: StateDir = None) -> None:
         """Open nothing more on a pair; what is open stays managed. A running controller follows within a second."""
-        _run(lambda: desk(state_dir).pause(_id(pair), by=by or getpass.getuser(), why=why, now=_now()))
+        _run(lambda: desk(state_dir).pause(_id(pair), by=_who(by), why=why, now=_now()))
         typer.echo(f"paused {_id(pair)}")
 
     @pairs.command()
     def resume(pair: PairArg, by: By = "", state_dir: StateDir = None) -> None:
         """Undo a pause: the pair stands as it did before."""
-        after = _run(lambda: desk(state_dir).resume(_id(pair), by=by or getpass.getuser(), now=_now()))
+        after = _run(lambda: desk(state_dir).resume(_id(pair), by=_who(by), now=_now()))
         typer.echo(f"resumed {_id(pair)}: {after}")
 
     @pairs.command()
@@ -161,9 +174,18 @@ def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettin
         """Match the rows of a file; one line each, and no label is read."""
         from controller.pairs.rows import match_lines
 
-        for row in _run(lambda: list(match_lines(file))):
-            verdict = f"match {row['outcome_index']}" if row["match"] else "no match"
-            typer.echo(json.dumps(row) if as_json else f"{row['pair_id']}  {verdict}  {'; '.join(row['reasons'])}")
+        unread: list[str] = []
+
+        def answer() -> None:
+            for row in match_lines(file, unread):
+                verdict = f"match {row['outcome_index']}" if row["match"] else "no match"
+                words = f"{one_line(row['pair_id'])}  {verdict}  {one_line('; '.join(row['reasons']), 1_000)}"
+                typer.echo(json.dumps(row) if as_json else words)
+
+        _run(answer)
+        if unread:
+            more = f" (and {len(unread) - 1} more lines)" if len(unread) > 1 else ""
+            _fail(f"{unread[0]}{more}; every other row was answered", 1)
 
     @pairs.command()
     def score(
@@ -187,6 +209,16 @@ def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettin
         typer.echo("false positives: " + (", ".join(found["false_positives"]) or "none"))
         for kind, row in found.get("mutations", {}).items():
             typer.echo(f"{kind}: {row['flipped']} of {row['applicable']} changed the answer, {row['expected']} should")
+
+
+def _who(by: str) -> str:
+    """Who decides: as said, else the user's name, which a container may not know."""
+    if by.strip():
+        return by
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def _id(words: list[str]) -> str:
@@ -221,16 +253,16 @@ def _alike_row(one: Alike) -> dict[str, Any]:
 
 
 def _line(pair: Pair) -> str:
-    doubt = f"  ({pair.doubts[0]})" if pair.doubts else ""
-    return f"{pair.state:<9} {pair.terms:<10} {pair.id}  {pair.description}{doubt}"
+    doubt = f"  ({one_line(pair.doubts[0])})" if pair.doubts else ""
+    return f"{pair.state:<9} {pair.terms:<10} {one_line(pair.id)}  {one_line(pair.description)}{doubt}"
 
 
 def _object(file: Path) -> dict[str, Any]:
     try:
         found = json.loads(_text(file))
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise PairRefused(f"{file} is no JSON: {exc}") from exc
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or "pairs" not in found:
         raise PairRefused(f"{file} is no export of pairs")
     return found
 
@@ -257,5 +289,5 @@ def _run(work: Callable[[], _T]) -> _T:
 
 
 def _fail(line: str, code: int) -> NoReturn:
-    typer.echo(f"error: {line}", err=True)
+    typer.echo(f"error: {one_line(line, 2_000)}", err=True)
     raise typer.Exit(code)

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 __all__ = ["unusable"]
 
-_MARKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\|\||\{\{|\}\}")
-"""Control characters, also those that turn the direction of writing, and marks of a template that nobody filled."""
+_MARKS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]|\|\||\{\{|\}\}")
+"""Control characters, also those that turn the direction of writing, half characters, and marks of a template nobody filled."""
 _LONGEST = 2_000
 """Titles longer than this are no titles."""
 

@@ -16,7 +16,7 @@ from controller.discovery.names import load as load_names
 from controller.durable import state_path
 from controller.model import Pair
 from controller.pairs.sheet import Sheet, sheet_of, sheet_of_alike
-from controller.pairs.store import Decided, Decision, Decisions, PairStore, Template, decided
+from controller.pairs.store import Decided, Decision, Decisions, PairStore, Template, decided, uncovered
 from controller.settings import ControllerSettings
 from trading.clock import SECOND
 from trading.errors import TandemError
@@ -98,6 +98,8 @@ class Desk:
     def pause(self, pair_id: str, *, by: str, why: str, now: WallNs) -> Decision:
         """Stop opening on the pair at once; what is open stays managed (B-297). Works for a pair no longer in the cache."""
         pair = next((pair for pair in self.cache.load()[0].pairs if pair.id == pair_id), None)
+        if pair is None and self._alike(pair_id) is not None:
+            raise PairRefused(f"{pair_id} only reads alike and is never traded: there is nothing to pause; reject hides it")
         before = self.store.load().pairs.get(pair_id)
         if pair is None and before is None:
             raise PairRefused(_unknown(pair_id))
@@ -133,6 +135,12 @@ class Desk:
 
         self.store.change(edit)
         return made
+
+    def covered(self, league: str, kind: str) -> tuple[int, tuple[str, ...]]:
+        """How many known pairs the template of a league and type approves as they are, and the types that pairs of it have."""
+        pairs = [pair for pair in self.cache.load()[0].pairs if pair.league == league]
+        kinds = tuple(sorted({pair.kind for pair in pairs}))
+        return sum(pair.kind == kind and not uncovered(pair) for pair in pairs), kinds
 
     def drop_template(self, league: str, kind: str) -> bool:
         """Take a template back; pairs it approved wait for a person again. False when there was none."""

@@ -4,14 +4,14 @@ A row holds pair_id, kalshi and polymarket. Matching never sees a label: it is g
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from controller.discovery.candidates import LEAST, candidates
-from controller.discovery.match_rows import match_row, score
+from controller.discovery.match_rows import Match, match_row, score
 from controller.discovery.mutations import KEEPING, flips
 from controller.pairs.desk import PairRefused
 from controller.pairs.sheet import Sheet, sheet_of_row
@@ -21,6 +21,51 @@ __all__ = ["match_lines", "mutation_counts", "review_counts", "row_sheet", "rows
 
 def rows_of(file: Path) -> Iterator[dict[str, Any]]:
     """The JSON objects of a file, one a line. Raises PairRefused with the line that is none, and OSError."""
+    for number, row in _read(file):
+        if isinstance(row, str):
+            raise PairRefused(f"{file}:{number} {row}")
+        yield row
+
+
+def match_lines(file: Path, unread: list[str]) -> Iterator[dict[str, Any]]:
+    """{"pair_id", "match", "outcome_index", "reasons"} for each line, also for one that is no row: half a line loses no other.
+
+    Lines that are no row are added to unread. Rows that share an id and differ match nothing: an answer by that id could be taken
+    for the other row's. Raises OSError.
+    """
+    rows = list(_read(file))  # once: the file may be a pipe
+    told = _told_twice(row for _, row in rows if not isinstance(row, str))
+    for number, row in rows:
+        if isinstance(row, str):
+            unread.append(f"{file}:{number} {row}")
+            yield _answer(None, (f"line {number} {row}",))
+        elif _key(row) in told:
+            yield _answer(row.get("pair_id"), (f"duplicate_id: other rows with this id differ (line {number})",))
+        else:
+            found = _match(row)
+            yield {
+                "pair_id": row.get("pair_id"),
+                "match": found.match,
+                "outcome_index": found.outcome_index,
+                "reasons": list(found.reasons),
+            }
+
+
+def row_sheet(file: Path, pair_id: str) -> Sheet:
+    """The page of one row, its polarity as far as the matcher proves it. Raises PairRefused when there is no such row."""
+    rows = [row for _, row in _read(file) if not isinstance(row, str) and str(row.get("pair_id")) == pair_id]
+    if not rows:
+        raise PairRefused(f"no row {pair_id!r} in {file}")
+    found = _match(rows[0])
+    why = [] if found.match else [f"no match: {reason}" for reason in found.reasons]
+    if any(row != rows[0] for row in rows):
+        why.insert(0, f"duplicate id: {len(rows)} rows of the file bear it and differ; this is the first of them")
+        return sheet_of_row(rows[0], doubts=why)
+    return sheet_of_row(rows[0], outcome_index=found.outcome_index, doubts=why)
+
+
+def _read(file: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """(line number, object or what is wrong with the line). Raises OSError."""
     with file.open(encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
@@ -28,39 +73,35 @@ def rows_of(file: Path) -> Iterator[dict[str, Any]]:
             try:
                 row = json.loads(line)
             except (ValueError, RecursionError) as exc:
-                raise PairRefused(f"{file}:{number} is no JSON object: {exc}") from exc
-            if not isinstance(row, dict):
-                raise PairRefused(f"{file}:{number} is no JSON object")
-            yield row
+                yield number, f"is no JSON object: {exc}"
+                continue
+            yield number, row if isinstance(row, dict) else "is no JSON object"
 
 
-def match_lines(file: Path) -> Iterator[dict[str, Any]]:
-    """{"pair_id", "match", "outcome_index", "reasons"} for each row."""
-    for row in rows_of(file):
-        ours, theirs = row.get("kalshi"), row.get("polymarket")
-        if not isinstance(ours, Mapping) or not isinstance(theirs, Mapping):
-            yield {"pair_id": row.get("pair_id"), "match": False, "outcome_index": None, "reasons": ["a side is missing"]}
-            continue
-        found = match_row(dict(ours), dict(theirs))
-        yield {
-            "pair_id": row.get("pair_id"),
-            "match": found.match,
-            "outcome_index": found.outcome_index,
-            "reasons": list(found.reasons),
-        }
-
-
-def row_sheet(file: Path, pair_id: str) -> Sheet:
-    """The page of one row, its polarity as far as the matcher proves it. Raises PairRefused when there is no such row."""
-    row = next((row for row in rows_of(file) if row.get("pair_id") == pair_id), None)
-    if row is None:
-        raise PairRefused(f"no row {pair_id!r} in {file}")
+def _match(row: Mapping[str, Any]) -> Match:
     ours, theirs = row.get("kalshi"), row.get("polymarket")
     if not isinstance(ours, Mapping) or not isinstance(theirs, Mapping):
-        return sheet_of_row(row, doubts=("no match: a side is missing",))
-    found = match_row(dict(ours), dict(theirs))
-    why = () if found.match else tuple(f"no match: {reason}" for reason in found.reasons)
-    return sheet_of_row(row, outcome_index=found.outcome_index, doubts=why)
+        return Match(match=False, outcome_index=None, reasons=("a side is missing",), tradable=False)
+    return match_row(dict(ours), dict(theirs))
+
+
+def _answer(pair_id: object, reasons: tuple[str, ...]) -> dict[str, Any]:
+    return {"pair_id": pair_id, "match": False, "outcome_index": None, "reasons": list(reasons)}
+
+
+def _told_twice(rows: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Ids that stand in rows which differ."""
+    seen: dict[str, int] = {}
+    twice: set[str] = set()
+    for row in rows:
+        sides = hash(repr((row.get("kalshi"), row.get("polymarket"))))
+        if seen.setdefault(_key(row), sides) != sides:
+            twice.add(_key(row))
+    return frozenset(twice - {""})
+
+
+def _key(row: Mapping[str, Any]) -> str:
+    return "" if row.get("pair_id") is None else str(row["pair_id"])
 
 
 def mutation_counts(file: Path) -> dict[str, dict[str, int]]:
