@@ -16,7 +16,18 @@ from trading.ids import Ids, LegId, client_order_id
 from trading.market import KALSHI, POLYMARKET, Action, Market, MarketId, Outcome, Venue, step_at
 from trading.order import Fill, LegRequest, LegResult, LegState, Tif, total
 from trading.units import CONTRACT, DOLLAR, ONE, Money, MonoNs, Price, Size, complement, cost_of, size_for
-from trading.venue import AccountPage, AccountQuery, Balance, Position, Prepared, Settlement, SignedOrder, VenueFill, VenueMode
+from trading.venue import (
+    AccountPage,
+    AccountQuery,
+    Balance,
+    Payout,
+    Position,
+    Prepared,
+    Settlement,
+    SignedOrder,
+    VenueFill,
+    VenueMode,
+)
 
 __all__ = ["PaperClient", "Reads", "Sizing", "paper_client"]
 
@@ -39,7 +50,7 @@ class Reads(Protocol):
     """The public half of a real client."""
 
     async def market(self, market: MarketId) -> Market: ...
-    async def payout(self, market: MarketId) -> Money | None: ...
+    async def payout(self, market: MarketId) -> Payout | None: ...
     async def book(self, market: MarketId) -> Book: ...
     async def mode(self) -> VenueMode: ...
     async def warm(self) -> None: ...
@@ -344,11 +355,11 @@ class PaperClient:
     async def market(self, market: MarketId) -> Market:
         return await self._reads.market(market)
 
-    async def payout(self, market: MarketId) -> Money | None:
+    async def payout(self, market: MarketId) -> Payout | None:
         """As the venue tells it; what is held here is paid out with it, or the cash of paper would only ever shrink."""
         worth = await self._reads.payout(market)
         if worth is not None and market in self._markets:
-            self._pay_out(market, Price(worth * ONE // DOLLAR))
+            self._pay_out(market, Price(worth.yes * ONE // DOLLAR))
         return worth
 
     async def book(self, market: MarketId) -> Book:

@@ -25,6 +25,7 @@ __all__ = [
     "ModeWord",
     "OpenOrder",
     "OrderTokens",
+    "Payout",
     "Position",
     "Prepared",
     "Settlement",
@@ -97,6 +98,14 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     paid: bool = True
 
 
+class Payout(msgspec.Struct, frozen=True):
+    """What one YES contract of a market was paid: 0, a dollar, or between for a void or a scalar. at is the venue's own stamp of
+    it, None where it gives none."""
+
+    yes: Money
+    at: WallNs | None = None
+
+
 class AccountQuery(msgspec.Struct, frozen=True, kw_only=True):
     """What to read. market narrows it; cursor continues a page. orders are those that rest; history is orders in any state, newest
     first, under the names we gave them: nothing where a venue keeps no such names."""
@@ -162,8 +171,8 @@ class VenueClient(Protocol):
 
     async def cancel(self, order: Prepared) -> LegResult: ...
     async def market(self, market: MarketId) -> Market: ...
-    async def payout(self, market: MarketId) -> Money | None:
-        """What one YES contract was paid: 0, a dollar, or between for a void or a scalar; None while the venue has not paid."""
+    async def payout(self, market: MarketId) -> Payout | None:
+        """What a market paid; None while the venue has not."""
 
     async def book(self, market: MarketId) -> Book: ...
     async def account(self, what: AccountQuery) -> AccountPage: ...

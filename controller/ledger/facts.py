@@ -78,12 +78,13 @@ class Paired(msgspec.Struct, frozen=True):
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
-    """A venue paid a market out: payout per YES contract."""
+    """A venue paid a market out: payout per YES contract, at by its own clock where it tells, seen when we learned of it."""
 
     venue: Venue
     market: MarketId
     payout: Money
     at: WallNs
+    seen: WallNs | None = None
 
 
 class Adjusted(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ from trading.log import get_logger
 from trading.market import MarketId, Venue
 from trading.offload import Offload
 from trading.units import Money, WallNs, to_dollars
-from trading.venue import VenueClient
+from trading.venue import Payout, VenueClient
 
 __all__ = ["LedgerKeeper"]
 
@@ -202,13 +202,15 @@ class LedgerKeeper:
             payout = await self._payout(Venue(venue), MarketId(market))
             if payout is not None:
                 found += 1
-                log.info("market_settled", venue=venue, market=market, yes_paid=to_dollars(payout))
+                log.info("market_settled", venue=venue, market=market, yes_paid=to_dollars(payout.yes))
                 self._settled(MarketId(market))
-                self.writer.tell(Settled(venue=Venue(venue), market=MarketId(market), payout=payout, at=self._clock.wall_ns()))
+                now = self._clock.wall_ns()
+                at = min(payout.at or now, now)
+                self.writer.tell(Settled(venue=Venue(venue), market=MarketId(market), payout=payout.yes, at=at, seen=now))
         await self._half_settled()
         return found
 
-    async def _payout(self, venue: Venue, market: MarketId) -> Money | None:
+    async def _payout(self, venue: Venue, market: MarketId) -> Payout | None:
         try:
             return await self._clients[venue].payout(market)
         except VenueError as exc:
@@ -218,7 +220,7 @@ class LedgerKeeper:
             return None
 
     async def _half_settled(self) -> None:
-        """A pair of which one market was paid hours ago and the other not: capital that is stuck, or terms that differ."""
+        """An arb of which one market was paid hours ago and another not: capital that is stuck, or terms that differ."""
         before = self._clock.wall_ns() - _HALF_SETTLED_NS
         for venue, market, pair in await self._offload.run(lambda: self._store.half_settled(before)):
             if f"half:{market}" not in self._told:
@@ -228,7 +230,8 @@ class LedgerKeeper:
                     venue=venue,
                     market=market,
                     pair=pair,
-                    next_step=f"read `controller pairs show {pair}` and the venue's page: it waits, or it settles otherwise",
+                    next_step=(f"read `controller pairs show {pair}` and" if pair else "read")
+                    + " the venue's page: it waits, or it settles otherwise",
                 )
 
     async def close_day(self) -> None:

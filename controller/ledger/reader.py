@@ -226,7 +226,7 @@ class LedgerReader:
         settled = (
             select(orders.c.arb)
             .join(paid, _same_market(orders, paid))
-            .where(orders.c.world == self._world, orders.c.filled > 0, paid.c.at >= start, paid.c.at < end)
+            .where(orders.c.world == self._world, orders.c.filled > 0, paid.c.booked >= start, paid.c.booked < end)
         )
         ended = and_(table.c.finished >= start, table.c.finished < end)
         chosen = and_(table.c.world == self._world, table.c.executed, table.c.finished.is_not(None))
@@ -241,7 +241,7 @@ class LedgerReader:
     def _payouts(self) -> dict[tuple[str, str], tuple[int, int]]:
         table = schema.settlements
         rows = self._all(select(table).where(table.c.world == self._world))
-        return {(row.venue, row.market): (row.payout, row.at) for row in rows}
+        return {(row.venue, row.market): (row.payout, row.booked) for row in rows}
 
     def _count(self, found: Mapping[str, dict[str, Any]], start: int, end: int) -> None:
         table = schema.opportunities
@@ -254,9 +254,10 @@ class LedgerReader:
         for row in self._all(refused):
             found[day_of(row.day)]["refused"] = int(row.refused)
         for name, table in (("settled", schema.settlements), ("differences", schema.reconciliations)):
-            here_only = (table.c.world == self._world, table.c.at >= start, table.c.at < end)
-            for row in self._all(select(table).where(*here_only).order_by(table.c.at)):
-                here = found[day_of(row.at)]
+            at = table.c.booked if name == "settled" else table.c.at
+            here_only = (table.c.world == self._world, at >= start, at < end)
+            for row in self._all(select(table, at.label("told")).where(*here_only).order_by(at)):
+                here = found[day_of(row.told)]
                 # the last comparison of a day is the one that counts; rows come in the order of their stamps
                 here[name] = here.get(name, 0) + 1 if name == "settled" else row.differences
 

@@ -191,7 +191,8 @@ settlements = Table(
     _number("at"),
     _number("booked"),
 )
-"""What one YES contract paid (B-242): a void or a 50/50 is a payout between 0 and 1. The key books each once."""
+"""What one YES contract paid (B-242): a void or a 50/50 is a payout between 0 and 1. The key books each once. at is when, by the
+venue where it tells; booked is when we learned of it, the day on which a report counts it."""
 
 adjustments = Table(
     "adjustments",

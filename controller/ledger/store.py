@@ -166,7 +166,13 @@ class LedgerStore:
 
     def _settled(self, connection: Connection, facts: Iterable[Settled], touched: set[_Key]) -> None:
         for fact in facts:
-            row = {"venue": fact.venue, "market": fact.market, "payout": fact.payout, "at": fact.at, "booked": fact.at}
+            row = {
+                "venue": fact.venue,
+                "market": fact.market,
+                "payout": fact.payout,
+                "at": fact.at,
+                "booked": fact.seen or fact.at,
+            }
             self._put(connection, schema.settlements, [row], keep=("booked", "at"))
             touched.add((fact.venue, fact.market))
 
@@ -311,24 +317,22 @@ class LedgerStore:
         return dict(self._run(read))
 
     def half_settled(self, before: int) -> list[tuple[str, str, str]]:
-        """(venue, market, pair) of positions still open although the other market of their pair was paid before a stamp."""
-        pairs, held, paid = schema.verified_pairs, schema.positions, schema.settlements
+        """(venue, market, pair) of positions still open although their arb's outcome was paid elsewhere before a stamp: any market
+        on another venue, or one of a basket that paid YES; a NO decides nothing about the rest. pair is "" for what is none."""
+        mine, others = schema.orders, schema.orders.alias("others")
+        held, paid, theirs = schema.positions, schema.settlements, schema.settlements.alias("theirs")
+        arbs, pairs = schema.opportunities, schema.verified_pairs
+        decided = or_(others.c.venue != mine.c.venue, theirs.c.payout > 0)
         query = (
-            select(held.c.venue, held.c.market, pairs.c.pair)
-            .join(
-                pairs, and_(pairs.c.world == held.c.world, or_(pairs.c.first == held.c.market, pairs.c.second == held.c.market))
-            )
-            .join(
-                paid,
-                and_(
-                    paid.c.world == held.c.world,
-                    or_(
-                        and_(pairs.c.first == held.c.market, pairs.c.second == paid.c.market),
-                        and_(pairs.c.second == held.c.market, pairs.c.first == paid.c.market),
-                    ),
-                ),
-            )
-            .where(held.c.world == self.world, held.c.net != 0, paid.c.at < before)
+            select(held.c.venue, held.c.market, func.max(func.coalesce(pairs.c.pair, "")).label("pair"))
+            .join(mine, and_(_same_market(mine, held), mine.c.filled > 0))
+            .join(others, and_(others.c.world == mine.c.world, others.c.arb == mine.c.arb, others.c.filled > 0))
+            .join(theirs, and_(_same_market(theirs, others), theirs.c.at < before, decided))
+            .outerjoin(paid, _same_market(paid, held))
+            .outerjoin(arbs, and_(arbs.c.world == mine.c.world, arbs.c.opportunity == mine.c.arb))
+            .outerjoin(pairs, and_(pairs.c.world == arbs.c.world, pairs.c.pair == arbs.c.pair))
+            .where(held.c.world == self.world, held.c.net != 0, paid.c.market.is_(None))
+            .group_by(held.c.venue, held.c.market)
             .order_by(held.c.market)
         )
         return [(row.venue, row.market, row.pair) for row in self._run(lambda connection: connection.execute(query).all())]
@@ -376,6 +380,10 @@ class LedgerStore:
                 connection.execute(update(table).where(mine).values(status="unsent", updated=at))
 
         self._run(write)
+
+
+def _same_market(one: Any, two: Any) -> Any:
+    return and_(one.c.world == two.c.world, one.c.venue == two.c.venue, one.c.market == two.c.market)
 
 
 def _number(fact: Ordered) -> int:

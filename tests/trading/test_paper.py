@@ -17,8 +17,8 @@ from trading.journal import MemoryJournal
 from trading.market import KALSHI, POLYMARKET, Action, FeeTerms, Market, MarketId, Outcome
 from trading.order import LegRequest, Tif, Want
 from trading.paper import PaperClient, paper_client
-from trading.units import DOLLAR, ONE, Money, MonoNs, Price, Size
-from trading.venue import AccountQuery, VenueMode
+from trading.units import DOLLAR, ONE, Money, MonoNs, Price, Size, WallNs
+from trading.venue import AccountQuery, Payout, VenueMode
 
 START = Money(10_000_000_000)
 CENTS = ((Price(0), ONE, Price(100)),)
@@ -69,8 +69,8 @@ class Desk:
         )
         self.show(asks={5_000: 100, 5_200: 100}, bids={4_800: 100})
 
-    async def payout(self, market: MarketId) -> Money | None:
-        return self.paid
+    async def payout(self, market: MarketId) -> Payout | None:
+        return None if self.paid is None else Payout(self.paid, WallNs(7))
 
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
@@ -346,7 +346,7 @@ async def test_account_lists_fills_and_settlement():
     fills = (await desk.client.account(AccountQuery(what="fills", market=K_MARKET.id))).fills
     settled = (await desk.client.account(AccountQuery(what="settlements"))).settlements
 
-    assert (early, len(held), told) == (None, 1, [DOLLAR, DOLLAR])
+    assert (early, len(held), told) == (None, 1, [Payout(DOLLAR, WallNs(7))] * 2)
     assert [(row.payout, row.revenue) for row in settled] == [(DOLLAR, 10_000_000)]
     assert [row.fill for row in fills] == list(result.fills)
     assert await desk.positions() == []

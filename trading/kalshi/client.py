@@ -37,12 +37,12 @@ from trading.kalshi.terms import AccountTerms
 from trading.kalshi.transfers import Transfers
 from trading.kalshi.treasury import KalshiTreasury
 from trading.kalshi.wire import CancelAnswer, FillFrame, OrderFrame, OrderRow, RestLevels, levels_from, market_from, parse_count
-from trading.kalshi.wire_market import payout_of
+from trading.kalshi.wire_market import parse_time, payout_of
 from trading.market import KALSHI, Market, MarketId
 from trading.order import LegRequest, LegResult
 from trading.stream import Dialer
-from trading.units import Money, MonoNs, Size, format_size
-from trading.venue import AccountPage, AccountQuery, Balance, Prepared, SignedOrder, VenueMode
+from trading.units import MonoNs, Size, format_size
+from trading.venue import AccountPage, AccountQuery, Balance, Payout, Prepared, SignedOrder, VenueMode
 
 __all__ = ["KalshiClient"]
 
@@ -254,9 +254,11 @@ class KalshiClient:
         self._modes.use(found.shard)
         return found
 
-    async def payout(self, market: MarketId) -> Money | None:
+    async def payout(self, market: MarketId) -> Payout | None:
         """The settlement value of a finalized market (kalshi.md 5.1, 12): a determined one may still be disputed."""
-        return payout_of(await self.catalogue.market(market))
+        row = await self.catalogue.market(market)
+        paid = payout_of(row)
+        return None if paid is None else Payout(paid, parse_time(row.get("settlement_ts")))
 
     async def book(self, market: MarketId) -> Book:
         """A sample of the book. Its proof stays 0: only the stream proves a book (B-122)."""

@@ -36,11 +36,12 @@ from trading.polymarket.trades import OrderState, found
 from trading.polymarket.user import OwnOrders, UserStream
 from trading.polymarket.wire import bad, book_from, market_from, payout_of, refreshed
 from trading.stream import Dialer
-from trading.units import Money, MonoNs
+from trading.units import MonoNs
 from trading.venue import (
     AccountPage,
     AccountQuery,
     Balance,
+    Payout,
     Prepared,
     SignedOrder,
     VenueMode,
@@ -323,9 +324,11 @@ class PolymarketClient:
     async def _market(self, market: MarketId) -> Market:
         return self._markets.get(market) or await self.market(market)
 
-    async def payout(self, market: MarketId) -> Money | None:
-        """Which token won, by the long form of the market (polymarket.md 2.3, 13); half a dollar for a 50-50."""
-        return payout_of(await self._rest.read(f"/markets/{segment(market)}"), (await self._market(market)).tokens[0])
+    async def payout(self, market: MarketId) -> Payout | None:
+        """Which token won, by the long form of the market (polymarket.md 2.3, 13), without a time; half a dollar for a 50-50."""
+        row = await self._rest.read(f"/markets/{segment(market)}")
+        paid = payout_of(row, (await self._market(market)).tokens[0])
+        return None if paid is None else Payout(paid)
 
     async def book(self, market: MarketId) -> Book:
         """GET /book of outcome 0; it carries the other token's liquidity too (polymarket.md 3)."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import structlog
-from booked import AT, DAY1, HOUR, KX, PAIR, POLY, TEN, again, approved, arb_id, closed, filled, leg, refused
+from booked import AT, DAY1, DAY2, HOUR, KX, PAIR, POLY, TEN, again, approved, arb_id, closed, filled, leg, refused
 
 from controller.ledger.database import LedgerFailed, open_ledger, url_of
 from controller.ledger.facts import Past
@@ -22,6 +22,7 @@ from trading.market import KALSHI, POLYMARKET, MarketId, Outcome
 from trading.offload import InlineOffload
 from trading.order import LegRequest
 from trading.units import DOLLAR, Money, MonoNs, Price, WallNs
+from trading.venue import Payout
 
 
 class Venue:
@@ -29,14 +30,15 @@ class Venue:
 
     def __init__(self) -> None:
         self.paid: dict[str, Money] = {}
+        self.at: WallNs | None = None
         self.away = False
         self.asked = 0
 
-    async def payout(self, market: str) -> Money | None:
+    async def payout(self, market: str) -> Payout | None:
         self.asked += 1
         if self.away:
             raise Unreachable(KALSHI, "away", "no answer")
-        return self.paid.get(market)
+        return Payout(self.paid[market], self.at) if market in self.paid else None
 
 
 class Journal:
@@ -442,3 +444,54 @@ async def test_running_ends_with_everything_written(desk: Desk) -> None:
 
     assert len(reader.orders(limit=10)) == 2
     reader.close()
+
+
+async def test_a_settlement_has_the_venues_own_time_and_the_day_on_which_we_learned_of_it(desk: Desk) -> None:
+    """B-242, B-243: paid yesterday by the venue's clock and learned today: the row says so, and yesterday's printed day stands."""
+    await desk.trade()
+    desk.venue.paid, desk.venue.at = {KX.id: DOLLAR, POLY.id: Money(DOLLAR // 2)}, WallNs(AT + HOUR)
+    desk.clock.advance(13 * HOUR)
+    before = desk.reader.days(DAY1, DAY1)
+    await desk.keeper.settle()
+    await desk.writer.flush()
+
+    assert desk.reader.days(DAY1, DAY1) == before
+    (day,) = desk.reader.days(DAY2, DAY2)
+    assert (day.settled, day.profit.basis) == (2, 5_000_000)
+    closed = {row["market"]: row["closed"] for row in desk.reader.positions(closed=True)}
+    assert closed == {KX.id: AT + HOUR, POLY.id: AT + HOUR}
+
+
+async def test_a_venue_without_a_time_or_with_one_to_come_settles_when_seen(desk: Desk) -> None:
+    """No stamp is made up, and none of the future is believed."""
+    await desk.trade()
+    desk.venue.paid, desk.venue.at = {KX.id: DOLLAR}, None
+    await desk.keeper.settle()
+    desk.venue.paid, desk.venue.at = {POLY.id: DOLLAR}, WallNs(AT + 9 * HOUR)
+    await desk.keeper.settle()
+    await desk.writer.flush()
+
+    assert {row["closed"] for row in desk.reader.positions(closed=True)} == {desk.clock.wall_ns()}
+
+
+@pytest.mark.parametrize(("payout", "late"), [(DOLLAR, ["KXB", "KXC"]), (Money(0), [])])
+async def test_a_basket_of_one_venue_is_late_once_one_of_its_markets_paid_yes(
+    desk: Desk, payout: Money, late: list[str]
+) -> None:
+    """B-434: three NOs of one event: a NO paid early decides nothing about the rest, a YES does."""
+    markets = {name: msgspec.structs.replace(KX, id=MarketId(name), mutually_exclusive=True) for name in ("KXA", "KXB", "KXC")}
+    arb = arb_id(1)
+    legs = tuple(leg(arb, n, market, Outcome.NO, 6_000) for n, market in enumerate(markets.values()))
+    desk.writer._markets = markets
+    desk.writer.decided(msgspec.structs.replace(approved(arb), legs=legs))
+    for one in legs:
+        desk.writer.ordered(one, markets[one.want.market], filled(one))
+    await desk.writer.flush()
+    desk.venue.paid = {"KXA": payout}
+    await desk.keeper.settle()
+    await desk.writer.flush()
+    desk.clock.advance(7 * HOUR)
+    with structlog.testing.capture_logs() as lines:
+        await desk.keeper.settle()
+
+    assert [line["market"] for line in lines if line["event"] == "settled_on_one_venue"] == late

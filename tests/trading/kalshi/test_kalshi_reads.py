@@ -19,7 +19,8 @@ from trading.errors import (
 )
 from trading.http import Response
 from trading.kalshi.rest import error_for
-from trading.venue import AccountQuery
+from trading.units import Money, WallNs
+from trading.venue import AccountQuery, Payout
 
 
 async def test_reads_wait_4_8_16_32_64_then_fail() -> None:
@@ -142,6 +143,17 @@ async def test_breakdown_that_adds_up_is_exact(texts: bool) -> None:
 
     assert [(row.shard, row.cash) for row in page.balances] == [(0, 12_340_000), (3, 5_000_000)]
     assert (len(desk.http.calls), desk.slept) == (1, [])
+
+
+async def test_a_payout_has_the_venues_own_time() -> None:
+    """kalshi.md 5.1: settlement_ts of a finalized market; before that nothing was paid."""
+    desk = Desk()
+    row = market_row() | {"status": "finalized", "result": "yes", "settlement_ts": "1970-01-02T00:00:00Z"}
+    answers = [reply(200, {"market": market_row() | {"status": "determined"}}), reply(200, {"market": row})]
+    desk.http.on("GET", f"/markets/{TICKER}", *answers)
+
+    assert await desk.client.payout(TICKER) is None
+    assert await desk.client.payout(TICKER) == Payout(Money(1_000_000), WallNs(86_400 * SECOND))
 
 
 async def test_account_pages_are_ours() -> None:

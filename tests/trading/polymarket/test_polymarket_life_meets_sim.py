@@ -9,7 +9,7 @@ from trading.order import LegRequest, Tif, Want
 from trading.polymarket.contracts import EXCHANGE, EXCHANGE_V3, NEG_RISK_EXCHANGE
 from trading.polymarket.credentials import api_keys, closed_only
 from trading.units import ONE, Money, MonoNs, Price, Size
-from trading.venue import AccountQuery, SignedOrder
+from trading.venue import AccountQuery, Payout, SignedOrder
 
 
 async def signed(meeting: Meeting, limit: int, size: int, tif: Tif = Tif.GTC) -> SignedOrder:
@@ -178,4 +178,4 @@ async def test_the_payout_is_told_once_the_market_is_resolved() -> None:
         await meeting.open()
         assert await meeting.client.payout(meeting.market.id) is None
         meeting.sim.resolve(meeting.market.id, price)
-        assert await meeting.client.payout(meeting.market.id) == paid
+        assert await meeting.client.payout(meeting.market.id) == Payout(Money(paid))
