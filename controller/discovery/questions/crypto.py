@@ -15,6 +15,7 @@ from controller.discovery.polymarket_keys import outcomes_of
 from controller.discovery.questions.bands import Band, agrees, asked_band, kalshi_band, number
 from controller.discovery.questions.claim import Claimed, Unread
 from controller.discovery.questions.days import MONTHS, days_in, eastern_day, one_day, ticker_day
+from controller.discovery.questions.wording import label_denies, no_pays_first, unknown_word
 from controller.discovery.settlement.clauses import read
 from controller.discovery.when import EASTERN, eastern
 from trading.units import WallNs
@@ -40,6 +41,10 @@ _METHODS = {
     "1m close": re.compile(r"(?:1|one)[- ]minute candle\b.{0,120}?\bclos", re.I | re.S),
     "1m high or low": re.compile(r"(?:1|one)[- ]minute candle\b.{0,160}?\b(?:high|low)\b", re.I | re.S),
 }
+_SIDES = {"high": re.compile(r"\bhigh\b", re.I), "low": re.compile(r"\blow\b", re.I)}
+_SAID = frozenset({"price", "range", "today", "close", "reach", "hit", "dip", "drop", "this", "week", "month", "year", "get"})
+_HOW_FAR = re.compile(r"\bHow (?:high|low)\b")
+"""Words of a title beside coin, band and time; any other ("classic", "dominance", "ETF") asks for another value."""
 _QUOTE = re.compile(r"\b(?:BTC|ETH|SOL|XRP|DOGE)[/_-]?(USDT|USDC|USD)\b")
 
 
@@ -53,6 +58,9 @@ def kalshi_crypto_claim(event: Row, market: Row) -> Claimed | Unread:
     found = at or touch
     assert found is not None
     asset, title = found[1], f"{event.get('title') or ''} {market.get('title') or ''}"
+    strange = unknown_word(title, _SAID, (_COIN, _HOW_FAR))
+    if strange or (touch is not None and _SIDES["low" if touch[2] == "MAX" else "high"].search(title)):
+        return Unread("wording", title)
     rules = _rules(market)
     band = kalshi_band(market)
     if band is None:
@@ -82,6 +90,8 @@ def polymarket_crypto_claim(event: Row, market: Row) -> Claimed | Unread:
     outcomes = [fold(name) for name in outcomes_of(market)]
     if outcomes != ["yes", "no"]:
         return Unread("outcomes", str(market.get("outcomes")))
+    if unknown_word(question, _SAID, (_COIN,)):
+        return Unread("wording", question)
     asset, rules = assets.pop(), str(market.get("description") or "")
     if touch is not None:
         strike = number(touch["strike"])
@@ -89,10 +99,12 @@ def polymarket_crypto_claim(event: Row, market: Row) -> Claimed | Unread:
             return Unread("strike", question)
         high = touch["way"].lower() in ("reach", "hit")
         band = Band("at_least" if high else "at_most", (strike,))
+        if label_denies(market.get("groupItemTitle"), band):
+            return Unread("contradiction", f"{question}: {market.get('groupItemTitle')}")
         return _touched(asset, "high" if high else "low", band, rules, touch["rest"])
     asked = asked_band(question)
-    if asked is None:
-        return Unread("strike", question)
+    if asked is None or label_denies(market.get("groupItemTitle"), asked):
+        return Unread("strike", f"{question}: {market.get('groupItemTitle')}")
     last = eastern_day(event.get("endDate") or market.get("endDate"))
     day = one_day(question, last.year if last else None)
     if day is None or (last is not None and last != day):
@@ -105,6 +117,9 @@ def polymarket_crypto_claim(event: Row, market: Row) -> Claimed | Unread:
 
 def _touched(asset: str, side: str, band: Band, rules: str, asked: str) -> Claimed | Unread:
     """Both ends of the window stand in the rules: "by a day" begins whenever the market was made (matching.md 4)."""
+    other = "low" if side == "high" else "high"
+    if not _SIDES[side].search(rules) or _SIDES[other].search(rules):
+        return Unread("source", f"not the {side}: {rules[:150]}")
     days = sorted(days_in(rules))
     if len(days) != 2 or not re.search(r"11:59 ?p\.?m\.?,? ?\(?(?:ET|EST|EDT)\b", rules, re.I):
         return Unread("window", rules[:200])
@@ -123,8 +138,8 @@ def _touched(asset: str, side: str, band: Band, rules: str, asked: str) -> Claim
 
 def _done(asset: str, shape: str, when: str, band: Band, rules: str) -> Claimed | Unread:
     clauses = read(rules)
-    if clauses.troubles:
-        return Unread("rules", clauses.troubles[0])
+    if clauses.troubles or no_pays_first(rules):
+        return Unread("rules", (clauses.troubles or ("pay No first",))[0])
     if not agrees(asked_band(rules), band):
         return Unread("contradiction", f"{band.fields}: {rules[:150]}")
     methods = [name for name, pattern in _METHODS.items() if pattern.search(rules)]

@@ -13,6 +13,7 @@ from controller.discovery.polymarket_keys import outcomes_of
 from controller.discovery.questions.bands import Band, agrees, asked_band, kalshi_band
 from controller.discovery.questions.claim import Claimed, Unread
 from controller.discovery.questions.days import MONTHS, month_of
+from controller.discovery.questions.wording import label_denies, no_pays_first, unknown_word
 from controller.discovery.settlement.clauses import read
 
 __all__ = ["kalshi_release_claim", "polymarket_release_claim"]
@@ -48,6 +49,19 @@ _QUARTERLY = re.compile(r"\bannuali[sz]ed\b", re.I)
 _JOBS = re.compile(r"\bnon-?farm payrolls?\b|\bjobs added\b|\badd\w* .{0,30}\bjobs\b|\bpayrolls\b", re.I)
 _UNEMPLOYMENT = re.compile(r"\bunemployment rate\b", re.I)
 _GDP = re.compile(r"\bGDP\b|gross domestic product", re.I)
+_SAID = frozenset(
+    {"rate", "us", "real", "year", "ending", "yearly", "yoy", "month", "monthly", "mom", "annual", "annually", "annualized"}
+    | {"annualised", "quarter", "quarterly"}
+)
+_WORDS = {
+    "cpi": frozenset({"cpi", "inflation", "core", "consumer", "price", "index", "increase", "rise", "months"}),
+    "unemployment": frozenset({"unemployment"}),
+    "payrolls": frozenset({"jobs", "job", "numbers", "added", "add", "nonfarm", "non", "farm", "payroll", "payrolls"}),
+    "gdp": frozenset({"gdp", "gross", "domestic", "product", "growth", "grow", "increase", "rise", "rate"}),
+}
+"""Words of a title beside country, band and period; any other ("producer", "Black", "nominal", "any") asks for another figure."""
+_SPOKEN = (re.compile(r"\(?\bU-3\)?"), _CORE, re.compile(r"\beconomy\b", re.I))
+_SEASONAL = re.compile(r"(not |un|non-)?\bseasonally[ -]adjusted", re.I)
 _TICKER = re.compile(rf"KX[A-Z0-9]+-(\d\d)({MONTHS})(\d\d)?", re.I)
 _MONTH = re.compile(
     r"\b(January|February|March|April|May|June|July|August|September|October|November|December"
@@ -64,6 +78,8 @@ def kalshi_release_claim(event: Row, market: Row) -> Claimed | Unread:
         return Unread("series", ticker)
     coded = _TICKER.fullmatch(ticker)
     title, event_title = str(market.get("title") or ""), str(event.get("title") or "")
+    if _strange(f"{title} {event_title}", known[1]):
+        return Unread("wording", f"{title} / {event_title}")
     band = kalshi_band(market)
     if band is None:
         return Unread("strike", str(market.get("ticker")))
@@ -92,6 +108,8 @@ def polymarket_release_claim(event: Row, market: Row) -> Claimed | Unread:
     measure = _measure(f"{question} {title}") or _measure(f"{question} {rules[:1_000]}")
     if measure is None:
         return Unread("measure", question)
+    if _strange(f"{question} {title}", measure) or label_denies(market.get("groupItemTitle"), band):
+        return Unread("wording", f"{question} / {title}: {market.get('groupItemTitle')}")
     periods = {found for text in (question, title) if (found := _period(text, _year(title, rules))) is not None}
     if len(periods) != 1:
         return Unread("period", f"{question} / {title}")
@@ -103,8 +121,10 @@ def polymarket_release_claim(event: Row, market: Row) -> Claimed | Unread:
 
 def _done(country: str, measure: str, period: str, band: Band, rules: str) -> Claimed | Unread:
     clauses = read(rules)
-    if clauses.troubles:
-        return Unread("rules", clauses.troubles[0])
+    if clauses.troubles or no_pays_first(rules):
+        return Unread("rules", (clauses.troubles or ("pay No first",))[0])
+    if not _of(rules, measure, period):
+        return Unread("contradiction", f"{measure} of {period}: {rules[:150]}")
     if not agrees(asked_band(rules), band):
         return Unread("contradiction", f"{band.fields}: {rules[:150]}")
     if len(clauses.sources) != 1:
@@ -116,6 +136,26 @@ def _done(country: str, measure: str, period: str, band: Band, rules: str) -> Cl
         return Unread("print", rules[:150])
     claim = ("economics", country, measure, period, agency, "revised" if clauses.revised else "first print", *band.fields)
     return Claimed((claim, None), False, (f"asks {' '.join(claim[1:])}",))
+
+
+def _strange(text: str, measure: str) -> str:
+    """The first word of a title that the plain figure would not need, "" for none."""
+    kind = next(kind for kind in _WORDS if kind in measure)
+    return unknown_word(text, _SAID | _WORDS[kind], (*_SPOKEN, *_COUNTRY.values()))
+
+
+def _of(rules: str, measure: str, period: str) -> bool:
+    """The rules speak of no core beside a headline, no other period, and not of the other seasonal adjustment.
+
+    Monthly prices are headlined adjusted, yearly ones unadjusted; the texts seldom say so, but one that says the other means it.
+    """
+    if _CORE.search(rules) and "core" not in measure:
+        return False
+    stated = _period(rules, None)
+    if stated is not None and stated != period:
+        return False
+    said = {bool(found[0]) for found in (match.groups() for match in _SEASONAL.finditer(rules))}
+    return "cpi" not in measure or not said or said == {measure.endswith("yearly")}
 
 
 def _measure(text: str) -> str | None:
