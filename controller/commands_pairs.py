@@ -51,21 +51,21 @@ def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettin
         markets that only read alike, for people to look at and never to trade on."""
         from controller.pairs.finding import find_proposed
 
-        found, alike = _run(lambda: asyncio.run(find_proposed(settings(state_dir), similarity=similarity)))
+        found, alike, failures = _run(lambda: asyncio.run(find_proposed(settings(state_dir), similarity=similarity)))
         if as_json:
             pairs = [{**_row(pair), "similarity": score, "look_alike": False} for score, pair in found]
-            typer.echo(json.dumps({"schema": 1, "pairs": pairs, "look_alikes": [_alike_row(one) for one in alike]}))
-            return
-        for score, pair in found:
-            typer.echo(f"{score:3d}  {_line(pair)}")
-        for one in alike:
-            titles = f"{one_line(one.first.question)} / {one_line(one.second.question)}"
-            typer.echo(f"{one.similarity:3d}  look-alike           {one_line(one.id)}  {titles}")
+            look_alikes = [_alike_row(one) for one in alike]
+            typer.echo(json.dumps({"schema": 1, "failures": failures, "pairs": pairs, "look_alikes": look_alikes}))
+        else:
+            typer.echo("".join(f"{score:3d}  {_line(pair)}\n" for score, pair in found), nl=False)
+            typer.echo("".join(f"{_alike_line(one)}\n" for one in alike), nl=False)
         typer.echo(
             f"{len(found)} pairs wait for approval, {len(alike)} look-alikes are never traded; `controller pairs show ID` tells"
             " where they part",
             err=True,
         )
+        if failures:
+            _fail(f"{'; '.join(failures)}: of that, only what earlier discoveries found is listed", 1)
 
     @pairs.command(name="list")
     def list_(
@@ -250,6 +250,11 @@ def _alike_row(one: Alike) -> dict[str, Any]:
         "kalshi": one.first.question,
         "polymarket": one.second.question,
     }
+
+
+def _alike_line(one: Alike) -> str:
+    titles = f"{one_line(one.first.question)} / {one_line(one.second.question)}"
+    return f"{one.similarity:3d}  look-alike           {one_line(one.id)}  {titles}"
 
 
 def _line(pair: Pair) -> str:

@@ -81,7 +81,7 @@ def test_find_prints_look_alikes_apart_and_marked(settings, monkeypatch):
     """`pairs find` tells proposed pairs and look-alikes apart, for people and for programs."""
 
     async def found(settings, *, similarity):
-        return [], [alike()]
+        return [], [alike()], []
 
     monkeypatch.setattr(finding, "find_proposed", found)
     app = typer.Typer()

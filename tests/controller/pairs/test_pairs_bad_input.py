@@ -113,7 +113,7 @@ def test_venue_text_in_list_find_and_show_is_no_command_to_the_terminal(run, set
     desk.cache.save(Cached(source=desk.cache.source, pairs=(pair,), markets=(first, second), alike=(alike,)))
 
     async def found(settings, *, similarity):
-        return [(90, pair)], [alike]
+        return [(90, pair)], [alike], []
 
     monkeypatch.setattr("controller.pairs.finding.find_proposed", found)
     shown = [run("list"), run("find"), run("show", "K:P"), run("show", "A:P")]
@@ -189,3 +189,18 @@ def test_nothing_is_said_of_discovery_when_only_the_filter_found_nothing(run, se
     keep(Desk.of(settings), PAIR)
 
     assert "none of the 1 known pairs" in run("list", "--state", "rejected").stdout
+
+
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_find_fails_when_a_venue_could_not_be_read(run, monkeypatch, flags):
+    """B-071: an empty list because nobody answered is no answer; what earlier discoveries found is listed all the same."""
+
+    async def found(settings, *, similarity):
+        return [(90, PAIR)], [], ["kalshi cannot be reached (57 reads failed)"]
+
+    monkeypatch.setattr("controller.pairs.finding.find_proposed", found)
+    result = run("find", *flags)
+
+    assert result.exit_code == 1
+    assert "K:P" in result.stdout
+    assert "error: kalshi cannot be reached" in result.stderr
