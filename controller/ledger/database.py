@@ -21,7 +21,7 @@ from trading.errors import SettingsError, TandemError
 
 logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells every opening twice
 
-__all__ = ["LedgerFailed", "open_ledger", "url_of"]
+__all__ = ["LedgerFailed", "brief", "open_ledger", "url_of"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_MS = 5_000
@@ -67,7 +67,7 @@ def open_ledger(url: URL, *, write: bool) -> Engine:
             (_migrate if write else _check)(connection, url)
     except (SQLAlchemyError, OSError) as exc:
         engine.dispose()
-        raise LedgerFailed(f"the ledger at {_name(url)} cannot be opened: {_brief(exc)}; {_step(url)}") from exc
+        raise LedgerFailed(f"the ledger at {_name(url)} cannot be opened: {brief(exc)}; {_step(url)}") from exc
     except LedgerFailed:
         engine.dispose()
         raise
@@ -138,7 +138,8 @@ def _name(url: URL) -> str:
     return url.database or "" if url.drivername == "sqlite" else url.render_as_string(hide_password=True)
 
 
-def _brief(exc: BaseException) -> str:
+def brief(exc: BaseException) -> str:
+    """The driver's own words in one line: SQLAlchemy's wrap them in the statement and its values."""
     cause = getattr(exc, "orig", None) or exc
     return " ".join(str(cause).split())[:200]
 

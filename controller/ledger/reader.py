@@ -13,7 +13,7 @@ from sqlalchemy import Engine, Row, and_, case, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from controller.ledger import schema
-from controller.ledger.database import LedgerFailed
+from controller.ledger.database import LedgerFailed, brief
 from controller.ledger.pnl import ZERO, ArbOrder, Day, Split, split
 from controller.model import EventId, Pair
 from controller.positions import Positions
@@ -61,8 +61,7 @@ class LedgerReader:
             with self._engine.connect() as connection:
                 return connection.execute(query).all()
         except SQLAlchemyError as exc:
-            cause = getattr(exc, "orig", None) or exc
-            raise LedgerFailed(f"the ledger cannot be read: {' '.join(str(cause).split())[:200]}") from exc
+            raise LedgerFailed(f"the ledger cannot be read: {brief(exc)}") from exc
 
     # --- orders ---------------------------------------------------------------------------------------------------------
 

@@ -8,13 +8,12 @@ of them changes: they can never drift from them.
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, Engine, Table, and_, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from controller.ledger import schema
-from controller.ledger.database import LedgerFailed
+from controller.ledger.database import LedgerFailed, brief
 from controller.ledger.facts import (
     Adjusted,
     Compared,
@@ -59,6 +58,19 @@ class LedgerStore:
         self.engine = engine
         self.world = world
         self._insert = _INSERTS[engine.dialect.name]
+        self._writers: Mapping[type[Fact], Callable[[Connection, Sequence[Any], set[_Key]], None]] = {
+            Paired: self._paired,
+            Decided: self._decided,
+            Ordered: self._ordered,
+            Ended: self._ended,
+            Settled: self._settled,
+            Adjusted: self._adjusted,
+            Priced: self._priced,
+            Compared: self._compared,
+            Moved: self._moved,
+            DayEnded: self._day_ended,
+        }
+        """In the order in which facts depend on each other: decisions before ends, orders before settlements."""
 
     def close(self) -> None:
         self.engine.dispose()
@@ -74,14 +86,16 @@ class LedgerStore:
         except (DataError, IntegrityError) as exc:
             raise ValueError(f"a row the ledger's tables do not take: {exc.orig}") from exc
         except SQLAlchemyError as exc:
-            cause = getattr(exc, "orig", None) or exc
-            raise LedgerFailed(f"the ledger cannot be written: {' '.join(str(cause).split())[:200]}") from exc
+            raise LedgerFailed(f"the ledger cannot be written: {brief(exc)}") from exc
 
     def _apply(self, connection: Connection, facts: Sequence[Fact]) -> None:
         touched: set[_Key] = set()
-        for kind, rows in _grouped(facts).items():
-            writer = getattr(self, f"_{kind.__name__.lower()}")
-            writer(connection, rows, touched)
+        rows: dict[type[Fact], list[Fact]] = {kind: [] for kind in self._writers}
+        for fact in facts:
+            rows[type(fact)].append(fact)
+        for kind, write in self._writers.items():
+            if rows[kind]:
+                write(connection, rows[kind], touched)
         for venue, market in sorted(touched):
             self._position(connection, venue, market)
 
@@ -211,7 +225,7 @@ class LedgerStore:
         ]
         self._put(connection, schema.transfers, rows)
 
-    def _dayended(self, connection: Connection, facts: Iterable[DayEnded], _: set[_Key]) -> None:
+    def _day_ended(self, connection: Connection, facts: Iterable[DayEnded], _: set[_Key]) -> None:
         for fact in facts:
             day = fact.day
             figures = {"executions": day.executions, "fees": day.fees, "differences": day.differences}
@@ -388,25 +402,3 @@ def _same_market(one: Any, two: Any) -> Any:
 
 def _number(fact: Ordered) -> int:
     return -1 if fact.result is None else fact.result.result_no
-
-
-def _grouped(facts: Sequence[Fact]) -> dict[type, list[Any]]:
-    """Facts by kind, in the order in which they depend on each other: decisions before ends, orders before settlements."""
-    found: dict[type, list[Any]] = {kind: [] for kind in _ORDER}
-    for fact in facts:
-        found[type(fact)].append(fact)
-    return {kind: rows for kind, rows in found.items() if rows}
-
-
-_ORDER: tuple[type[msgspec.Struct], ...] = (
-    Paired,
-    Decided,
-    Ordered,
-    Ended,
-    Settled,
-    Adjusted,
-    Priced,
-    Compared,
-    Moved,
-    DayEnded,
-)
