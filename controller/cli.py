@@ -314,7 +314,8 @@ async def _trade_with(
         try:
             answers = {"status": status, "reconcile": reconcile, "drain": drain}
             async with keeping(system, journal), serving(control_path(state_path(settings)), answers):
-                await recovery.run_with(system.runtime)
+                reader = system.reconciler
+                await recovery.run_with(system.runtime, lambda: reader is None or reader.last is not None)
         finally:
             for one in watching:
                 one.cancel()

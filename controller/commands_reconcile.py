@@ -96,7 +96,7 @@ def lines_of(found: Mapping[str, object]) -> Sequence[str]:
         lines.append(str(found["lost"]))
     for row in _rows(found["differences"]):
         assert isinstance(row, dict)
-        lines += [str(row["line"]), f"  its event opens nothing, hedges go on; next: {row['next_step']}"]
+        lines += [str(row["line"]), f"  its event opens nothing, what is there is hedged; next: {row['next_step']}"]
     lines += [f"note: {row}" for row in _rows(found["notes"])]
     waiting = _rows(found["waiting"])
     if waiting:

@@ -4,7 +4,7 @@
                                           └─► unreadable: that venue stays shut and is asked again
 
 A market is compared only while no order of ours in it is open or unconfirmed, before and after the reading. After the first look
-a difference counts when it was seen twice, the same. What stands alone may always be hedged: only new exposure is refused.
+a difference counts when it was seen twice, the same. What stands alone may be hedged, unless a person closed it.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ from controller.reconcile import (
 )
 from controller.reconcile_cash import CashWatch, look_of
 from controller.reconcile_ends import Endings, Owner
+from controller.reconcile_hedges import hedge_of_nothing
 from trading.clock import SECOND, Clock
 from trading.errors import AuthFailed, Misuse, ModeClosed, Rejected, Throttled, VenueError
 from trading.ids import LegId
@@ -44,6 +45,7 @@ ADOPTED_AT = "reconcile_adopted_at"
 """The journal's number for the last adoption: orders older than that are known to be unknown."""
 ABOUT_JOURNAL = "reconciliation"
 """How the reason of a halt begins that an adoption may end."""
+_MS_NS = 1_000_000
 _EVERY_S = 60.0
 _AGAIN_S = 2.0
 """After a reading that left anything open; doubled up to _EVERY_S while it stays so."""
@@ -161,11 +163,13 @@ class Reconciler:
             self._unread.setdefault(venue, "not compared with our record yet")
 
     def blocks(self, legs: Sequence[LegRequest]) -> str | None:
-        """Why these legs may not go, None when they may; what completes or unwinds an arb always may."""
+        """Why these legs may not go, None when they may; what completes or unwinds an arb may, but where a person closed it."""
         for leg in legs:
             # what a person closed by hand still stands in our positions: selling it would open the other side
-            if leg.purpose == "exit" and self._numbers.number_kept(stranger_key(leg.venue, leg.want.market)):
+            if leg.purpose == "exit" and self._stranger(leg.venue, leg.want.market):
                 return f"{leg.venue} {leg.want.market} was taken over from the venue: close what is left on the venue's site"
+            if leg.purpose in _HEDGES and (nothing := self._hedges_nothing(leg)) is not None:
+                return nothing
         if not (self._unread or self._found or self._pending or self._lost):
             return None
         for leg in legs:
@@ -182,6 +186,24 @@ class Reconciler:
                 if market in self._pending:
                     return f"{market} was not compared yet: an order of an earlier start is under way there"
         return None
+
+    def _hedges_nothing(self, leg: LegRequest) -> str | None:
+        """What differs now, and what was adopted after the leg's arb was made, is not there to be hedged."""
+        gaps = {(one.venue, one.market): one.theirs - one.ours for one in self._found.values() if one.kind != "order"}
+        adopted = int.from_bytes(leg.leg_id[:6]) * _MS_NS <= self._numbers.number_kept(ADOPTED_AT)
+        if not gaps and not adopted:
+            return None
+        _, markets = self._ours.siblings(leg.want.market)
+        held = {
+            market: (market, net, net + gaps.get((venue, market), 0) + (self._stranger(venue, market) if adopted else 0))
+            for venue in self._venues
+            for market, net in self._ours.nets(venue).items()
+            if market == leg.want.market or market in markets
+        }
+        return hedge_of_nothing(leg, held.pop(leg.want.market, (leg.want.market, 0, 0)), held.values())
+
+    def _stranger(self, venue: Venue, market: MarketId) -> int:
+        return self._numbers.number_kept(stranger_key(venue, market))
 
     # --- looking ------------------------------------------------------------------------------------------------------
 
@@ -471,7 +493,7 @@ class Reconciler:
     async def _keep_strangers(self, report: Report) -> None:
         for one in report.differences:
             key = stranger_key(one.venue, one.market)
-            await self._numbers.keep(key, self._numbers.number_kept(key) + one.theirs - one.ours)
+            await self._numbers.keep(key, self._stranger(one.venue, one.market) + one.theirs - one.ours)
 
 
 def _only(nets: Mapping[MarketId, int], market: MarketId) -> dict[MarketId, int]:

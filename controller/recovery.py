@@ -40,6 +40,7 @@ RESUMED = "resumed_at"
 """The journal's number for the operator's last resume: trips before it stay cleared."""
 _READS_AT_ONCE = 8
 _READY_S = 20.0
+_LOOK_S = 0.05
 _REPLAYED_NS = 2 * 86_400 * SECOND
 """The day's sums need a day; rows of errors and blocks are shorter."""
 
@@ -106,13 +107,17 @@ class Recovery:
         self.done = False
         """run() came to its end: new legs may be approved on what is known."""
 
-    async def run_with(self, runtime: "_Runtime") -> Recovered:
-        """Recover, run the system, open again what stands alone once the books are there, and keep the last ends."""
+    async def run_with(self, runtime: "_Runtime", compared: Callable[[], bool] = lambda: True) -> Recovered:
+        """Recover, run the system, open again what stands alone once the books are there, and keep the last ends. Until compared()
+        says that the venues were looked at, at most for a while, nobody knows what a person closed meanwhile (B-448)."""
         found = await self.run()
 
         async def reopen() -> None:
             if found.again and not await runtime.wait_ready(_READY_S):
                 log.warning("books_not_ready", arbs=len(found.again), next_step="they are opened again all the same")
+            ends = self._clock.mono_ns() + int(_READY_S * SECOND)
+            while found.again and not compared() and self._clock.mono_ns() < ends:
+                await asyncio.sleep(_LOOK_S)
             for arb_id in found.again:
                 runtime.reopen(arb_id)
 
