@@ -304,6 +304,7 @@ def build(
             clock=ports.clock,
             world=world,
             deliver=runtime.on_event,
+            sleep=ports.sleep,
         )
     reconciler: Reconciler | None = None
     if isinstance(ports.journal, FileJournal) and world != "paper":

@@ -8,7 +8,7 @@ Nothing else is kept for it: one record, one truth. A paper venue dies with its 
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -90,6 +90,7 @@ class Recovery:
         clock: Clock,
         world: World,
         deliver: Callable[[MarketChanged], None],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._journal = journal
         self._state = state
@@ -103,6 +104,7 @@ class Recovery:
         self._clock = clock
         self._world = world
         self._deliver = deliver
+        self._sleep = sleep
         self._writing: set[asyncio.Task[None]] = set()
         self.done = False
         """run() came to its end: new legs may be approved on what is known."""
@@ -117,7 +119,7 @@ class Recovery:
                 log.warning("books_not_ready", arbs=len(found.again), next_step="they are opened again all the same")
             ends = self._clock.mono_ns() + int(_READY_S * SECOND)
             while found.again and not compared() and self._clock.mono_ns() < ends:
-                await asyncio.sleep(_LOOK_S)
+                await self._sleep(_LOOK_S)
             for arb_id in found.again:
                 runtime.reopen(arb_id)
 
