@@ -12,6 +12,7 @@ from controller.discovery.game import Row
 from controller.discovery.names import League, Names, fold, strip_club
 from controller.discovery.polymarket_keys import outcomes_of
 from controller.discovery.questions.claim import Claim, Claimed, Unread
+from controller.discovery.questions.contest_words import is_meeting, names_competition, respelled, title_adds
 from controller.discovery.questions.days import eastern_day
 from controller.discovery.questions.elections import election_claim
 from controller.discovery.questions.subjects import contradicts, placeholder
@@ -46,55 +47,6 @@ _LEAGUE_WORDS = {
     "nba": "nba", "wnba": "wnba", "mlb": "mlb", "nfl": "nfl", "nhl": "nhl", "pro basketball": "nba", "pro baseball": "mlb",
     "pro football": "nfl", "pro hockey": "nhl", "mens": "",
 }  # fmt: skip
-_MEETING = frozenset({"vs", "versus", "against"})
-_PARTS = frozenset(
-    {"game", "match", "set", "map", "fight", "bout", "half", "quarter", "period", "inning", "round", "leg", "series", "night"}
-    | {"first", "second", "third", "fourth", "fifth", "final", "1st", "2nd", "3rd", "4th", "5th", "next", "last", "tonight"}
-)
-"""Parts of a competition: "game 4" or "the final" does not say of what, and a season has many."""
-_GENERIC = frozenset(
-    {
-        "championship",
-        "championships",
-        "champion",
-        "finals",
-        "cup",
-        "league",
-        "tournament",
-        "playoffs",
-        "playoff",
-        "season",
-        "mvp",
-    }
-    | {
-        "regular",
-        "group",
-        "conference",
-        "division",
-        "eastern",
-        "western",
-        "east",
-        "west",
-        "north",
-        "south",
-        "central",
-        "pacific",
-    }
-    | {"atlantic", "metropolitan", "player", "manager", "coach", "rookie", "year", "prize", "gold", "medal", "major", "open"}
-)
-"""Words that many competitions share: without a league they name none."""
-_KINDS = frozenset(
-    {"women", "youth", "junior", "reserve", "academy", "amateur", "club", "wheelchair", "paralympic", "t20", "odi", "beach"}
-    | {"futsal", "cricket", "rugby", "darts", "chess", "snooker", "volleyball", "handball", "esports", "primary", "runoff"}
-    | {"special", "caucus", "semifinal", "semifinals", "quarterfinal", "quarterfinals", "televote", "jury"}
-)
-"""Words of an event's title that make its questions another contest than the same words elsewhere."""
-_SPELLINGS = (
-    (re.compile(r"\b(?:womens|women|woman|ladies|female|girls)\b"), "women"),
-    (re.compile(r"\b(?:under|u) ?(\d\d)s?\b"), r"u\1"),
-    (re.compile(r"\b(junior|reserve)s\b"), r"\1"),
-)
-_AGE = re.compile(r"u\d\d")
 _TABLES = frozenset({"group", "division", "conference", "league", "season", "standings", "table", "pool"})
 """Where first place is the win; in a primary or a first round of voting it is not."""
 _LONG_YEARS = re.compile(r"\b(20\d\d) (?:20)?(\d\d)\b")
@@ -156,12 +108,12 @@ def _claim(
     if len(found) > 1 or len(years) > 1:
         return Unread("contradiction", f"{question} / {title}")
     sport = found.pop() if found else ""
-    words = _words(what, sport) | (_words(context, sport) & _KINDS) | set(_AGE.findall(context))
-    words -= {"women"} if sport == "wnba" else set()
+    words = _words(what, sport) - ({"women"} if sport == "wnba" else set())
+    words |= title_adds(context, _words(context, sport), what, sport)
     entity = _entity(who, names.leagues.get(sport), names)
     if isinstance(entity, Unread):
         return entity
-    if not words or words & _MEETING or _named(words) <= (_PARTS if sport else _PARTS | _GENERIC):
+    if is_meeting(words) or not names_competition(words, sport):
         return Unread("no_contest", question)
     if match["how"].lower() != "win" and not words & _TABLES:
         return Unread("first_place", question)
@@ -196,9 +148,7 @@ def _contest(text: str) -> tuple[str, set[int], bool]:
     words = " ".join(_YEAR.sub(" ", words).split())
     for long, short in _SYNONYMS:
         words = f" {words} ".replace(f" {long} ", f" {short} ").strip()
-    for pattern, spelling in _SPELLINGS:
-        words = pattern.sub(spelling, words)
-    return words, years, bool(ranges)
+    return respelled(words), years, bool(ranges)
 
 
 def _words(text: str, sport: str) -> set[str]:
@@ -209,11 +159,6 @@ def _words(text: str, sport: str) -> set[str]:
             padded = padded.replace(f" {word} ", " ")
     plain = " ".join(padded.split())
     return (set(plain.split()) - _SILENT) | ({"a"} if _LETTERED.search(plain) else set())
-
-
-def _named(words: set[str]) -> set[str]:
-    """Without numbers and single letters, which tell one group or game from another but not of what."""
-    return {word for word in words if not word.isdigit() and len(word) > 1}
 
 
 def _entity(who: str, league: League | None, names: Names) -> str | Unread:

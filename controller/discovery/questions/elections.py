@@ -11,7 +11,7 @@ from controller.discovery.names import fold
 from controller.discovery.questions.claim import Claim, Unread
 from controller.discovery.questions.subjects import PARTIES, placeholder
 
-__all__ = ["election_claim"]
+__all__ = ["STATES", "election_claim"]
 
 _NOMINEE = re.compile(
     r"Will (?P<who>.+?) (?:be|win) the (?:(?P<y1>20\d\d) )?(?P<what>(?:Democratic|Republican) Presidential) "
@@ -30,7 +30,7 @@ _OFFICE = re.compile(
 _OTHER_STAGE = re.compile(r"\b(?:primary|special|runoff|run off|recall|first round|caucus|convention)\b")
 _GENERAL_MONTHS = (11, 12)
 _YEAR = re.compile(r"\b20\d\d\b")
-_STATES = {
+STATES = {
     "alabama": "AL", "alaska": "AK", "arizona": "AZ", "arkansas": "AR", "california": "CA", "colorado": "CO",
     "connecticut": "CT", "delaware": "DE", "florida": "FL", "georgia": "GA", "hawaii": "HI", "idaho": "ID", "illinois": "IL",
     "indiana": "IN", "iowa": "IA", "kansas": "KS", "kentucky": "KY", "louisiana": "LA", "maine": "ME", "maryland": "MD",
@@ -55,7 +55,7 @@ def election_claim(question: str, title: str, dated: int | None, ends: date | No
         state, _, number = str(house["d1"] or house["d2"]).partition("-")
         seat, stated, party = f"house {state}-{number.lstrip('0')}", None, house["who"]
     elif office is not None:
-        code = _STATES.get(fold(office["s1"] or office["s2"]))
+        code = STATES.get(fold(office["s1"] or office["s2"]))
         if code is None:
             return Unread("state_unknown", question)
         kind = "governor" if "gov" in (office["o1"] or office["o2"]).lower() else "senate"

@@ -178,3 +178,33 @@ def test_what_is_still_to_be_named_is_no_entity(who):
     first = ours("KXMENWORLDCUP-26-OTH", None, f"Will {who} win the 2026 Men's World Cup?")
 
     assert not match_row(first, theirs(f"Will {who} win the 2026 FIFA World Cup?")).match
+
+
+@pytest.mark.parametrize(
+    ("what", "title", "other"),
+    [
+        ("Best Director", "Oscars: Best Director", "Golden Globes: Best Director"),
+        ("Best Director", "Best Director 2027", "Best Director 2027"),
+        ("Album of the Year", "Grammys", "American Music Awards"),
+        ("World Championship", "World Championship", "World Championship"),
+        ("World Cup", "Hockey World Cup", "World Cup"),
+        ("Champions League", "Women's Champions League Winner", "Champions League Winner"),
+        ("Esports World Cup", "Valorant at the Esports World Cup", "LoL at the Esports World Cup"),
+        ("Nations League", "Nations League", "Volleyball Nations League"),
+        ("most seats", "UK general election", "New Zealand general election"),
+        ("Attorney General primary", "Texas primaries", "Ohio primaries"),
+    ],
+)
+def test_what_only_the_title_tells_belongs_to_the_contest(what, title, other):
+    """Award body, sport, women and state often stand in the event's title alone; words that many share name nothing."""
+    first = ours("KXANY-27-X", title, f"Will Sam Reyes win the {what}?")
+
+    assert not match_row(first, theirs(f"Will Sam Reyes win the {what}?", other, deadline="2027-03-15")).match
+
+
+def test_an_award_body_is_one_however_it_is_spelled():
+    """The same award under both venues' titles."""
+    first = ours("KXOSCAR-27-X", "Oscar for Best Director?", "Will Sam Reyes win Best Director?")
+    second = theirs("Will Sam Reyes win Best Director at the 2027 Academy Awards?", "Oscars 2027: Best Director Winner")
+
+    assert match_row(first, second).outcome_index == 0
