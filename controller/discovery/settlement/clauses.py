@@ -63,6 +63,7 @@ _DAY = (
     r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})"
     r"(?:,? (?:at )?(\d{1,2}(?::\d{2})? ?[ap]\.?m\.?))?(?: \(?(ET|EST|EDT|UTC|GMT|CT|PT|CET)\b)?"
 )
+_CLOCK = re.compile(r"(\d{1,2})(?::(\d{2}))? ?([ap])", re.IGNORECASE)
 _BEFORE = re.compile(rf"\bbefore (?:the earlier of [^,.]{{1,60}} or )?{_DAY}", re.IGNORECASE)
 _BY = re.compile(rf"\b(?:by|through|on or before|no later than) {_DAY}", re.IGNORECASE)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -104,7 +105,8 @@ class Clauses(msgspec.Struct, frozen=True, kw_only=True):
     """One text. Every None: it does not say.
 
     troubles: why the text as a whole cannot be relied on. window_h: hours a postponed event is waited for; waits: it is waited
-    for without an end. postponed: what is paid beyond the window. deadline: the last day that counts, with zone. operator and
+    for without an end. postponed: what is paid beyond the window. deadline: the last day that counts, with zone; ends: the minute
+    of that day at which it is over, None = its end. operator and
     line: ">=" of the smallest value that pays; a line of x.5 is already whole. after_issue: only what follows the listing counts.
     """
 
@@ -121,6 +123,7 @@ class Clauses(msgspec.Struct, frozen=True, kw_only=True):
     line: str | None = None
     deadline: date | None = None
     zone: str | None = None
+    ends: int | None = None
     sources: tuple[str, ...] = ()
     revised: bool | None = None
     after_issue: bool = False
@@ -224,7 +227,7 @@ def read(text: str) -> Clauses:
     if short and long:
         found.append("counts regulation time only and overtime")
     operator, line = _line(said, found)
-    deadline, zone = _deadline(text, found)
+    deadline, zone, ends = _deadline(text, found)
     return Clauses(
         postponed=one("postponed too long", beyond) if windows else None,
         cancelled=one("cancelled", void),
@@ -238,6 +241,7 @@ def read(text: str) -> Clauses:
         line=line,
         deadline=deadline,
         zone=zone,
+        ends=ends,
         sources=tuple(name for name in _SOURCE if name in named),
         revised=None if prints == revises else revises,
         after_issue=after_issue,
@@ -304,23 +308,34 @@ def _line(said: Sequence[_Said], found: list[str]) -> tuple[Literal[">", ">="] |
     return next(iter(seen)) if len(seen) == 1 else (None, None)
 
 
-def _deadline(text: str, found: list[str]) -> tuple[date | None, str | None]:
-    seen: set[tuple[date, str | None]] = set()
+def _deadline(text: str, found: list[str]) -> tuple[date | None, str | None, int | None]:
+    """The last day that counts, its zone, and the minute of that day at which it ends where that is not its end."""
+    seen: set[tuple[date, str | None, int | None]] = set()
     low = text.lower()
     for pattern, back, words in ((_BEFORE, 1, ("before",)), (_BY, 0, ("by ", "through", "before", "later than"))):
         for month, day, year, clock, zone in pattern.findall(text) if _any(low, words) else ():
+            minute = _minute(clock)
             try:
-                last = date(int(year), _MONTHS.index(month.lower()) + 1, int(day)) - timedelta(
-                    days=0 if clock and back else back
-                )
+                # Midnight, and "before" a day, is the end of the day before.
+                earlier = minute == 0 or (back and not clock)
+                last = date(int(year), _MONTHS.index(month.lower()) + 1, int(day)) - timedelta(days=1 if earlier else 0)
             except (ValueError, OverflowError):
                 found.append(f"names a day that does not exist: {month} {day}, {year}")
                 continue
             word = zone.upper() or None
-            seen.add((last, _EASTERN.get(word, word) if word else None))
-    if len({day for day, _ in seen}) > 1:
+            seen.add((last, _EASTERN.get(word, word) if word else None, minute or None))
+    if len({day for day, _, _ in seen}) > 1 or len({minute for _, _, minute in seen}) > 1:
         found.append("states several deadlines")
-        return None, None
-    zones = {zone for _, zone in seen if zone}
-    day_only = next(iter(seen))[0] if seen else None
-    return day_only, next(iter(zones)) if len(zones) == 1 else None
+        return None, None, None
+    zones = {zone for _, zone, _ in seen if zone}
+    day_only, _, ends = next(iter(seen)) if seen else (None, None, None)
+    return day_only, next(iter(zones)) if len(zones) == 1 else None, ends
+
+
+def _minute(clock: str) -> int | None:
+    """Minutes after midnight; None where no time is given or it is the last minute of the day."""
+    told = _CLOCK.match(clock)
+    if told is None:
+        return None
+    hour, minute = int(told[1]) % 12 + (12 if told[3].lower() == "p" else 0), int(told[2] or 0)
+    return None if (hour, minute) == (23, 59) else hour * 60 + minute

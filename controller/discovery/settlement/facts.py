@@ -12,8 +12,9 @@ __all__ = ["facts", "judges"]
 
 _CERTIFIER = Money(2_000)
 """Per contract (execution.md 6 [J])."""
-_EARLIEST_FIRST = ("CET", "UTC", "ET", "CT", "PT")
-"""Whose day ends first."""
+_HOURS = {"CET": 1, "UTC": 0, "ET": -5, "CT": -6, "PT": -8}
+"""Ahead of UTC, in winter: enough to tell whose day ends first."""
+_DAY_ENDS = 24 * 60
 _WINS: Range = (ONE, ONE)
 _LOSES: Range = (0, 0)
 _HALF: Range = (ONE // 2, ONE // 2)
@@ -26,7 +27,7 @@ def facts(one: Clauses, two: Clauses) -> list[Finding]:
 
 def _deadline(one: Clauses, two: Clauses) -> Finding:
     """Where one side's time ends earlier, what happens in between loses there and wins on the other side."""
-    days = [f"{side.deadline or 'no day'}, {side.zone or 'zone not said'}" for side in (one, two)]
+    days = [f"{_last(side)}, {side.zone or 'zone not said'}" for side in (one, two)]
     words, point = (days[0], days[1]), "happens around the deadline"
     if one.deadline is None and two.deadline is None:
         return row(
@@ -48,7 +49,7 @@ def _deadline(one: Clauses, two: Clauses) -> Finding:
         verdict: Verdict = "same" if days[0] == days[1] and one.zone else "unknown"
         if verdict == "same":
             return row(point, words, (_WINS, _WINS), verdict)
-        near = f"it happens in the hours around the end of {one.deadline}: %s on {{one}}, %s on {{two}}, by the zone each takes"
+        near = f"it happens in the hours around the end of {one.deadline}: %s on {{one}}, %s on {{two}}, as each reads its zone"
         how = (near % ("too late", "in time"), near % ("in time", "too late"))
         return row(point, words, (ANY, ANY), verdict, how=how)
     between = f"it happens after the end of {days[0 if sooner else 1]}, and by the end of {days[1 if sooner else 0]}"
@@ -62,9 +63,18 @@ def _sooner(one: Clauses, two: Clauses) -> bool | None:
     """Whether the first side's time ends earlier; None = not as far as the texts say."""
     if one.deadline and two.deadline and one.deadline != two.deadline:
         return one.deadline < two.deadline
-    if one.zone and two.zone and one.zone != two.zone:
-        return _EARLIEST_FIRST.index(one.zone) < _EARLIEST_FIRST.index(two.zone)
-    return None
+    if one.zone is None or two.zone is None:
+        return None
+    first, second = (
+        (_DAY_ENDS if side.ends is None else side.ends) - 60 * _HOURS[zone] for side, zone in ((one, one.zone), (two, two.zone))
+    )
+    return first < second if first != second else None
+
+
+def _last(side: Clauses) -> str:
+    if side.deadline is None:
+        return "no day"
+    return f"{side.deadline}" + (f" {side.ends // 60:02d}:{side.ends % 60:02d}" if side.ends is not None else "")
 
 
 def _source(one: Clauses, two: Clauses) -> Finding:
