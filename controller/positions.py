@@ -21,6 +21,7 @@ __all__ = ["Positions"]
 
 _LeagueDay = tuple[str, int]
 _HALF_DAY_NS = 43_200_000_000_000
+_SETS = 10_000
 _NETTING: frozenset[Venue] = frozenset({KALSHI})
 """Venues where the two outcomes of a market cancel at once, for cash."""
 
@@ -69,6 +70,8 @@ class Positions:
         self._alone: dict[EventId, Money] = {}
         """What stands alone in each event; their sum is _loss."""
         self._loss = 0
+        self._least: dict[tuple[tuple[MarketId, Outcome], ...], int] = {}
+        """What one set of legs pays at least, until a pair or a market's terms change."""
         self._apart: dict[MarketId, set[str]] = {}
         """By question the pairs whose venues may settle differently."""
         self._settled: set[MarketId] = set()
@@ -86,6 +89,7 @@ class Positions:
 
     def link_pair(self, pair: Pair) -> None:
         """Learn that two markets ask the same, and of which event."""
+        self._least.clear()
         sign = 1 if pair.outcome_index is Outcome.YES else -1
         if pair.first not in self._question and pair.second in self._question:
             root, polarity = self._question[pair.second]
@@ -143,6 +147,7 @@ class Positions:
         if (self._venue.get(market), self._exclusive.get(market, "")) == (venue, named):
             return
         self._venue[market], self._exclusive[market] = venue, named
+        self._least.clear()
         event = self._event.get(market)
         if event is not None:
             self._refresh(event)
@@ -260,9 +265,15 @@ class Positions:
 
     def worst_unit(self, legs: Sequence[tuple[MarketId, Outcome]], costs: Sequence[int]) -> Money:
         """What one set of these legs may lose by itself (B-443), Money per contract: a set more adds at most so much to the worst
-        loss of its event, because what the rest pays at least in some outcome is not less for it."""
-        sides = [(0, CONTRACT) if outcome is Outcome.NO else (CONTRACT, 0) for _, outcome in legs]
-        return worst_loss(self._lots([(leg[0], side, cost) for leg, side, cost in zip(legs, sides, costs, strict=True)]))
+        loss of its event, because what the rest pays at least in some outcome is not less for it. Every approval asks: what the set
+        pays at least depends on no price, and is worked out once."""
+        least = self._least.get(legs := tuple(legs))
+        if least is None:
+            if len(self._least) > _SETS:
+                self._least.clear()  # an event basket's legs are chosen anew each time
+            rows = [(one, (0, CONTRACT) if side is Outcome.NO else (CONTRACT, 0), CONTRACT) for one, side in legs]
+            least = self._least[legs] = len(legs) * CONTRACT - worst_loss(self._lots(rows))
+        return Money(max(0, sum(costs) - least))
 
     def _lots(self, rows: Iterable[tuple[MarketId, tuple[int, int], int]]) -> list[Lot]:
         """Market, contracts of YES and of NO, cost: put together by question, and by venue where terms differ."""

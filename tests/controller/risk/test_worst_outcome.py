@@ -220,3 +220,21 @@ def test_pair_that_may_pay_nothing_on_a_tie_is_capped_at_all_it_costs() -> None:
 
     assert positions.worst_unit(yes, (dollars(0.5), dollars(0.46))) == dollars(0.96)
     assert positions.worst_unit([(K, Outcome.NO), (P, Outcome.NO)], (dollars(0.5), dollars(0.46))) == dollars(0.46)
+
+
+def test_what_a_set_may_lose_follows_the_newest_terms() -> None:
+    """B-443: worked out once per set, and anew once its pair's terms or a market's exclusive event change."""
+    positions = Positions()
+    legs, costs = [(K, Outcome.NO), (P, Outcome.YES)], (dollars(0.5), dollars(0.46))
+    pair = Desk().pair
+    positions.link_pair(pair)
+    assert positions.worst_unit(legs, costs) == 0
+
+    positions.link_pair(change(pair, settlement_charge=Money(2_000)))
+    assert positions.worst_unit(legs, costs) == dollars(0.46)
+
+    both = [(MarketId("KX-A"), Outcome.NO), (MarketId("KX-B"), Outcome.NO)]
+    assert positions.worst_unit(both, costs) == dollars(0.96)
+    for market, _ in both:
+        positions.set_terms(market, KALSHI, "KX")
+    assert positions.worst_unit(both, costs) == 0
