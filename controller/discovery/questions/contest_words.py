@@ -15,7 +15,7 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-_MEETING = _set("vs versus against")
+_MEETING = _set("vs versus against 1h 2h 1q 2q 3q 4q over under points goals runs")
 _PARTS = _set(
     "game match set map fight bout half quarter period inning round leg series night first second third fourth fifth final "
     "1st 2nd 3rd 4th 5th next last tonight"
@@ -68,7 +68,7 @@ def title_adds(title: str, words: set[str], question: str, sport: str) -> set[st
 
 
 def is_meeting(words: set[str]) -> bool:
-    """Two who meet may meet again in the same year."""
+    """Two who meet, or what they score: both happen again in the same year."""
     return bool(words & _MEETING)
 
 

@@ -16,14 +16,18 @@ from controller.discovery.questions.claim import Unread
 __all__ = ["VERSUS", "kalshi_asks", "line_of", "side_of"]
 
 VERSUS = re.compile(r"\s+(?:vs\.?|v\.?|at|@)\s+", re.I)
+_PART = r"the (?P<half>1h|(?:1st|first) half)"
 _WINS_BY = re.compile(
-    r"(?P<name>.+?) wins (?:the (?:game|match) |the (?P<half>1st|first) half )?by over (?P<line>\d+\.5) (?P<unit>\w+)\??", re.I
+    rf"(?:will )?(?P<name>.+?) wins? (?:the (?:game|match) |{_PART} )?by over (?P<line>\d+\.5) (?P<unit>\w+)\??", re.I
 )
-_OVER = re.compile(r"(?:will |(?P<head>.*): )?over (?P<line>\d+\.5) (?P<unit>\w+)(?: be)?(?: scored)?\??", re.I)
+_OVER = re.compile(
+    rf"(?:will |(?P<head>.*): )?over (?P<line>\d+\.5) (?P<unit>\w+)(?: be)?(?: scored)?(?: in {_PART})?\??", re.I
+)
 _BOTH = re.compile(r"(?:(?P<head>.*): )?(?:will )?(?:both teams (?:to )?score|btts)\??", re.I)
 _INNING = re.compile(r"(?P<head>.+?):? first inning run\??", re.I)
 _HALF_WIN = re.compile(r"Will (?P<name>.+) win the (?:1st|first) half\?", re.I)
 _MAP_WIN = re.compile(r"Will (?P<name>.+) win map (?P<map>\d) in the (?P<pair>.+) match\?", re.I)
+_HALF_EVENT = re.compile(r"(?P<head>.+): first half winner\??", re.I)
 _ASKED = {"total": _OVER, "spread": _WINS_BY, "btts": _BOTH, "first_inning_run": _INNING}
 _DENIED = re.compile(r"\b(?:no|not|neither|only)\b", re.I)
 _UNITS = {"soccer": "goals", "hockey": "goals", "baseball": "runs", "basketball": "points", "football": "points"}
@@ -38,6 +42,9 @@ def kalshi_asks(
     label = str(market.get("yes_sub_title") or "")
     asked = [str(text) for text in (market.get("title"), label) if text]
     pattern = _ASKED.get(kind) or (_HALF_WIN if period == "1h" else _MAP_WIN)
+    unnamed = _HALF_EVENT.fullmatch(asked[0]) if asked and period == "1h" and kind == "winner" else None
+    if unnamed is not None and {fold(name) for name in VERSUS.split(unnamed["head"])} == {fold(name) for name in pair}:
+        return _coded(market, label, league, names, game)
     read = [match for match in map(pattern.fullmatch, asked) if match]
     if not read or not all(_of_this_game(match, period, league, pair) for match in read):
         return Unread("title_form", " / ".join(asked))
@@ -62,6 +69,16 @@ def kalshi_asks(
     coded = names.team_of_code(league, re.sub(r"\d+$", "", str(market.get("ticker") or "").rpartition("-")[2]))
     # A code may be out of date, but one that names the opponent contradicts the text.
     return Unread("side_conflict", f"{market.get('ticker')}: {asked}") if coded in game.key.teams - {side} else (side, *lines)
+
+
+def _coded(market: Row, label: str, league: League, names: Names, game: Keyed) -> tuple[str, ...] | Unread:
+    """The side of a half whose title names none: its label, and the ticker's code, which stands in where there is no label."""
+    code = str(market.get("ticker") or "").rpartition("-")[2]
+    coded = DRAW if code == "TIE" and league.shape == "three_way" else names.team_of_code(league, code)
+    side = side_of(names, league, label, game) if label else coded
+    if not side or side not in (*game.key.teams, DRAW) or (coded in (*game.key.teams, DRAW) and coded != side):
+        return Unread("side_unknown", f"{market.get('ticker')}: {label}")
+    return (side,)
 
 
 def _of_this_game(match: re.Match[str], period: str, league: League, pair: Sequence[str]) -> bool:

@@ -127,3 +127,53 @@ def test_a_field_of_polymarket_that_contradicts_another_leaves_no_claim(second, 
     first = {P_SPREAD["question"]: SPREAD, P_TOTAL["question"]: TOTAL, P_HALF["question"]: HALF}.get(second["question"], MAP)
 
     assert not match_row(first, {**second, **changed}).match
+
+
+FRA = "Angers SCO vs. RC Strasbourg Alsace"
+WIN, BY = "Will Minnesota win", "by over 1.5 points?"
+FRA_TITLE = "Angers vs Strasbourg Alsace: First Half Winner"
+
+
+@pytest.mark.parametrize(
+    ("code", "question", "label", "same"),
+    [
+        ("ANG", "Angers SCO leading at halftime?", None, True),
+        ("TIE", f"{FRA}: Draw at halftime?", None, True),
+        ("ANG", "RC Strasbourg Alsace leading at halftime?", None, False),
+        ("TIE", "Angers SCO leading at halftime?", None, False),
+        ("XXX", "Angers SCO leading at halftime?", None, False),
+        ("ANG", "RC Strasbourg Alsace leading at halftime?", "Strasbourg Alsace", False),
+    ],
+)
+def test_a_half_whose_title_names_no_side_takes_it_from_the_code(code, question, label, same):
+    """The code stands in where a recording kept no label; a label and a code that differ prove nothing."""
+    first = ours(f"KXLIGUE11H-26MAY10ANGRCS-{code}", FRA_TITLE, f"{FRA_TITLE}?", label)
+
+    assert match_row(first, theirs(f"{FRA} - Halftime Result", question, "2026-05-10", "Ligue 1")).match is same
+
+
+@pytest.mark.parametrize(
+    ("series", "tail", "asked", "question", "same"),
+    [
+        ("KXNBA1HSPREAD", "First Half Spread", f"{WIN} the 1H {BY}", "1H Spread: Timberwolves (-1.5)", True),
+        (
+            "KXNBA1HTOTAL",
+            "First Half Total",
+            "Will over 1.5 points be scored in the 1H?",
+            "Spurs vs. Timberwolves: 1H O/U 1.5",
+            True,
+        ),
+        ("KXNBASPREAD", "Spread", f"{WIN} {BY}", "Spread: Timberwolves (-1.5)", True),
+        ("KXNBA1HSPREAD", "First Half Spread", f"{WIN} the 1H {BY}", "Spread: Timberwolves (-1.5)", False),
+        ("KXNBA1HSPREAD", "First Half Spread", f"{WIN} the 2H {BY}", "1H Spread: Timberwolves (-1.5)", False),
+        ("KXNBA2HSPREAD", "Second Half Spread", f"{WIN} the 2H {BY}", "1H Spread: Timberwolves (-1.5)", False),
+        ("KXNBASPREAD", "Spread", f"{WIN} the 1H {BY}", "Spread: Timberwolves (-1.5)", False),
+        ("KXNBASPREAD", "Spread", "Will Minnesota not win by over 1.5 points?", "Spread: Timberwolves (-1.5)", False),
+        ("KXNBATOTAL", "Total Points", "Will over 1.5 points be scored in the 1H?", "Spurs vs. Timberwolves: O/U 1.5", False),
+    ],
+)
+def test_halves_are_told_by_series_and_title(series, tail, asked, question, same):
+    """A part that the title names is the series' own part, or the row contradicts itself."""
+    first = ours(f"{series}-26MAY15SASMIN-MIN1", f"San Antonio vs Minnesota: {tail}", asked)
+
+    assert match_row(first, theirs("Spurs vs. Timberwolves", question, "2026-05-15", "NBA")).match is same
