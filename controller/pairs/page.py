@@ -167,7 +167,7 @@ def _how(found: Finding, template: str, sheet: Sheet) -> str:
 
 def _hedge(hedge: Hedge, sheet: Sheet) -> list[str]:
     sides = (sheet.first, sheet.second)
-    buys = [f"{_named(name, side)} on {side.venue}" for name, side in zip(hedge.buys, sides, strict=True)]
+    buys = [f"{_asked(name, side)} on {side.venue}" for name, side in zip(hedge.buys, sides, strict=True)]
     out = _wrapped(f"Hedge {hedge.number}: buy {buys[0]} and {buys[1]}.", "")
     out.append("  Pays $1.00 where both venues settle alike. Less, per contract of both, in these outcomes:")
     for number, case in enumerate(hedge.fails, 1):
@@ -209,6 +209,11 @@ def _named(name: str, side: Side) -> str:
         return f"'{name}'"
     code = side.id.rpartition("-")[2]  # of a ticker: a title may name both teams
     return f"'{name}' to \"{side.question}\"" + (f" ({code})" if code.isalpha() and code != side.id else "")
+
+
+def _asked(name: str, side: Side) -> str:
+    named = _named(name, side)
+    return named if side.question in named else f'{named} in "{side.question}"'
 
 
 def _dollars(price: int) -> str:

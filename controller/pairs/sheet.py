@@ -3,6 +3,7 @@
 Venue texts are taken without control characters and cut to a readable length; page.py lays them out.
 """
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ __all__ = ["Side", "Sheet", "clean", "one_line", "sheet_of", "sheet_of_alike", "
 
 _RULES_SHOWN = 4_000
 """Characters; the longest real text seen is shown whole."""
+_TEAMS = re.compile(r"(?:[^:?]{1,40}: )?([^:?]{1,80}?) vs\.? ([^:?]{1,80}?)(?: - [^:?]{1,40})?")
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +116,7 @@ def sheet_of_row(row: Mapping[str, Any], *, outcome_index: int | None = None, do
     outcome_index: the outcome that means Kalshi's YES; None = nobody has proven it, and the page says so with the doubts.
     """
     ours, theirs = (part if isinstance(part, Mapping) else {} for part in (row.get("kalshi"), row.get("polymarket")))
-    ticker, outcomes = one_line(ours.get("ticker") or "?"), _two(theirs.get("outcomes"))
+    ticker, outcomes = one_line(ours.get("ticker") or "?"), _two(theirs.get("outcomes"), one_line(theirs.get("question") or ""))
     series = one_line(ours.get("series_ticker") or ticker.partition("-")[0])
     league = next((one for one in load_names().leagues.values() if series in one.series), None)
     rules = "\n\n".join(str(ours[name]) for name in ("rules_primary", "rules_secondary") if ours.get(name))
@@ -190,10 +192,14 @@ def _side(venue: str, market: Market, same: int) -> Side:
     )
 
 
-def _two(outcomes: object) -> tuple[str, str]:
+def _two(outcomes: object, question: str) -> tuple[str, str]:
+    """The outcomes of a recorded row; where it has none, as the venue names them for such a question."""
     if isinstance(outcomes, list | tuple) and len(outcomes) == 2:
         return one_line(outcomes[0]), one_line(outcomes[1])
-    return "Yes", "No"
+    if "O/U " in question:
+        return "Over", "Under"
+    teams = _TEAMS.fullmatch(question)
+    return (teams[1], teams[2]) if teams else ("Yes", "No")
 
 
 def _decision(decision: Decision | None) -> str:

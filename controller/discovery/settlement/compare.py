@@ -82,7 +82,7 @@ def _troubled(one: Clauses, two: Clauses, venues: tuple[str, str]) -> list[Findi
         for venue, side in zip(venues, (one, two), strict=True)
     ]
     missing = all(trouble.startswith("is missing") for trouble in (*one.troubles, *two.troubles))
-    unread = "a case arises that only that text decides, and it goes"
+    unread = "a case arises that only a text not shown here decides, and it goes"
     how = (
         f"{unread} against {{yes}} on {{one}}, for {{same}} on {{two}}",
         f"{unread} for {{yes}} on {{one}}, against {{same}} on {{two}}",

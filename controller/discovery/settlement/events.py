@@ -14,8 +14,8 @@ _WINDOW_MLB = Money(3_000)
 _SOCCER_CANCELLED = Money(2_000)
 
 _EACH_PAYS = (
-    "the venues pay out at different times or prices: {one} gives less for {yes} than {two} for {same}",
-    "the venues pay out at different times or prices: {one} gives more for {yes} than {two} for {same}",
+    "it is put off, and each venue pays out at its own time and price: {one} gives less for {yes} than {two} for {same}",
+    "it is put off, and each venue pays out at its own time and price: {one} gives more for {yes} than {two} for {same}",
 )
 _FIRST_PAYS = (
     "{one} pays {yes} little before the game is played, and then {same} wins on {two}",
@@ -122,8 +122,9 @@ def lines(one: Clauses, two: Clauses) -> list[Finding]:
     if words[0] == words[1]:
         return [same("threshold", words[0])]
     more = _asks(one) > _asks(two)
-    enough, short = ("{two}", "{one}") if more else ("{one}", "{two}")
-    how = f"the figure is enough for {enough} and not for {short}"
+    met, missed = (words[1], words[0]) if more else words
+    venues = ("{two}", "{one}") if more else ("{one}", "{two}")
+    how = f"the figure is {met}, which wins on {venues[0]}, and not {missed}, which {venues[1]} asks"
     wins, loses = (ONE, ONE), (0, 0)
     pays: tuple[Range, Range] = (loses, wins) if more else (wins, loses)
     point = f"exactly at {one.line} or {two.line}"

@@ -33,8 +33,10 @@ def _deadline(one: Clauses, two: Clauses) -> Finding:
         return row(
             "happens near an end that no text states", ("does not say", "does not say"), (ANY, ANY), "unknown",
             how=(
-                "it happens late: {one} has settled against {yes} already, and {two} still counts it for {same}",
-                "it happens late: {two} has settled against {same} already, and {one} still counts it for {yes}",
+                "it happens late, or a recount or correction comes late: {one} has settled against {yes} by then, and {two} still"
+                " counts it for {same}",
+                "it happens late, or a recount or correction comes late: {two} has settled against {same} by then, and {one} still"
+                " counts it for {yes}",
             ),
         )  # fmt: skip
     if one.deadline is None or two.deadline is None:
@@ -83,7 +85,7 @@ def _source(one: Clauses, two: Clauses) -> Finding:
     if names[0] and names[0] == names[1]:
         return same("source", names[0])
     who = [
-        f"{name}, which {venue} goes by," if name else f"whoever {venue} goes by"
+        f"{name}, which {venue} goes by," if name else f"the report that {venue} goes by (its text names none)"
         for name, venue in zip(names, ("{one}", "{two}"), strict=True)
     ]
     how = f"{who[0]} says %s, and {who[1]} says %s"

@@ -139,8 +139,8 @@ def test_the_page_names_for_each_hedge_the_outcomes_in_which_it_fails(desk):
     text = "\n".join(lines_of(desk.show("K:P")))
 
     first, second = text.split("Hedge 2: ")
-    assert "Hedge 1: buy 'Utah' on Kalshi and 'Warriors' on Polymarket." in first
-    assert second.startswith("buy 'not Utah' on Kalshi and 'Jazz' on Polymarket.")
+    assert "Hedge 1: buy 'Utah' in \"Utah at Golden State\" on Kalshi and 'Warriors' in" in first
+    assert second.startswith("buy 'not Utah' in \"Utah at Golden State\" on Kalshi and 'Jazz' in")
     assert "1. postponed beyond 48 hours: BOTH LEGS LOSE" in first
     assert "Kalshi pays 'Utah' little before the game is played, and then 'Jazz' wins on Polymarket." in first
     assert "Kalshi pays 'Utah' much before the game is played, and then 'Jazz' loses on Polymarket." in second
@@ -167,7 +167,7 @@ def test_a_recorded_rows_page_does_not_claim_which_outcomes_are_the_same():
 
     assert "not proven" in unproven
     assert "not proven" not in proven
-    assert "Hedge 1: buy 'Utah' on Kalshi and 'Warriors' on Polymarket." in proven
+    assert "Hedge 1: buy 'Utah' in \"?\" on Kalshi and 'Warriors' in \"?\" on Polymarket." in proven
 
 
 @pytest.mark.parametrize(

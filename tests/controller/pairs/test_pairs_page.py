@@ -111,3 +111,30 @@ def test_braces_in_a_name_are_text():
 
     assert "'{yes} {0} {two.venue}'" in "\n".join(lines_of(sheet))
     assert msgspec.json.encode(to_json(sheet))
+
+
+@pytest.mark.parametrize(
+    ("question", "names"),
+    [
+        ("SE Palmeiras vs. Cruzeiro EC: O/U 1.5", ("Over", "Under")),
+        ("Miami Marlins vs. Tampa Bay Rays", ("Miami Marlins", "Tampa Bay Rays")),
+        ("Valorant: EDward Gaming vs XLG Gaming - Map 3 Winner", ("EDward Gaming", "XLG Gaming")),
+        ("Seattle Sounders FC vs. San Jose Earthquakes: Both Teams to Score", ("Yes", "No")),
+        ("Will Girona FC vs. Real Sociedad end in a draw?", ("Yes", "No")),
+    ],
+)
+def test_outcomes_that_a_row_does_not_record_are_named_as_the_venue_does(question, names):
+    """Yes to "O/U 1.5" says nothing: outcome 0 of a total is Over, of a game its first team (matching.md 1)."""
+    row = {"pair_id": "x", "kalshi": {"ticker": "K-1"}, "polymarket": {"question": question}}
+    sheet = sheet_of_row(row, outcome_index=0)
+
+    assert (sheet.second.yes, sheet.second.no) == names
+
+
+def test_thresholds_that_part_name_the_figure_between_them():
+    """Matching.md 4: "at least" and "above" differ at the number; only the hedge against the one that asks less loses."""
+    first, second = hedges_of(page("If it is above 2299.99, it resolves to Yes.", "It will resolve to Yes on at least 2300."))
+    (case,) = [case for case in second.fails if "exactly at" in case.point]
+
+    assert case.how == "the figure is > 2299.99, which wins on Kalshi, and not >= 2300, which Polymarket asks"
+    assert not [case for case in first.fails if "exactly at" in case.point]
