@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
+import pytest
 from system_bench import Desk, Venues, all_ready, funded, settings_of
 
 from controller.app import build, production_ports
@@ -21,7 +23,7 @@ from controller.progress import ProgressReport
 from controller.reconcile_run import Reconciler
 from trading.ids import LegId
 from trading.market import KALSHI, POLYMARKET, Action, MarketId, Outcome, Venue
-from trading.order import LegRequest, Want
+from trading.order import LegRequest, LegResult, Want
 from trading.units import Money, MonoNs, Price, Size
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -219,6 +221,40 @@ async def test_the_command_asks_the_running_controller_and_alone_reads_for_itsel
     assert (alone[0], alone[1].splitlines()[-1]) == (0, "equal")
     assert (differs[0], differs[1].splitlines()[-1]) == (1, "NOT equal")
     assert paper[0] == 2
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["running", "alone"])
+async def test_a_leg_of_a_trader_that_is_gone_ends_by_adoption_and_frees_its_event(
+    venues: Venues, tmp_path: Path, running: bool
+) -> None:
+    """B-093: an order that nobody answers for shuts its event and holds its cash; adopted, it did what the venue holds: nothing."""
+    settings = settings_of(tmp_path, venues.env(tmp_path))
+    async with controller(venues, tmp_path) as (desk, reconciler):
+        await reconciler.look()
+        await one_arb(venues, desk, 0)
+    async with open_journal(settings) as (journal, _):
+        done = next(leg for leg, _ in journal.legs().values() if leg.venue == KALSHI)
+        hour = int.from_bytes(done.leg_id[:6]) - 3_600_000
+        lost = msgspec.structs.replace(done, leg_id=LegId(hour.to_bytes(6) + done.leg_id[6:]))
+        journal.address(lost.leg_id, "gone", 7)
+        await journal.promise([lost])
+        await journal.settle(LegResult(leg_id=lost.leg_id, state="unknown"))
+    if not running:
+        found = await _alone(settings, adopt=True)
+        assert (found["equal"], found["waiting"]) == (True, [])
+
+    async with controller(venues, tmp_path) as (desk, reconciler):
+        state, event = desk.system.state, desk.system.state.positions.event_of(lost.want.market)
+        assert event is not None
+        if running:
+            before = await reconciler.look()
+            assert (before.waiting, state.unresolved(event)) == ((lost.want.market,), True)
+            assert state.in_flight_naked() > 0
+            await reconciler.adopt()
+        after = await reconciler.look()
+        assert (after.equal, after.waiting) == (True, ())
+        assert (state.unresolved(event), state.in_flight_naked()) == (False, 0)
+        await one_arb(venues, desk, 0)
 
 
 def leg_on(venue: Venue) -> LegRequest:
