@@ -283,7 +283,8 @@ class Recovery:
             markets = [self._state.markets.get(leg.want.market) for leg in record.approved.legs]
             settled = any(market is not None and market.status == "settled" for market in markets)
             approved = self._gate.restore(record.approved)
-            if self._runner.restore(approved, orders[arb_id], told_before) and not (settled and told_before is not None):
+            hedge = told_before is None or not settled
+            if self._runner.restore(approved, orders[arb_id], told_before, hedge=hedge):
                 self._state.claims.try_claim(approved.claim, arb_id)
                 again.append(arb_id)
         return again

@@ -108,8 +108,8 @@ class ArbRunner:
         self._close(arb)
         return None
 
-    def restore(self, approved: Approved, orders: Sequence[TradedOrder], told: ArbClosed | None) -> bool:
-        """Take up an arb of an earlier start, closed; True when it must be given to reopen().
+    def restore(self, approved: Approved, orders: Sequence[TradedOrder], told: ArbClosed | None, *, hedge: bool = True) -> bool:
+        """Take up an arb of an earlier start, closed; True when it must be given to reopen(), never without hedge.
 
         One with an open order waits for offer(): nothing is sent before it is known what that order did (B-093).
         """
@@ -119,7 +119,7 @@ class ArbRunner:
             arb.attempts[order.side] = max(arb.attempts[order.side], attempt_of(order.leg.leg_id))
         arb.state, arb.told, arb.running, arb.doubted = ArbState.CLOSED, told, False, True
         self._arbs.add(arb)
-        arb.running = not arb.open() and (told is None or self._alone(arb))
+        arb.running = hedge and not arb.open() and (told is None or self._alone(arb))
         return arb.running
 
     def running(self, arb_id: ArbId) -> bool:

@@ -10,10 +10,12 @@ from controller.model import ArbClosed
 from controller.reconcile import stranger_key
 from controller.reconcile_ours import taken_over
 from controller.reconcile_run import ADOPTED_AT
+from controller.risk.decision import Approved
 from trading.ids import ArbId
 from trading.journal import MemoryJournal
 from trading.market import KALSHI, POLYMARKET
 from trading.order import LegRequest, LegResult
+from trading.units import Money
 
 _MADE = 1_795_176_000_000
 
@@ -32,6 +34,22 @@ def ghost(leg: LegRequest) -> LegResult:
 async def matched(bench: Bench) -> None:
     bench.executor.script[POLY.id] = [provisional]
     assert (await bench.run()).outcome == "matched"
+
+
+def exposed(bench: Bench) -> tuple[Approved, list[TradedOrder], ArbClosed]:
+    """Ten of the first leg stand alone, by an earlier start."""
+    approved = bench.approved()
+    told = ArbClosed(
+        arb_id=ARB,
+        event=approved.claim,
+        basket=approved.intent.basket.id,
+        outcome="exposed",
+        matched=contracts(0),
+        unhedged=contracts(10),
+        profit=Money(0),
+        results=(),
+    )
+    return approved, [TradedOrder(0, approved.legs[0], fill()(approved.legs[0]))], told
 
 
 async def test_a_late_truth_about_an_arb_that_a_person_closed_sends_nothing() -> None:
@@ -72,20 +90,24 @@ def test_a_restart_hedges_what_stands_alone_and_not_what_a_person_closed(taken: 
     """B-448: an exposed arb is opened again by each start, until its rest was closed by hand and taken over."""
     bench = Bench()
     bench.runner._taken_over = lambda arb: taken
-    approved = bench.approved()
-    orders = [TradedOrder(0, approved.legs[0], fill()(approved.legs[0]))]
-    told = ArbClosed(
-        arb_id=ARB,
-        event=approved.claim,
-        basket=approved.intent.basket.id,
-        outcome="exposed",
-        matched=contracts(0),
-        unhedged=contracts(10),
-        profit=contracts(0),
-        results=(),
-    )
 
-    assert bench.runner.restore(approved, orders, told) is again
+    assert bench.runner.restore(*exposed(bench)) is again
+
+
+def test_an_arb_that_is_not_opened_again_still_hears_its_venue() -> None:
+    """B-424: half of it was paid before this start, so nothing is hedged; a later truth is counted all the same."""
+    bench = Bench()
+    approved, orders, told = exposed(bench)
+
+    assert bench.runner.restore(approved, orders, told, hedge=False) is False
+    assert not bench.runner.running(ARB)
+    bench.state.markets[KX.id] = msgspec.structs.replace(KX, status="settled")
+    bench.runner.stop()
+    bench.runner.offer(ghost(approved.legs[0]))
+
+    closed = bench.events[-1]
+    assert isinstance(closed, ArbClosed)
+    assert (closed.unhedged, closed.corrects) == (0, told)
 
 
 @pytest.mark.parametrize(
