@@ -6,11 +6,12 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from controller.control import ask, control_path
+from controller.control import NotRunning, ask, control_path
 from controller.drain import lines_of
 from controller.durable import state_path
 from controller.halt import HaltFile
@@ -21,6 +22,7 @@ __all__ = ["register"]
 
 _ASK_S = 1.0
 _ANSWER_S = 60.0
+_GLANCE_S = 2.0
 _NOT_HALTED = "was not halted; a tripped breaker ends with: controller halt, then controller resume"
 
 
@@ -34,20 +36,28 @@ def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettin
         state_dir: Annotated[str | None, typer.Option("--state-dir", help="STATE_DIR", show_default=False)] = None,
     ) -> None:
         """Stop new arbs here and at every connected trader, across restarts, until `controller resume`."""
-        file = HaltFile(state_path(settings(state_dir)))
+        home = state_path(settings(state_dir))
+        file = HaltFile(home)
         try:
             file.set(reason, freeze=freeze)
         except OSError as exc:
             typer.echo(f"error: {file.path}: {exc.strerror}; end the controller instead", err=True)
             raise typer.Exit(1) from None
         typer.echo(f"halted ({file.path}): {file.state()[0]}")
+        if not _runs(home):  # typed in another directory it would stop nobody, and look as if it had
+            typer.echo("note: no controller of that state directory runs now; another one: --state-dir or STATE_DIR", err=True)
 
     @app.command()
     def resume(
         state_dir: Annotated[str | None, typer.Option("--state-dir", help="STATE_DIR", show_default=False)] = None,
     ) -> None:
         """End a halt, and with it every trip of a running controller's breaker. Without a halt it changes nothing."""
-        typer.echo("resumed" if HaltFile(state_path(settings(state_dir))).clear() else _NOT_HALTED)
+        file = HaltFile(state_path(settings(state_dir)))
+        try:
+            typer.echo("resumed" if file.clear() else _NOT_HALTED)
+        except OSError as exc:
+            typer.echo(f"error: {file.path}: {exc.strerror}; remove that file as its owner", err=True)
+            raise typer.Exit(1) from None
 
     @app.command()
     def drain(
@@ -76,3 +86,14 @@ def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettin
             raise typer.Exit(2) from None
         typer.echo(json.dumps(found) if as_json else "\n".join(lines_of(found)))
         raise typer.Exit(0 if found["done"] else 1)
+
+
+def _runs(home: Path) -> bool:
+    """Whether a controller of this state directory is there; one that hangs is."""
+    try:
+        asyncio.run(ask(control_path(home), "status", timeout_s=_GLANCE_S))
+    except NotRunning:
+        return False
+    except TandemError:
+        return True
+    return True
