@@ -88,11 +88,6 @@ class Basket(msgspec.Struct, frozen=True, kw_only=True):
     sent_back: bool = False
 
     @property
-    def settles_alike(self) -> bool:
-        """Whether all its legs pay the same whatever happens: identical terms, read and verified."""
-        return self.terms == "verified" and not self.settlement_charge
-
-    @property
     def group(self) -> str:
         """What both directions of one pair share: the unit of quarantine."""
         return self.id.removesuffix(f":{self.kind}")
