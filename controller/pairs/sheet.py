@@ -161,16 +161,18 @@ def sheet_of_row(row: Mapping[str, Any], *, outcome_index: int | None = None, do
 def _approval(pair: Pair) -> str:
     """What it takes for the pair to trade, in words (B-056, B-294)."""
     if pair.state == "approved":
-        return f"{one_line(pair.evidence[-1])}" if "approved by" in "".join(pair.evidence[-1:]) else "by its structure (auto)"
+        return one_line(pair.evidence[-1]) if "approved by" in "".join(pair.evidence[-1:]) else "by its structure (auto)"
     if pair.terms == "conflict":
         return "never: its texts conflict"
     if pair.state != "proposed":
         return ""
+    if pair.sent_back:
+        return "by a person: it was sent back to review, whatever REQUIRE_PAIR_APPROVAL says"
     if pair.terms != "verified":
-        return "by a person who says with --why how they know what the texts leave open; no template covers it"
+        return "by a person who says with --why how they know what the texts leave open (not asked for under none)"
     why_not = uncovered(pair)
     covered = f"no template covers it: {why_not}" if why_not else f"or by the template {pair.league}/{pair.kind}"
-    return f"by a person, {covered}"
+    return f"by a person, {covered} (neither is asked for under REQUIRE_PAIR_APPROVAL=none)"
 
 
 def _rules(text: str) -> str:

@@ -125,6 +125,25 @@ def test_what_is_no_export_is_refused_whole(desk, bad):
     assert desk.store.load().pairs == {}
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"structural": True}, "or by the template nba/game_winner"),
+        ({}, "no template covers it: a start or a name was inferred"),
+        ({"terms": "unverified"}, "--why"),
+        ({"terms": "conflict"}, "never"),
+        ({"texts": "another"}, "sent back to review"),
+    ],
+)
+def test_the_page_says_what_it_takes_to_trade(desk, change, says):
+    """B-056, B-294: by a person, by a template and which, or never."""
+    if "texts" in change:
+        desk.reject("K:P", by="ann", why="", now=NOW)
+    keep(desk, msgspec.structs.replace(PAIR, **change))
+
+    assert says in desk.show("K:P").approval
+
+
 def test_a_template_needs_a_league_that_exists(desk):
     with pytest.raises(PairRefused, match="unknown league"):
         desk.add_template("nbaa", "game_winner", by="ann", why="", now=NOW)
