@@ -186,10 +186,14 @@ def _side(
         if by_code in teams and by_code != team:
             return Abstain("side_conflict", f"{suffix}: {name}")
         return team, True, f"kalshi yes is {name}"
+    first, last = block.startswith(suffix), block.endswith(suffix)
     if by_code in teams and by_code is not None:
+        # Codes change: the code beside it, where the table knows it, must be the opponent's.
+        rest = names.team_of_code(league, block.removeprefix(suffix) if first else block.removesuffix(suffix))
+        if not (first or last) or (rest is not None and (rest not in teams or rest == by_code)):
+            return Abstain("side_conflict", f"{block}: {suffix}")
         return by_code, False, f"kalshi yes is {by_code} by its code {suffix}, no name was given"
     # No name and no known code: the code's place in the ticker and its letters must point at the same team.
-    first, last = block.startswith(suffix), block.endswith(suffix)
     if first == last or by_code is not None:
         return Abstain("side_unknown", suffix)
     place = 0 if first else 1

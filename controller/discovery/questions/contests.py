@@ -110,7 +110,7 @@ def _claim(
     sport = found.pop() if found else ""
     words = _words(what, sport) - ({"women"} if sport == "wnba" else set())
     words |= title_adds(context, _words(context, sport), what, sport)
-    entity = _entity(who, names.leagues.get(sport), names)
+    entity = _entity(who, _league(sport, words, names), names)
     if isinstance(entity, Unread):
         return entity
     if is_meeting(words) or not names_competition(words, sport):
@@ -133,7 +133,7 @@ def _done(found: tuple[str, Claim] | Unread, label: object, question: str, names
     if isinstance(found, Unread):
         return found
     who, claim = found
-    league = names.leagues.get(claim[2]) if claim[0] == "contest" else None
+    league = _league(claim[2], set(claim[3].split()), names) if claim[0] == "contest" else None
     if contradicts(label, who, league, names):
         return Unread("side_conflict", f"{question}: {label}")
     return Claimed((claim, None), False, (f"asks {question[:200]}",))
@@ -159,6 +159,11 @@ def _words(text: str, sport: str) -> set[str]:
             padded = padded.replace(f" {word} ", " ")
     plain = " ".join(padded.split())
     return (set(plain.split()) - _SILENT) | ({"a"} if _LETTERED.search(plain) else set())
+
+
+def _league(sport: str, words: set[str], names: Names) -> League | None:
+    """Whose table spells the contest's teams: its league's, and the nations' for a world cup."""
+    return names.leagues.get(sport or ("worldcup" if words >= {"world", "cup"} else ""))
 
 
 def _entity(who: str, league: League | None, names: Names) -> str | Unread:

@@ -42,6 +42,10 @@ SAME = {
         theirs("Will Lamar Jackson win the 2025–26 NFL MVP?", "NFL MVP 2025-26", deadline="2026-02-08"),
     ),
     "group": (GROUP, P_GROUP),
+    "a nation's other name": (
+        ours("KXWCGROUPWIN-26A-KOR", "World Cup Group A Winner", "Will Korea Republic finish first in World Cup Group A?"),
+        theirs("Will South Korea win Group A in the 2026 FIFA World Cup?", "FIFA World Cup Group A Winner"),
+    ),
     "finals": (FINALS, P_FINALS),
     "women's finals": (WOMEN, P_WOMEN),
     "a team of two letters": (BASE, P_BASE),

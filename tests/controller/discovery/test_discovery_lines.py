@@ -78,6 +78,7 @@ def test_the_outcome_is_found_by_its_name(first, second, index):
     [
         (GAME, {"title": "Kansas City vs Chicago WS Pro Baseball game: Kansas City wins?"}),
         (GAME, {"yes_sub_title": "Kansas City"}),
+        (GAME, {"ticker": "KXMLBGAME-26MAY131940CHCCWS-CWS", "event_ticker": "KXMLBGAME-26MAY131940CHCCWS"}),
         (GAME, {"yes_sub_title": "Not Chicago WS"}),
         (GAME, {"product_metadata": {"competition": "Pro Basketball (M)"}}),
         (GAME, {"product_metadata": {"competition": "Pro Baseball", "competition_scope": "1st Inning Winner"}}),
