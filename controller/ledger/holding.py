@@ -5,13 +5,15 @@ dollar. Selling what is not held is buying the other outcome. A settlement pays 
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from trading.market import KALSHI
 from trading.units import DOLLAR
 
-__all__ = ["Change", "Held", "Paid", "Trade", "hold"]
+__all__ = ["Change", "Held", "Paid", "Trade", "hold", "paid_of", "trade_of"]
 
 _YES, _NO = 0, 1
+_CENT = 10_000
 
 
 class Trade(NamedTuple):
@@ -51,6 +53,16 @@ class Held(NamedTuple):
     opened: int
     updated: int
     closed: int | None
+
+
+def trade_of(row: Any) -> Trade:
+    """A row of the orders' table."""
+    return Trade(int(row.outcome == "no"), row.action == "buy", row.filled, row.cost, row.fee, row.at)
+
+
+def paid_of(row: Any) -> Paid:
+    """A row of the settlements' table. Kalshi cuts a payout to the cent."""
+    return Paid(row.payout, row.at, _CENT if row.venue == KALSHI else 1)
 
 
 class _Lots:

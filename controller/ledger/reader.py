@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from controller.ledger import schema
 from controller.ledger.database import LedgerFailed, brief
+from controller.ledger.holding import Change, hold, paid_of, trade_of
 from controller.ledger.pnl import ZERO, ArbOrder, Day, Split, split
 from controller.model import EventId, Pair
 from controller.positions import Positions
@@ -166,6 +167,7 @@ class LedgerReader:
         payouts = self._payouts()
         for arb, orders in self._arbs(start, end):
             self._add(found, arb, orders, payouts)
+        self._close_by_hand(found)
         self._count(found, start, end)
         return [Day(day=name, **values) for name, values in found.items()]
 
@@ -218,6 +220,27 @@ class LedgerReader:
                 found[day]["profit"] = found[day]["profit"].plus(
                     Split(*(new - old for new, old in zip(after, before, strict=True)))
                 )
+
+    def _close_by_hand(self, found: Mapping[str, dict[str, Any]]) -> None:
+        """What a person's close of ours changed about what its market made, on the day when that became known: no arb has it."""
+        adjusted, paid, orders = schema.adjustments, schema.settlements, schema.orders
+        rows = self._all(select(adjusted).join(paid, _same_market(adjusted, paid)).where(adjusted.c.world == self._world))
+        for venue, market in sorted({(row.venue, row.market) for row in rows}):
+            here = [row for row in rows if (row.venue, row.market) == (venue, market)]
+
+            def of(table: Any, venue: str = venue, market: str = market) -> Any:
+                return and_(table.c.world == self._world, table.c.venue == venue, table.c.market == market)
+
+            (settled,) = self._all(select(paid).where(of(paid)))
+            day = day_of(max(settled.booked, *(row.at for row in here)))
+            if day not in found:
+                continue
+            filled = self._all(select(orders).where(of(orders), orders.c.filled > 0).order_by(orders.c.at, orders.c.leg))
+            trades = [trade_of(row) for row in filled]
+            ours = hold(trades, paid_of(settled))
+            real = hold(trades, paid_of(settled), [Change(row.net, row.cash, row.at) for row in here])
+            if ours is not None and real is not None:  # what is only a person's own is no profit of ours
+                found[day]["profit"] = found[day]["profit"].plus(Split(basis=real.realised - ours.realised))
 
     def _arbs(self, start: int, end: int) -> list[tuple[Row[Any], list[Row[Any]]]]:
         """Arbs that ended in the span, or of which a market was settled in it, with their orders."""

@@ -34,15 +34,14 @@ from controller.ledger.facts import (
     pair_row,
     result_columns,
 )
-from controller.ledger.holding import Change, Paid, Trade, hold
+from controller.ledger.holding import Change, hold, paid_of, trade_of
 from controller.risk.decision import Approved
-from trading.market import KALSHI, Market
+from trading.market import Market
 from trading.order import World
 from trading.units import WallNs
 
 __all__ = ["LedgerStore"]
 
-_CENT = 10_000
 _PRICES_NS = 3_600_000_000_000
 """How long sampled prices are kept."""
 _AS_TRADED = ("at", "fee_terms", "rules_hash")
@@ -262,13 +261,13 @@ class LedgerStore:
             .order_by(orders.c.at, orders.c.leg)
         )
         paid = connection.execute(
-            select(settlements.c.payout, settlements.c.at).where(
+            select(settlements).where(
                 settlements.c.world == self.world, settlements.c.venue == venue, settlements.c.market == market
             )
         ).first()
         held = hold(
-            [Trade(int(row.outcome == "no"), row.action == "buy", row.filled, row.cost, row.fee, row.at) for row in trades],
-            Paid(paid.payout, paid.at, _CENT if venue == KALSHI else 1) if paid is not None else None,
+            map(trade_of, trades),
+            paid_of(paid) if paid is not None else None,
             [Change(row.net, row.cash, row.at) for row in connection.execute(adjusted)],
         )
         table = schema.positions

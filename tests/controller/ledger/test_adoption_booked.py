@@ -2,11 +2,11 @@
 
 import pytest
 import structlog
-from booked import AT, HOUR, KX, POLY, TEN, approved, arb_id, filled
+from booked import AT, DAY1, DAY2, HOUR, KX, POLY, TEN, approved, arb_id, closed, filled
 from sqlalchemy.engine import URL
 
 from controller.ledger.database import open_ledger, url_of
-from controller.ledger.facts import Adjusted, Ordered, Settled
+from controller.ledger.facts import Adjusted, Decided, Ended, Ordered, Settled
 from controller.ledger.holding import Change, Paid, Trade, hold
 from controller.ledger.reader import LedgerReader
 from controller.ledger.store import LedgerStore
@@ -21,6 +21,8 @@ from trading.offload import InlineOffload
 from trading.order import Fill
 from trading.units import DOLLAR, Money, Price, Size, WallNs
 from trading.venue import AccountPage, VenueFill
+
+_BOTH = ((KALSHI, KX.id), (POLYMARKET, POLY.id))
 
 
 def by_hand(size: int, cost: float, fee: float = 0.02, *, order: str = "by-hand", at: int = AT + HOUR) -> VenueFill:
@@ -163,6 +165,32 @@ async def test_a_number_forgotten_after_a_payout_changes_nothing(light: Books) -
     assert await light.adopt(KX.id, 5) == 0
 
     assert light.position() == before == (0, 0, 0)
+
+
+async def test_what_a_person_closed_is_in_the_days_once_its_market_is_paid(light: Books) -> None:
+    """B-453: YES sold by hand for 4.50 less 2 cents pays us nothing any more: the days add up to what was really made."""
+    await light.trade()
+    legs = light.journal.legs()
+    results = tuple(result for _, result in legs.values())
+    light.store.apply([Decided(approved(arb_id(1)), WallNs(AT)), Ended(closed(arb_id(1), results), WallNs(AT))])
+    light.fills = [by_hand(TEN, -4.5)]
+    await light.adopt(KX.id, -TEN)
+    paid = [Settled(venue=venue, market=market, payout=Money(DOLLAR), at=light.clock.wall_ns()) for venue, market in _BOTH]
+    light.store.apply(paid)
+
+    days = light.reader.days(DAY1, DAY2)
+    made = sum(row["realised"] for row in light.reader.positions(closed=True))
+    assert made == 4_480_000 - 4_020_000 - 5_520_000
+    assert sum(day.profit.total for day in days) == made
+
+
+async def test_a_persons_own_profit_is_not_in_our_days(light: Books) -> None:
+    """B-448: bought and paid out without an order of ours."""
+    light.fills = [by_hand(7_000_000, 2.8)]
+    await light.adopt(KX.id, 7_000_000)
+    light.store.apply([Settled(venue=KALSHI, market=KX.id, payout=Money(DOLLAR), at=light.clock.wall_ns())])
+
+    assert sum(day.profit.total for day in light.reader.days(DAY1, DAY2)) == 0
 
 
 def test_a_change_is_part_of_the_sum_at_its_time() -> None:
