@@ -53,6 +53,8 @@ class State(Legs):
         """Basket group to why its prices cannot be believed (B-433)."""
         self._closings: tuple[tuple[int, int, frozenset[MarketId]], list[Basket]] = ((-1, -1, frozenset()), [])
         """What closings() answered last, with what it was worked out from: it is asked on every Tick."""
+        self._sisters: dict[tuple[Venue, str], dict[MarketId, None]] = {}
+        """Markets of one exclusive event of a venue, as they came: one of them told again must not walk all markets there are."""
         self._linked: dict[MarketId, dict[str, Pair]] = {}
         self._stood: set[str] = set()
         """Pairs that were approved at some time, or traded by an earlier start."""
@@ -119,6 +121,7 @@ class State(Legs):
             self.apply_disturbed(event, now)
         self.structure += 1
         if market.mutually_exclusive and self._settings.enable_event_baskets:
+            self._sisters.setdefault((market.venue, market.event_id), {})[market.id] = None
             self._regroup(market)
 
     def apply_pair(self, changed: PairChanged, now: MonoNs) -> None:
@@ -181,11 +184,11 @@ class State(Legs):
 
     def _regroup(self, market: Market) -> None:
         """Form the event basket of a market's siblings; one that closed leaves it, which only lowers the sum of bids."""
+        sisters = (self.markets[one] for one in self._sisters[market.venue, market.event_id])
         group = [
             other
-            for other in self.markets.values()
-            if other.venue == market.venue
-            and other.event_id == market.event_id
+            for other in sisters
+            if other.event_id == market.event_id
             and other.mutually_exclusive
             and other.status == "open"
             and other.shard == market.shard
