@@ -94,11 +94,6 @@ class Relayer:
         self._turn = asyncio.Lock()
 
     @property
-    def unfinished(self) -> tuple[str, ...]:
-        """Names of the movements whose end is not known."""
-        return tuple(self._open)
-
-    @property
     def has_builder_key(self) -> bool:
         """Whether requests are signed with a builder key; granting a session key needs one."""
         return self._signer is not None
