@@ -21,6 +21,8 @@ from controller.discovery.when import parse_day
 __all__ = ["kalshi_contest_claim", "polymarket_contest_claim"]
 
 _WIN = re.compile(r"Will (?:the )?(?P<who>.+?) (?P<how>win|finish first in) (?:the )?(?P<what>.+?)\??", re.I)
+_COUNTED = re.compile(r"\d\s*\+|[<>≥≤=%$]")
+"""A count with its operator ("2+ medals"): words would lose the operator."""
 _SYNONYMS = (
     ("national league", "nl"),
     ("american league", "al"),
@@ -67,6 +69,9 @@ def kalshi_contest_claim(event: Row, market: Row, names: Names) -> Claimed | Unr
     code = next((code for code in _SERIES_LEAGUES if series.removeprefix("KX").startswith(code)), "").lower()
     title = str(event.get("title") or "")
     found = election_claim(question, title, ticker_year, None) or _claim(question, title, ticker_year, code, names, kalshi=True)
+    side = {"D": "democratic", "R": "republican"}.get(str(market.get("ticker") or "").rpartition("-")[2])
+    if not isinstance(found, Unread) and found[1][0] == "election" and side not in (None, found[1][-1]):
+        return Unread("side_conflict", f"{market.get('ticker')}: {question}")
     return _done(found, market.get("yes_sub_title"), question, names)
 
 
@@ -95,7 +100,7 @@ def _claim(
     question: str, title: str, dated: int | None, league: str, names: Names, *, kalshi: bool
 ) -> tuple[str, Claim] | Unread:
     match = _WIN.fullmatch(question)
-    if match is None:
+    if match is None or _COUNTED.search(match["what"]):
         return Unread("question_form", question)
     who = match["who"]
     what, years, ranged = _contest(match["what"])

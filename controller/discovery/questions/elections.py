@@ -27,6 +27,7 @@ _OFFICE = re.compile(
     r"|(?P<s2>[A-Za-z ]+?) (?P<o2>governor|Senate) race)(?: in (?P<year>20\d\d))?\??",
     re.I,
 )
+_DISTRICT = re.compile(r"\b([A-Z]{2})-(\d+|AL)\b")
 _OTHER_STAGE = re.compile(r"\b(?:primary|special|runoff|run off|recall|first round|caucus|convention)\b")
 _GENERAL_MONTHS = (11, 12)
 _YEAR = re.compile(r"\b20\d\d\b")
@@ -67,6 +68,9 @@ def election_claim(question: str, title: str, dated: int | None, ends: date | No
         return Unread("placeholder" if placeholder(party) else "party_unknown", party)
     if _OTHER_STAGE.search(fold(title)) or (ends is not None and ends.month not in _GENERAL_MONTHS):
         return Unread("stage", f"{title} until {ends}")
+    seats = {f"house {state}-{number.lstrip('0')}" for state, number in _DISTRICT.findall(title)}
+    if seats - {seat}:
+        return Unread("contradiction", f"{question} / {title}")
     years = set(_YEAR.findall(title)) | ({stated} if stated else set())
     if len(years) > 1:
         return Unread("year_conflict", question)

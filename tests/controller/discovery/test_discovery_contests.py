@@ -73,6 +73,13 @@ def test_a_label_of_another_outcome_contradicts_its_question(label):
     assert not match_row(CUP, {**P_CUP, "group_item_title": label}).match
 
 
+def test_a_ticker_or_title_of_another_party_or_district_contradicts_its_question():
+    """KX...-R under a Democrat's question, and another district's event, are rows that say two things."""
+    assert not match_row({**SEAT, "ticker": "HOUSETX18-26-R"}, P_SEAT).match
+    assert not match_row({**SEAT, "event_title": "TX-17 House winner?"}, P_SEAT).match
+    assert not match_row(SEAT, {**P_SEAT, "event_title": "TX-17 House Election Winner"}).match
+
+
 def test_a_label_of_another_party_or_team_contradicts_its_question():
     """Labels of parties and known teams are compared as what they are, not by their words."""
     assert not match_row({**SEAT, "yes_sub_title": "Republican party"}, P_SEAT).match
@@ -212,3 +219,12 @@ def test_an_award_body_is_one_however_it_is_spelled():
     second = theirs("Will Sam Reyes win Best Director at the 2027 Academy Awards?", "Oscars 2027: Best Director Winner")
 
     assert match_row(first, second).outcome_index == 0
+
+
+@pytest.mark.parametrize("count", ["10+", ">10", "≥10"])
+def test_a_count_with_an_operator_is_no_contest(count):
+    """ "10+ medals" and "10 medals" have the same words and are two questions (near-miss "boundary")."""
+    first = ours("KXANY-26-NOR", "Medals", f"Will Norway win {count} Winter Olympics medals?")
+
+    for other in ("10", count):
+        assert not match_row(first, theirs(f"Will Norway win {other} Winter Olympics medals?", deadline="2026-02-22")).match
