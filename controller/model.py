@@ -115,8 +115,8 @@ class Command(msgspec.Struct, frozen=True):
 
 
 class Tick(msgspec.Struct, frozen=True):
-    """The backstop sweep (B-006, B-166): every basket is looked at once. wall is the stamp of this moment, which is how the
-    pure rooms learn how far scheduled starts are."""
+    """The backstop sweep (B-006, B-166): the next few hundred baskets are looked at, so that each has its turn. wall is the stamp
+    of this moment, which is how the pure rooms learn how far scheduled starts are."""
 
     wall: WallNs
 
