@@ -26,6 +26,7 @@ from trading.crash import crash_probe
 from trading.errors import SettingsError
 from trading.log import setup_logging
 from trading.settings import load
+from trading.state_dir import StateDir
 
 __all__ = ["app", "main"]
 
@@ -75,6 +76,15 @@ def _log_to(settings: TraderSettings) -> None:
         raise SettingsError(f"LOG_FILE={settings.log_file}: {exc.strerror}; name a writable file, or none") from exc
 
 
+def _runs(home: Path) -> bool:
+    """Whether a trader holds the lock of this state directory."""
+    try:
+        StateDir(home).close()
+    except SettingsError:
+        return True
+    return False
+
+
 @app.command()
 def run(
     dry_run: DryRun = None,
@@ -113,9 +123,15 @@ def halt(
     """Stop this trader's new orders now, running or not; the file is looked at before each send."""
 
     async def work(settings: TraderSettings, _: Ports) -> int:
-        switch = Halt(state_path(settings))
-        switch.set(reason, freeze=freeze)
+        home = state_path(settings)
+        switch = Halt(home)
+        try:
+            switch.set(reason, freeze=freeze)
+        except OSError as exc:
+            raise SettingsError(f"{switch.path}: {exc.strerror}; end the trader instead") from exc
         typer.echo(f"{switch.path}: {'frozen' if freeze else 'halted'}; end it with: trader resume")
+        if not _runs(home):  # typed in another directory it would stop nobody, and look as if it had
+            typer.echo("note: no trader of that state directory runs now; another one: --state-dir or STATE_DIR", err=True)
         return 0
 
     _run({"state_dir": state_dir}, config, work)
@@ -130,7 +146,11 @@ def resume(
 
     async def work(settings: TraderSettings, _: Ports) -> int:
         switch = Halt(state_path(settings))
-        typer.echo(f"{switch.path}: {'trading is allowed again' if switch.clear() else 'was not halted'}")
+        try:
+            ended = switch.clear()
+        except OSError as exc:
+            raise SettingsError(f"{switch.path}: {exc.strerror}; remove that file as its owner") from exc
+        typer.echo(f"{switch.path}: {'trading is allowed again' if ended else 'was not halted'}")
         return 0
 
     _run({"state_dir": state_dir}, config, work)

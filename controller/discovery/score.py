@@ -124,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows = [json.loads(line) for line in Path(options.labels).read_text(encoding="utf-8").splitlines() if line.strip()]
         result = score(rows, proposals)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        print(f"cannot score: {error!r}", file=sys.stderr)
+        print(f"cannot score: {error if isinstance(error, OSError) else repr(error)}", file=sys.stderr)
         return 2
     if options.json:
         print(json.dumps(result))

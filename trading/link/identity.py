@@ -74,6 +74,8 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
 
 def load_identity(path: Path) -> Identity:
     """Read our key. Raises SettingsError when it is missing, readable by others, or no Ed25519 key."""
+    if not path.exists():
+        raise SettingsError(f"no identity at {path}; make one with: bootstrap init, or set LINK_DIR to where it is")
     data = read_key_file(path)
     loose = loose_permissions(path)
     if loose is not None:

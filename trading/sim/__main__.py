@@ -67,8 +67,10 @@ def serve(
             world = World(
                 clock=clock, universe=loaded, credentials=made, seed=seed, speed=speed, script=script, quiet=quiet_flow
             )
-        except (ValueError, OSError) as exc:
+        except ValueError as exc:
             raise _fail(str(exc)) from exc
+        except OSError as exc:
+            raise _fail(f"{exc.filename}: {exc.strerror}; name another --state or --universe") from exc
         if made.kept:
             print(
                 f"keys of {directory} kept; both accounts start anew with their first cash and no positions: "
