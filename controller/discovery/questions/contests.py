@@ -23,6 +23,8 @@ __all__ = ["kalshi_contest_claim", "polymarket_contest_claim"]
 _WIN = re.compile(r"Will (?:the )?(?P<who>.+?) (?P<how>win|finish first in) (?:the )?(?P<what>.+?)\??", re.I)
 _COUNTED = re.compile(r"\d\s*\+|[<>≥≤=%$]")
 """A count with its operator ("2+ medals"): words would lose the operator."""
+_HOW_WON = re.compile(r"(?:by|on|in|at|with|without|via|from|after|before|against|over)\b", re.I)
+"""Words after "win" that say how or when: no contest is named."""
 _SYNONYMS = (
     ("national league", "nl"),
     ("american league", "al"),
@@ -51,6 +53,8 @@ _LEAGUE_WORDS = {
 }  # fmt: skip
 _TABLES = frozenset({"group", "division", "conference", "league", "season", "standings", "table", "pool"})
 """Where first place is the win; in a primary or a first round of voting it is not."""
+_SECOND = frozenset({"win", "wins", "won", "lose", "loses"})
+"""A second verb: who wins what is lost among the words of several contests."""
 _LONG_YEARS = re.compile(r"\b(20\d\d) (?:20)?(\d\d)\b")
 _YEAR = re.compile(r"\b20\d\d\b")
 _SERIES_LEAGUES = ("WNBA", "NBA", "MLB", "NFL", "NHL")
@@ -100,7 +104,7 @@ def _claim(
     question: str, title: str, dated: int | None, league: str, names: Names, *, kalshi: bool
 ) -> tuple[str, Claim] | Unread:
     match = _WIN.fullmatch(question)
-    if match is None or _COUNTED.search(match["what"]):
+    if match is None or _COUNTED.search(match["what"]) or _HOW_WON.match(match["what"]):
         return Unread("question_form", question)
     who = match["who"]
     what, years, ranged = _contest(match["what"])
@@ -118,7 +122,7 @@ def _claim(
     entity = _entity(who, _league(sport, words, names), names)
     if isinstance(entity, Unread):
         return entity
-    if is_meeting(words) or not names_competition(words, sport):
+    if is_meeting(words) or words & _SECOND or not names_competition(words, sport):
         return Unread("no_contest", question)
     if match["how"].lower() != "win" and not words & _TABLES:
         return Unread("first_place", question)
@@ -147,8 +151,8 @@ def _done(found: tuple[str, Claim] | Unread, label: object, question: str, names
 def _contest(text: str) -> tuple[str, set[int], bool]:
     """Folded words with synonyms replaced, the years taken out, and whether a range gave them: "2025-26" counts as its end."""
     words = fold(text)
-    ranges = {int(start[:2] + end) for start, end in _LONG_YEARS.findall(words)}
-    words = _LONG_YEARS.sub(" ", words)
+    ranges = {int(start[:2] + end) for start, end in _LONG_YEARS.findall(words) if (int(start) + 1) % 100 == int(end)}
+    words = _LONG_YEARS.sub(" ", words) if ranges else words
     years = ranges | {int(year) for year in _YEAR.findall(words)}
     words = " ".join(_YEAR.sub(" ", words).split())
     for long, short in _SYNONYMS:

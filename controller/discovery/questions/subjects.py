@@ -21,6 +21,8 @@ _PLACEHOLDER = re.compile(
     r" [a-z0-9]{1,3}|[a-z0-9]{1,2}|field",
     re.I,
 )
+_LETTERED = re.compile(r"\W*[A-Z][a-z]+ (?:[A-Z]{1,2}|\d{1,2})\W*")
+"""Manager C, "Show J", Player 9: a noun and a letter or number that stand for a name to come."""
 _NEGATION = re.compile(r"\b(?:not|no|nobody|none|never|neither|without)\b", re.I)
 _JUNIOR = frozenset({"jr", "sr", "ii", "iii"})
 _YES = frozenset({"", "yes"})
@@ -28,7 +30,8 @@ _YES = frozenset({"", "yes"})
 
 def placeholder(who: str) -> bool:
     """Its meaning changes when it is named, or it names several: never a claim."""
-    return _PLACEHOLDER.fullmatch(fold(who)) is not None or " or " in who.lower()
+    stands_in = _LETTERED.fullmatch(who) is not None or _PLACEHOLDER.fullmatch(fold(who)) is not None
+    return stands_in or " or " in who.lower()
 
 
 def contradicts(label: object, who: str, league: League | None, names: Names) -> bool:
@@ -36,7 +39,7 @@ def contradicts(label: object, who: str, league: League | None, names: Names) ->
     stated, asked = fold(label) if isinstance(label, str) else "", fold(who)
     if stated in _YES or stated == asked:
         return False
-    if _NEGATION.search(stated) or placeholder(stated):
+    if _NEGATION.search(stated):
         return True
     parties = PARTIES.get(stated), PARTIES.get(asked)
     if None not in parties:
@@ -45,5 +48,7 @@ def contradicts(label: object, who: str, league: League | None, names: Names) ->
         teams = names.known(league, stated), names.known(league, asked)
         if None not in teams:
             return teams[0] != teams[1]
+    if placeholder(str(label)):
+        return True
     words, others = frozenset(stated.split()), frozenset(asked.split())
     return not words & others or words & _JUNIOR != others & _JUNIOR

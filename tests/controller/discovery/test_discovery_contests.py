@@ -228,3 +228,29 @@ def test_a_count_with_an_operator_is_no_contest(count):
 
     for other in ("10", count):
         assert not match_row(first, theirs(f"Will Norway win {other} Winter Olympics medals?", deadline="2026-02-22")).match
+
+
+@pytest.mark.parametrize("who", ["Manager C", '"Show J"', "Player 9", "Golfer AB", "Club Q"])
+def test_a_noun_with_a_letter_stands_for_a_name_to_come(who):
+    """Recorded placeholders of every noun; a team that the league's table knows by such a name is a team ("Chicago C")."""
+    first = ours("KXMLBNLMOTY-26-C", "NL Manager of the Year Winner?", f"Will {who} win NL MOTY?")
+    cubs = ours("KXMLB-26-CHC", "Pro Baseball Champion", "Will Chicago C win the 2026 Pro Baseball Championship?", "Chicago C")
+
+    assert not match_row(first, theirs(f"Will {who} win the 2026 NL Manager of the Year?", "MLB: NL Manager of the Year")).match
+    assert match_row(cubs, theirs("Will the Chicago Cubs win the 2026 World Series?", "MLB World Series 2026")).match
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "by KO or TKO",
+        "on 2026-05-12",
+        "in the fifth round",
+        "the House, the Democratic party win the Senate, and the Republican party win the Presidency",
+    ],
+)
+def test_how_when_or_what_else_is_won_names_no_contest(what):
+    """B-100: fights and games of one year have such words in common, and a set of words loses who wins which of two."""
+    first = ours("KXANY-26-X", "Winner", f"Will Sam Reyes win {what}?")
+
+    assert not match_row(first, theirs(f"Will Sam Reyes win {what}?", deadline="2026-12-01")).match
