@@ -14,8 +14,8 @@ from controller.discovery.questions.subjects import PARTIES, placeholder
 __all__ = ["STATES", "election_claim"]
 
 _NOMINEE = re.compile(
-    r"Will (?P<who>.+?) (?:be|win) the (?:(?P<y1>20\d\d) )?(?P<what>(?:Democratic|Republican) Presidential) "
-    r"(?:nominee|nomination)(?: in (?P<y2>20\d\d))?\??",
+    r"Will (?P<who>.+?) (?:be|win) the (?:(?P<y1>20\d\d) )?(?:(?P<party>Democratic|Republican) Presidential (?:nominee|nomination)"
+    r"|nominee for the Presidency for the (?P<of>Democratic|Republican) party)(?: in (?P<y2>20\d\d))?\??",
     re.I,
 )
 _HOUSE = re.compile(
@@ -47,10 +47,11 @@ def election_claim(question: str, title: str, dated: int | None, ends: date | No
     """Who is asked about and the claim; None where the question is of another kind. ends: the Eastern day the question closes."""
     nominee = _NOMINEE.fullmatch(question)
     if nominee is not None:
-        years = {nominee["y1"], nominee["y2"]} - {None}
+        years = ({nominee["y1"], nominee["y2"]} | set(_YEAR.findall(title))) - {None}
         if len(years) != 1 or placeholder(nominee["who"]):
-            return Unread("placeholder" if years else "no_year", question)
-        return nominee["who"], ("nominee", "US", fold(nominee["what"]), str(years.pop()), fold(nominee["who"]))
+            return Unread("placeholder" if len(years) == 1 else "no_year", question)
+        what = f"{(nominee['party'] or nominee['of']).lower()} presidential"
+        return nominee["who"], ("nominee", "US", what, str(years.pop()), fold(nominee["who"]))
     house, office = _HOUSE.fullmatch(question), _OFFICE.fullmatch(question)
     if house is not None:
         state, _, number = str(house["d1"] or house["d2"]).partition("-")

@@ -46,6 +46,14 @@ SAME = {
         ours("KXWCGROUPWIN-26A-KOR", "World Cup Group A Winner", "Will Korea Republic finish first in World Cup Group A?"),
         theirs("Will South Korea win Group A in the 2026 FIFA World Cup?", "FIFA World Cup Group A Winner"),
     ),
+    "nominee": (
+        ours(
+            "KXPRESNOMR-28-MRUB",
+            "2028 Republican presidential nominee",
+            "Will Marco Rubio be the nominee for the Presidency for the Republican party?",
+        ),
+        theirs("Will Marco Rubio win the 2028 Republican presidential nomination?"),
+    ),
     "finals": (FINALS, P_FINALS),
     "women's finals": (WOMEN, P_WOMEN),
     "a team of two letters": (BASE, P_BASE),
@@ -254,3 +262,20 @@ def test_how_when_or_what_else_is_won_names_no_contest(what):
     first = ours("KXANY-26-X", "Winner", f"Will Sam Reyes win {what}?")
 
     assert not match_row(first, theirs(f"Will Sam Reyes win {what}?", deadline="2026-12-01")).match
+
+
+@pytest.mark.parametrize(
+    ("title", "question"),
+    [
+        ("2032 Republican presidential nominee", "Will Marco Rubio win the 2028 Republican presidential nomination?"),
+        ("Republican presidential nominee", "Will Marco Rubio win the 2028 Republican presidential nomination?"),
+        ("2028 Republican presidential nominee", "Will Marco Rubio win the 2028 Democratic presidential nomination?"),
+        ("2028 Republican presidential nominee", "Will Marco Rubio win the 2028 Republican vice presidential nomination?"),
+        ("2028 Republican presidential nominee", "Will Marco Rubio win the 2028 presidential election?"),
+    ],
+)
+def test_a_nominee_is_of_one_party_year_and_office(title, question):
+    """Nominee and winner, and two years, are two questions; a year nobody states is none."""
+    first = ours("KXPRESNOMR-28-MRUB", title, "Will Marco Rubio be the nominee for the Presidency for the Republican party?")
+
+    assert not match_row(first, theirs(question)).match
