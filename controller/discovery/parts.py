@@ -6,6 +6,7 @@ cut out first, because a name may be made of such words (Hanwha Life Esports Aca
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from controller.discovery.names import League, fold
 
@@ -29,11 +30,16 @@ _EVENT = re.compile(
 
 def foreign(text: str, names: Iterable[str], league: League) -> str:
     """The first word around the names that the full game of this league's first teams would not have, "" for none."""
+    return _foreign(text, tuple(names), league.names == "exact", league.id in _WOMENS_LEAGUES)
+
+
+@lru_cache(maxsize=65_536)  # the markets of an event share its title and its names
+def _foreign(text: str, names: tuple[str, ...], exact: bool, women: bool) -> str:
     # Names that must be equal leave no room for another team; what follows them is a competition of any name.
-    rest = f" {fold(text.partition(' - ')[0] if league.names == 'exact' else text)} "
+    rest = f" {fold(text.partition(' - ')[0] if exact else text)} "
     for name in sorted({fold(name) for name in names if name}, key=len, reverse=True):
         rest = rest.replace(f" {name} ", " | ")
-    found = _PART.search(rest) or (_WOMEN.search(rest + fold(text)) if league.id not in _WOMENS_LEAGUES else None)
+    found = _PART.search(rest) or (None if women else _WOMEN.search(rest + fold(text)))
     return found[0] if found else ""
 
 

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from datetime import date
+from functools import lru_cache
 
 from controller.discovery.game import Abstain, GameKey, Keyed, Row, conflicting_starts
 from controller.discovery.names import DRAW, League, Names, fold, load
@@ -57,7 +58,7 @@ def polymarket_key(event: Row, market: Row, *, names: Names | None = None) -> Ke
         return league
     competition, also, known_league = league
     called = (*outcomes_of(market), *_versus(title), *_versus(question))
-    if any(foreign(text, called, competition) or not of_event(text, competition) for text in (title, question)):
+    if any(foreign(text, called, competition) or not of_event(text, competition) for text in {title, question}):
         return Abstain("not_a_game_winner", f"{title} / {question}")
     if competition.shape == "three_way":
         sides = _three_way(names, competition, market, question, title)
@@ -190,6 +191,7 @@ def _pair_of(question: str, title: str, market: Row) -> Sequence[str]:
     return ()
 
 
+@lru_cache(maxsize=65_536)
 def _versus(text: str) -> Sequence[str]:
     """Both names of "LoL: A vs B (BO5) - LIT Playoffs"; empty when it is not of that form."""
     text = _BRACKETED.sub("", text).strip()

@@ -11,9 +11,9 @@ from controller.discovery.names import League, Names, fold
 __all__ = ["PARTIES", "contradicts", "placeholder"]
 
 PARTIES = {
-    "democratic": "democratic", "democrat": "democratic", "democrats": "democratic", "democratic party": "democratic",
-    "republican": "republican", "republicans": "republican", "republican party": "republican",
-}  # fmt: skip
+    **dict.fromkeys(("democratic", "democrat", "democrats", "democratics", "democratic party"), "democratic"),
+    **dict.fromkeys(("republican", "republicans", "republican party"), "republican"),
+}
 _PLACEHOLDER = re.compile(
     r"(?:another|any|anyone|anybody|other|others|no|none|nobody|neither|someone|somebody|whoever|both|either)\b.*"
     r"|.*\b(?:else|not listed|unlisted)"
