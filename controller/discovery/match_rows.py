@@ -1,7 +1,7 @@
 """Answer one question: do these two markets ask the same, and which outcome is Kalshi's YES?
 
-match_row reads one row of each venue (the shape of the labelled pairs), match_all joins many by their claims. Equal claims
-match, everything else does not, and text similarity only proposes to people. Labels are read by score alone.
+match_row reads one row of each venue (the shape of the labelled pairs). Equal claims match, everything else does not, and text
+similarity only proposes to people. Labels are read by score alone.
 """
 
 import json
@@ -14,7 +14,7 @@ from controller.discovery.game import Abstain, Keyed, Row, conflicting_starts
 from controller.discovery.kalshi_keys import kalshi_key
 from controller.discovery.names import Names, load
 from controller.discovery.polymarket_keys import polymarket_key
-from controller.discovery.questions.claim import Claim, Claimed, Unread
+from controller.discovery.questions.claim import Claimed, Unread
 from controller.discovery.questions.contests import kalshi_contest_claim, polymarket_contest_claim
 from controller.discovery.questions.crypto import kalshi_crypto_claim, polymarket_crypto_claim
 from controller.discovery.questions.economics import kalshi_economics_claim, polymarket_economics_claim
@@ -26,10 +26,8 @@ from controller.discovery.texts import unusable
 
 __all__ = [
     "Match",
-    "Proposal",
     "Score",
     "kalshi_claim",
-    "match_all",
     "match_row",
     "polymarket_claim",
     "read_kalshi",
@@ -61,14 +59,6 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     tradable: bool
 
 
-class Proposal(msgspec.Struct, frozen=True, kw_only=True):
-    """One pair of match_all: the Kalshi ticker, the Polymarket condition id (or Gamma id) and the match."""
-
-    ticker: str
-    condition: str
-    match: Match
-
-
 class Score(msgspec.Struct, frozen=True, kw_only=True):
     """Counts over rows of certainty other than medium. A wrong outcome index is a false positive and a miss."""
 
@@ -90,33 +80,6 @@ def match_row(kalshi: Row, polymarket: Row, *, names: Names | None = None) -> Ma
             return _no(f"{venue}: {read.reason} {read.detail[:200]}".strip())
     assert isinstance(first, Claimed) and isinstance(second, Claimed)
     return _compare(first, second)
-
-
-def match_all(kalshi: Iterable[Row], polymarket: Iterable[Row], *, names: Names | None = None) -> tuple[Proposal, ...]:
-    """Join many rows by claim, in time linear in rows. A claim that two markets of one venue make rejects all of them."""
-    table = names or load()
-    ours: dict[Claim, dict[str, Claimed]] = {}
-    theirs: dict[Claim, dict[str, Claimed]] = {}
-    for rows, read, found, ids in (
-        (kalshi, read_kalshi, ours, ("ticker",)),
-        (polymarket, read_polymarket, theirs, ("condition_id", "id")),
-    ):
-        for row in rows:
-            ident = next((str(row[name]) for name in ids if row.get(name)), "")
-            claimed = read(row, table)
-            if isinstance(claimed, Claimed) and ident:
-                for claim in claimed.claims:
-                    if claim is not None:
-                        found.setdefault(claim, {})[ident] = claimed
-    made = []
-    for claim, markets in ours.items():
-        others = theirs.get(claim, {})
-        if len(markets) == 1 and len(others) == 1:
-            ((ticker, first), (condition, second)) = (*markets.items(), *others.items())
-            result = _compare(first, second)
-            if result.match:
-                made.append(Proposal(ticker=ticker, condition=condition, match=result))
-    return tuple(made)
 
 
 def score(rows: Iterable[Mapping[str, Any]], *, names: Names | None = None) -> Score:

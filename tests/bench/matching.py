@@ -9,7 +9,9 @@ import resource
 import sys
 import time
 
-from controller.discovery.match_rows import match_all
+from controller.discovery.claims import match_claims
+from controller.discovery.matching import match
+from controller.discovery.names import load
 from tests.bench.measure import Measure, say
 from tests.bench.universe import kalshi_rows, polymarket_rows
 
@@ -25,11 +27,13 @@ _MB = 1e6 if sys.platform == "darwin" else 1e3
 def _timed(first: int, second: int) -> tuple[float, float]:
     """Wall and CPU seconds. Raises AssertionError when a pair was missed or a row was made twice."""
     kalshi, polymarket = list(kalshi_rows(first)), list(polymarket_rows(second))
-    assert len({row["ticker"] for row in kalshi}) == first
-    assert len({(row.get("event_slug"), row["question"]) for row in polymarket}) == second
+    assert len({market["ticker"] for _, market, _ in kalshi}) == first
+    assert len({(event.get("slug"), market["question"]) for event, market in polymarket}) == second
+    names = load()
+    winners = [row for row in kalshi if names.league_of_series(row[0]["series_ticker"]) is not None]
     gc.collect()
     began, cpu = time.perf_counter(), time.thread_time()
-    found = match_all(kalshi, polymarket)
+    found = (*match(winners, polymarket, names=names).pairs, *match_claims(kalshi, polymarket, names=names).pairs)
     wall, used = time.perf_counter() - began, time.thread_time() - cpu
     assert len(found) == first, f"{len(found)} matches of {first}"
     return wall, used

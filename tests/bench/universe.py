@@ -1,12 +1,14 @@
-"""Rows of many domains for the matcher, all distinct, made by number: game winners, spreads, totals and elections.
+"""Rows of many domains as the venues list them, all distinct, made by number: game winners, spreads, totals and elections.
 
 Each Kalshi row has at most one partner; Polymarket lists more rows than have one. Nothing is random, so runs compare.
 """
 
+import json
 from collections.abc import Iterator
 from datetime import date, timedelta
 
 from controller.discovery.game import Row
+from controller.discovery.matching import KalshiRow, PolymarketRow
 
 __all__ = ["kalshi_rows", "polymarket_rows"]
 
@@ -27,7 +29,7 @@ def _game(number: int) -> tuple[date, tuple[str, str, str], tuple[str, str, str]
     return _FIRST + timedelta(days=day), _TEAMS[(slot + day) % 12], _TEAMS[(slot + day + 6) % 12]
 
 
-def kalshi_rows(count: int) -> Iterator[Row]:
+def kalshi_rows(count: int) -> Iterator[KalshiRow]:
     """count rows: of each five one is a House race, the others belong to games."""
     for number in range(count):
         if number % 5 == 4:
@@ -46,12 +48,13 @@ def kalshi_rows(count: int) -> Iterator[Row]:
         yield _kalshi(series, code, f"{away[0]}{what}", f"{pair}: {tail}", f"{says}?", says, float(line))
 
 
-def polymarket_rows(count: int) -> Iterator[Row]:
+def polymarket_rows(count: int) -> Iterator[PolymarketRow]:
     """count rows in the same order; those beyond the other venue's have no partner."""
     for number in range(count):
         if number % 5 == 4:
             asked = f"Will the Republican Party win the {_district(number // 5)} House seat?"
-            yield {**_gamma(f"r{number}", asked, f"{_district(number // 5)} House", None), "end_date": "2026-11-03T00:00:00Z"}
+            event = {"title": f"{_district(number // 5)} House", "endDate": "2026-11-03T00:00:00Z"}
+            yield event, _gamma(f"r{number}", asked, ["Yes", "No"])
             continue
         game, what = divmod(number - number // 5, _PER_GAME)
         day, away, home = _game(game)
@@ -62,45 +65,35 @@ def polymarket_rows(count: int) -> Iterator[Row]:
         question = pair if what == 0 else f"Spread: {away[2]} (-{line})" if spread else f"{pair}: O/U {line}"
         kind = "moneyline" if what == 0 else "spreads" if spread else "totals"
         outcomes = ["Over", "Under"] if kind == "totals" else [away[2], home[2]]
-        yield {
-            **_gamma(f"g{number}", question, pair, outcomes),
-            "event_slug": slug,
-            "event_date": str(day),
-            "sports_market_type": kind,
-            "game_start_time": f"{day + timedelta(days=1)} 00:00:00+00",
-            "series_slug": "nba-2026",
-            "tags": ["nba"],
-        }
+        start = f"{day + timedelta(days=1)} 00:00:00+00"
+        yield (
+            {"slug": slug, "title": pair, "eventDate": str(day), "seriesSlug": "nba-2026", "tags": [{"slug": "nba"}]},
+            {**_gamma(f"g{number}", question, outcomes), "sportsMarketType": kind, "gameStartTime": start},
+        )
 
 
-def _kalshi(series: str, code: str, side: str, event_title: str, title: str, yes: str, strike: float | None) -> Row:
-    event = f"{series}-{code}"
-    return {
-        "ticker": f"{event}-{side}",
-        "event_ticker": event,
-        "series_ticker": series,
-        "event_title": event_title,
-        "title": title,
-        "yes_sub_title": yes,
-        "floor_strike": strike,
-    }
+def _kalshi(series: str, code: str, side: str, event_title: str, title: str, yes: str, strike: float | None) -> KalshiRow:
+    ticker = f"{series}-{code}"
+    market: Row = {"ticker": f"{ticker}-{side}", "title": title, "yes_sub_title": yes, "floor_strike": strike}
+    return {"event_ticker": ticker, "series_ticker": series, "title": event_title, "markets": [market]}, market, None
 
 
-def _race(number: int) -> Row:
+def _race(number: int) -> KalshiRow:
     place = _district(number)
-    title = f"Will Republican win the House race for {place}?"
-    return {
-        "ticker": f"KXHOUSERACE-{place.replace('-', '')}-26-R",
-        "event_ticker": f"KXHOUSERACE-{place.replace('-', '')}-26",
+    ticker = f"KXHOUSERACE-{place.replace('-', '')}-26"
+    market: Row = {"ticker": f"{ticker}-R", "title": f"Will Republican win the House race for {place}?"}
+    event: Row = {
+        "event_ticker": ticker,
         "series_ticker": "KXHOUSERACE",
-        "title": title,
-        "event_title": f"{place} House winner?",
+        "title": f"{place} House winner?",
+        "markets": [market],
     }
+    return event, market, None
 
 
 def _district(number: int) -> str:
     return f"{('CA', 'TX', 'NY', 'FL', 'OH', 'PA', 'IL', 'GA')[number % 8]}-{number // 8 + 1:02d}"
 
 
-def _gamma(ident: str, question: str, event: str, outcomes: list[str] | None) -> Row:
-    return {"condition_id": ident, "question": question, "event_title": event, "outcomes": outcomes or ["Yes", "No"]}
+def _gamma(ident: str, question: str, outcomes: list[str]) -> Row:
+    return {"conditionId": ident, "question": question, "outcomes": json.dumps(outcomes)}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.discovery.match_rows import match_all, match_row, score
+from controller.discovery.match_rows import match_row, score
 
 LABELLED = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "pairs_dev.jsonl"
 
@@ -144,14 +144,6 @@ def test_order_of_the_teams_does_not_matter():
 def test_days_alone_match_but_never_trade():
     """Without both starts the pair waits for a person."""
     assert match_row(SPREAD, SAME[0][2]).tradable is False
-
-
-def test_claim_made_twice_rejects_all():
-    """Two markets that ask the same cannot both be the partner (one to one)."""
-    twin = {**SAME[0][2], "condition_id": "0x2"}
-
-    assert [pair.condition for pair in match_all([SPREAD], [SAME[0][2]])] == ["0x1"]
-    assert match_all([SPREAD], [SAME[0][2], twin]) == ()
 
 
 def test_labelled_pairs_score_as_promised():
