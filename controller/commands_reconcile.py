@@ -29,6 +29,7 @@ from trading.http import Http, PooledHttp
 from trading.ids import SystemIds
 from trading.journal_file import FileJournal, JournalFailed
 from trading.journal_sqlite import SqliteStore
+from trading.log import setup_logging
 from trading.market import KALSHI, POLYMARKET, Market, MarketId, Venue
 from trading.stream import WebsocketsDialer
 from trading.units import to_dollars
@@ -50,6 +51,7 @@ def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettin
     ) -> None:
         """Compare both venues' positions and orders with our record. Exit 0 = equal, 1 = differences, 2 = could not look."""
         known = settings(state_dir)
+        setup_logging(known.log_level, Path(known.log_file) if known.log_file else None, console=False)  # the answer says it
         try:
             found = asyncio.run(_asked(known, adopt=adopt))
         except TandemError as exc:

@@ -51,6 +51,8 @@ def setup_logging(level: str = "INFO", file: Path | None = None, *, console: boo
         kept = logging.handlers.RotatingFileHandler(file, maxBytes=10_000_000, backupCount=5, delay=True)
         kept.setFormatter(_formatter(structlog.processors.JSONRenderer(default=str)))
         root.addHandler(kept)
+    if not root.handlers:
+        root.addHandler(logging.NullHandler())  # else Python prints what nobody takes
     root.setLevel(level)
     for noisy in ("asyncio", "websockets", "aiohttp.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -195,6 +195,7 @@ async def command(*args: str, env: Mapping[str, str], cwd: Path, program: str = 
     )
     out, err = await process.communicate()
     assert b"Traceback" not in err, err
+    assert b"disagreement" not in err, "the answer says each difference; a log line for each beside it says it twice"
     return process.returncode or 0, out.decode()
 
 
