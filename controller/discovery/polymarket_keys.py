@@ -91,11 +91,18 @@ def polymarket_key(event: Row, market: Row, *, names: Names | None = None) -> Ke
 def outcomes_of(market: Row) -> tuple[str, ...]:
     """The outcome names, from Gamma's array inside a string; empty when there are none (polymarket.md 2.2)."""
     value = market.get("outcomes")
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return ()
+    return _outcomes_in(value) if isinstance(value, str) else _named(value)
+
+
+@lru_cache(maxsize=65_536)  # asked several times of each market
+def _outcomes_in(text: str) -> tuple[str, ...]:
+    try:
+        return _named(json.loads(text))
+    except ValueError:
+        return ()
+
+
+def _named(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) and name.strip() for name in value):
         return ()
     return tuple(name.strip() for name in value)
