@@ -22,6 +22,7 @@ __all__ = ["kalshi_key", "other_competition"]
 _EVENT = re.compile(r"(?P<series>[A-Z0-9]+)-(?P<day>\d{2}[A-Z]{3}\d{2})(?P<clock>\d{4})?(?P<block>[A-Z0-9]+)")
 _VERSUS = re.compile(r"\s+(?:vs\.?|v\.?|at|@)\s+", re.IGNORECASE)
 _TITLE_END = re.compile(r"\s+winner\??$", re.IGNORECASE)
+_WINS = re.compile(r"\bwin(?:s|ner)?\b", re.IGNORECASE)
 _NAMED_WINNER = re.compile(r"Will (?P<will>.+?) win the .+|.+: (?P<name>.+?) wins\??", re.IGNORECASE)
 _TIE_WORDS = frozenset({"tie", "draw"})
 
@@ -85,6 +86,8 @@ def _key_in(league: League, series: str, event: Row, market: Row, milestone: Row
         return Abstain("title_form", str(event.get("title")))
     for text in (str(event.get("title") or ""), str(market.get("title") or "")):
         if foreign(text, (*pair, *children), league) or not of_event(text, league):
+            return Abstain("not_full_game", text)
+        if text and text == market.get("title") and not _WINS.search(text):
             return Abstain("not_full_game", text)
         if start is None and numbered((text,), league):
             return Abstain("game_number", text)

@@ -16,7 +16,8 @@ _VERSUS = re.compile(r"\s(?:vs\.?|v\.?|at|@)\s", re.I)
 _PART = re.compile(
     r"\b(?:[12]h|[1-4]q|q[1-4]|half|halves|halftime|quarters?|periods?|innings?|sets?|maps?|minutes?|regulation|overtime|extra"
     r"|penalt(?:y|ies)|shootout|corners?|cards?|bookings?|shots?|hits|fouls?|offsides?|props?|total|spread|handicap|toss"
-    r"|loser|loses?|advance|advances|qualify|qualifies|neither|only|not|without"
+    r"|most|least|highest|lowest|largest|longest|fastest|rebounds|assists|steals|blocks|margin|exact|mentions?|announcers?|sixes"
+    r"|(?:race|first|last) to|series winner|wins? the series|loser|loses?|advances?|qualify|qualifies|neither|only|not|without"
     r"|u ?\d\d|under \d\d|youth|juniors?|reserves?|academy|amateur|ii|iii|all stars|simulated|simulation|esports|ebasketball)\b"
 )
 _WOMEN = re.compile(r"\b(?:women|womens|woman|ladies|female|girls|w)\b")

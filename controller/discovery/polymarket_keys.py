@@ -58,7 +58,8 @@ def polymarket_key(event: Row, market: Row, *, names: Names | None = None) -> Ke
         return league
     competition, also, known_league = league
     called = (*outcomes_of(market), *_versus(title), *_versus(question))
-    if any(foreign(text, called, competition) or not of_event(text, competition) for text in {title, question}):
+    label = str(market.get("groupItemTitle") or "")
+    if any(foreign(text, called, competition) or not of_event(text, competition) for text in {title, question, label}):
         return Abstain("not_a_game_winner", f"{title} / {question}")
     if competition.shape == "three_way":
         sides = _three_way(names, competition, market, question, title)
@@ -138,7 +139,9 @@ def _league(names: Names, event: Row, market: Row, question: str, title: str) ->
     slug = _SLUG.match(str(event.get("slug") or market.get("slug") or ""))
     found: tuple[League, ...] = names.leagues_of_prefix(slug["prefix"]) if slug else ()
     if not found:
-        found = tuple({league.id: league for label in _labels(event) for league in names.leagues_of_label(label)}.values())
+        labelled = {league.id: league for label in _labels(event) for league in names.leagues_of_label(label)}
+        # A slug of another word than the league's own ("nbagl") is a sister competition under the league's tag.
+        found = tuple(league for league in labelled.values() if slug is None or not league.prefixes)
     titled = _titled(names, title)
     if titled and not found and not slug and not _has_words(event):
         found = titled
@@ -227,7 +230,7 @@ def _two_way(names: Names, league: League, market: Row, question: str, title: st
         return Abstain("outcomes", " / ".join(outcomes))
     teams = frozenset((first, second))
     if league.names != "exact":
-        for text in (title, question):
+        for text in (title, question, str(market.get("groupItemTitle") or "")):
             pair = _versus(text)
             if len(pair) == 2 and {names.team(league, name) for name in pair} != teams:
                 return Abstain("title_conflict", f"{text}: outcomes {' / '.join(outcomes)}")

@@ -83,6 +83,9 @@ def test_a_part_or_another_team_after_the_names_is_another_market(name, word):
     [
         ("winner", "Winner?", "Loser?"),
         ("winner", "Winner?", "to advance?"),
+        ("winner", "Winner?", "Series Winner?"),
+        ("winner", "Winner?", ": First to 20 points?"),
+        ("winner", "Winner?", "game: What will announcers say?"),
         ("winner", "Winner?", "Winner in regulation?"),
         ("total", "goals", "corners"),
         ("total", "Will over", "Will under"),
@@ -131,3 +134,25 @@ def test_a_numbered_game_of_a_doubleheader_needs_its_start():
     assert match_row(first, second).match
     assert not match_row(first, game_two).match
     assert not match_row(first, {**second, "event_slug": "mlb-kc-cws-2026-05-13-game-2"}).match
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"event_slug": "nbagl-hou-sac-2026-01-11"},
+        {"event_slug": "wnba-hou-sac-2026-01-11"},
+        {"event_slug": "nba-hou-sac-2026-01-11", "slug": "nba-hou-sac-2026-01-11-1h-moneyline"},
+        {"event_title": "NBA Summer League: Rockets vs. Kings"},
+        {"group_item_title": "1H Moneyline"},
+        {"group_item_title": "Kings vs Warriors"},
+        {"question": f"{NBA} - Most rebounds"},
+        {"question": f"Race to 20: {NBA}"},
+        {"question": f"{NBA} Series"},
+    ],
+)
+def test_a_sister_competition_or_another_bet_on_the_game_is_no_winner(changed):
+    """Slug, title, question and label all speak of the league's own game, whatever type is stated."""
+    first, second = SAME["winner"]
+
+    assert match_row(first, {**second, "event_slug": "nba-hou-sac-2026-01-11"}).match
+    assert not match_row(first, {**second, **changed}).match
