@@ -13,6 +13,7 @@ from controller.state import State
 from controller.strategy.base import Intent, Strategy
 from controller.strategy.watch import ranked
 from trading.book import BookChanged, BookLost, MarketChanged
+from trading.clock import SECOND
 from trading.market import MarketId
 from trading.order import LegResult
 from trading.units import MonoNs
@@ -22,6 +23,18 @@ __all__ = ["Decided", "Engine"]
 
 Decided = Approved | Refused | CancelLeg
 _NOTHING: tuple[Decided, ...] = ()
+_EPISODE_NS = 60 * SECOND
+"""An opportunity that no strategy named for so long is over: a sweep of 10,000 baskets takes about 25 Ticks."""
+
+
+class _Episode:
+    """What was reported of a basket while its opportunity lasts, and when it was last wanted."""
+
+    __slots__ = ("codes", "wanted_at")
+
+    def __init__(self) -> None:
+        self.codes: set[str] = set()
+        self.wanted_at = MonoNs(0)
 
 
 class Engine:
@@ -32,8 +45,8 @@ class Engine:
         self.gate = gate
         self._strategies = tuple(strategies)
         self._on_book = tuple(one.on_event for one in strategies if getattr(one, "hears_books", True))
-        self._episodes: dict[str, set[str]] = {}
-        """Basket id to the codes already reported while its opportunity lasts."""
+        self._episodes: dict[str, _Episode] = {}
+        """By basket id."""
 
     def process(self, event: Event, now: MonoNs) -> Sequence[Decided]:
         """Take one event and answer with what to execute, record or cancel."""
@@ -51,8 +64,7 @@ class Engine:
         self._apply(event, now)
         found = [wish for strategy in self._strategies for wish in strategy.on_event(event, state, now)]
         if isinstance(event, Tick):
-            seen = {wish.basket.id for wish in found if isinstance(wish, Intent)}
-            for basket_id in [basket_id for basket_id in self._episodes if basket_id not in seen]:
+            for basket_id in [key for key, one in self._episodes.items() if now - one.wanted_at > _EPISODE_NS]:
                 del self._episodes[basket_id]
         return self._decide(found, now)
 
@@ -102,9 +114,10 @@ class Engine:
             if isinstance(answer, Approved):
                 decided.append(answer)
                 continue
-            reported = self._episodes.setdefault(wish.basket.id, set())
-            if answer.code not in reported:
-                reported.add(answer.code)
+            episode = self._episodes.setdefault(wish.basket.id, _Episode())
+            episode.wanted_at = now
+            if answer.code not in episode.codes:
+                episode.codes.add(answer.code)
                 decided.append(answer)
         return decided
 

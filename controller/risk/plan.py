@@ -148,7 +148,7 @@ def _batch(facts: PlanFacts, settings: RiskSettings) -> Plan | PlanRefusal:
         return PlanRefusal("R1", "no_batch", "legs of one batch lie on different shards")
     if len(facts.legs) > settings.batch_max_legs:
         return PlanRefusal("R1", "no_batch", f"{len(facts.legs)} legs are more than a batch of {settings.batch_max_legs}")
-    return _at_once("R1", facts, "batch", "all legs on one venue: one batch")
+    return _at_once("R1", facts, "batch", "all legs on one venue, all at once")
 
 
 def _held_in_play(facts: PlanFacts, settings: RiskSettings) -> bool:

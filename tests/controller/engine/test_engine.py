@@ -69,6 +69,19 @@ def test_lost_book_ends_the_episode() -> None:
     assert codes(desk.gap()) == ["not_approved"]
 
 
+def test_sweeps_that_pass_a_basket_by_do_not_end_its_episode() -> None:
+    """A Tick looks at a part of the baskets: those whose turn it is not are told once all the same, until a minute says nothing."""
+    desk = unapproved()
+    told = [codes(desk.gap())]
+    for seconds in (1, 30, 61):
+        desk.advance(seconds * 1_000)
+        desk.books[P].lose()  # not one strategy can want it now
+        desk.process(Tick(desk.clock.wall_ns()))
+        told.append(codes(desk.gap()))
+
+    assert told == [["not_approved"], [], [], ["not_approved"]]
+
+
 def test_tick_sweeps_what_stood_before_the_start() -> None:
     """B-166: books that were there before their pair are looked at."""
     desk = Desk()
