@@ -18,7 +18,7 @@ _PART = re.compile(
     r"|penalt(?:y|ies)|shootout|corners?|cards?|bookings?|shots?|hits|fouls?|offsides?|props?|total|spread|handicap|toss"
     r"|most|least|highest|lowest|largest|longest|fastest|rebounds|assists|steals|blocks|margin|exact|mentions?|announcers?|sixes"
     r"|(?:race|first|last) to|series winner|wins? the series|loser|loses?|advances?|qualify|qualifies|neither|only|not|without"
-    r"|u ?\d\d|under \d\d|youth|juniors?|reserves?|academy|amateur|ii|iii|all stars|simulated|simulation|esports|ebasketball)\b"
+    r"|u ?\d\d|under \d\d|youth|reserves?|academy|amateur|ii|iii|all stars|simulated|simulation|esports|ebasketball)\b"
 )
 _WOMEN = re.compile(r"\b(?:women|womens|woman|ladies|female|girls|w)\b")
 _NUMBER = re.compile(r"\bgame (?:[12]|one|two)\b|\bdoubleheader\b")

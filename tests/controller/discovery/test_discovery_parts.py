@@ -48,6 +48,7 @@ SAME = {
         theirs(MLB, f"Will there be a run scored in the first inning?: {MLB}", "2026-05-14", "MLB"),
     ),
 }  # fmt: skip
+BOCA = {"ticker": "KXARGPREMDIVGAME-26MAY10BOCVEL-BOC"}
 OTHER = ("1st Half", "2nd Half", "1Q", "Regulation", "Corners", "Cards", "Shots", "Women", "U21", "Reserves", "Simulated")
 
 
@@ -156,3 +157,17 @@ def test_a_sister_competition_or_another_bet_on_the_game_is_no_winner(changed):
 
     assert match_row(first, {**second, "event_slug": "nba-hou-sac-2026-01-11"}).match
     assert not match_row(first, {**second, **changed}).match
+
+
+@pytest.mark.parametrize("label", [None, "CA Boca Juniors", "Boca Juniors"])
+def test_a_name_made_of_such_words_is_a_name(label):
+    """Names are cut out before the words around them are read."""
+    title = "Boca Juniors vs Velez Sarsfield"
+    first = ours("KXARGPREMDIVGAME", "26MAY10BOCVEL-VEL", title, f"{title} Winner?", "Velez Sarsfield")
+    pair = "CA Boca Juniors vs. CA Vélez Sársfield"
+    second = theirs(pair, "Will CA Boca Juniors win on 2026-05-10?", "2026-05-10", "argentina primera division")
+
+    assert (
+        match_row({**first, "yes_sub_title": "Boca Juniors"} | BOCA, {**second, "group_item_title": label}).outcome_index == 0
+    )
+    assert not match_row(first, second).match
