@@ -17,11 +17,12 @@ PARTIES = {
 _PLACEHOLDER = re.compile(
     r"(?:another|any|anyone|anybody|other|others|no|none|nobody|neither|someone|somebody|whoever|both|either)\b.*"
     r"|.*\b(?:else|not listed|unlisted)"
-    r"|(?:player|person|candidate|chef|team|driver|club|option|party|country|artist|individual|contestant|actor|company)"
+    r"|(?:player|person|candidate|chef|team|driver|club|option|party|country|artist|individual|contestant|actor|company|manager"
+    r"|coach|show|song|album|film|movie|book|golfer|fighter|rider|horse|nominee|politician|school|leader)"
     r" [a-z0-9]{1,3}|[a-z0-9]{1,2}|field",
     re.I,
 )
-_LETTERED = re.compile(r"\W*[A-Z][a-z]+ (?:[A-Z]{1,2}|\d{1,2})\W*")
+_LETTERED = re.compile(r"\W*[A-Z][a-z]+ (?:[A-Z]|\d{1,2})\W*")
 """Manager C, "Show J", Player 9: a noun and a letter or number that stand for a name to come."""
 _NEGATION = re.compile(r"\b(?:not|no|nobody|none|never|neither|without)\b", re.I)
 _JUNIOR = frozenset({"jr", "sr", "ii", "iii"})

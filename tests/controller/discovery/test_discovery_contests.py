@@ -279,3 +279,10 @@ def test_a_nominee_is_of_one_party_year_and_office(title, question):
     first = ours("KXPRESNOMR-28-MRUB", title, "Will Marco Rubio be the nominee for the Presidency for the Republican party?")
 
     assert not match_row(first, theirs(question)).match
+
+
+def test_a_club_form_is_no_placeholder():
+    """ "Nashville SC" ends in two letters and is a club."""
+    first = ours("KXMLSCUP-26-NSH", "MLS Cup", "Will Nashville SC win the 2026 MLS Cup?")
+
+    assert match_row(first, theirs("Will Nashville SC win the 2026 MLS Cup?")).outcome_index == 0
