@@ -114,11 +114,15 @@ def _key_in(league: League, series: str, event: Row, market: Row, milestone: Row
 
 
 def other_competition(event: Row, league: League) -> str:
-    """product_metadata's competition or scope where it is not this league's game, "" otherwise; preseason is this league's."""
+    """product_metadata's competition or scope where it is not this league's game, "" otherwise; preseason is this league's.
+
+    Kalshi has renamed competitions ("NHL" became "Pro Hockey"): the league's own labels are it as well.
+    """
     stated = event.get("product_metadata")
     stated = stated if isinstance(stated, dict) else {}
     competition, scope = str(stated.get("competition") or ""), str(stated.get("competition_scope") or "")
-    if league.competition and competition and not competition.startswith(league.competition):
+    own = competition.startswith(league.competition) or fold(competition) in (league.id, *league.labels)
+    if league.competition and competition and not own:
         return competition
     return scope if foreign(scope, (), league) else ""
 

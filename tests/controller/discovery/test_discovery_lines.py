@@ -2,7 +2,9 @@
 
 import pytest
 
-from controller.discovery.match_rows import match_row
+from controller.discovery.match_rows import match_row, read_kalshi
+from controller.discovery.names import load
+from controller.discovery.questions.claim import Claimed
 
 MLB = "Kansas City Royals vs. Chicago White Sox"
 BUN = "1. FC Heidenheim 1846 vs. 1. FSV Mainz 05"
@@ -71,6 +73,14 @@ P_MAP["event_title"] = "LoL: KT Rolster vs Hanwha Life Esports (BO3) - LCK"
 def test_the_outcome_is_found_by_its_name(first, second, index):
     """B-099: whatever order the outcomes have and whichever of its usual titles the event bears."""
     assert match_row(first, second).outcome_index == index
+
+
+@pytest.mark.parametrize("competition", ["Pro Baseball", "Pro Baseball Preseason", "MLB", ""])
+def test_a_league_by_any_of_its_names_is_that_league(competition):
+    """Kalshi renames competitions: the league's short name and no name refuse nothing."""
+    named = {**GAME, "product_metadata": {"competition": competition, "competition_scope": "Game"}}
+
+    assert isinstance(read_kalshi(named, load()), Claimed)
 
 
 @pytest.mark.parametrize(

@@ -35,8 +35,9 @@ SPOILT = {
 class Catalogue:
     """Both venues of the simulator as discovery reads them, without a server."""
 
-    def __init__(self):
-        made = load(None, 1, NOW, events=20)
+    def __init__(self, events=20):
+        made = load(None, 1, NOW, events=events)
+        self.links = made.links
         self.kalshi, self.polymarket = made.kalshi, [copy.deepcopy(event) for event in made.polymarket.events]
 
     async def event_pages(self, *, status="", series_ticker=None, **filters):
@@ -69,6 +70,16 @@ def run(tmp_path):
         return await discover(catalogue, catalogue, clock=ManualClock(wall=NOW), cache=Desk.of(settings).cache, force=True)
 
     return find, lambda *words: CliRunner().invoke(app, ["pairs", *words], color=True)
+
+
+async def test_every_simulated_game_of_both_venues_is_paired(run):
+    """B-097: all leagues, lines and questions the simulator lists on both venues, and nothing else."""
+    find, _ = run
+    catalogue = Catalogue(events=60)
+    found = await find(catalogue)
+
+    assert {pair.first for pair in found.pairs} == {ticker for link in catalogue.links for ticker, *_ in link.tickers}
+    assert len({pair.league for pair in found.pairs}) >= 5
 
 
 async def test_spoilt_games_are_no_approved_pairs_and_their_pages_give_the_reason(run):
