@@ -6,6 +6,7 @@ no team; elsewhere both venues may write the same name, which then is its own id
 """
 
 import csv
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
@@ -20,6 +21,7 @@ DRAW = "draw"
 """The third side of a three-way game, beside team ids."""
 
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "ß": "ss", "&": " and "})
+_ALNUM = re.compile(r"[^\W_]+")
 _CLUB_WORDS = frozenset(
     {"fc", "sc", "cf", "ac", "afc", "cfc", "bc", "sv", "fk", "sk", "bk", "cd", "ca", "ud", "rcd", "ec", "us", "ss", "as", "ssc"}
     | {"vfl", "vfb", "tsg", "fsv"}
@@ -58,11 +60,13 @@ class Team(msgspec.Struct, frozen=True, kw_only=True):
 @lru_cache(maxsize=65_536)
 def fold(name: str) -> str:
     """Lower case without accents and punctuation: "1. FC Köln" -> "1 fc koln", "A's" -> "as", "St. Louis" -> "st louis"."""
-    text = unicodedata.normalize("NFKD", name.lower().translate(_LETTERS))
-    text = "".join(ch for ch in text if not unicodedata.combining(ch))
+    text = name.lower().translate(_LETTERS)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text)
+        text = "".join(ch for ch in text if not unicodedata.combining(ch))
     for silent in (".", "'", "’", "`"):
         text = text.replace(silent, "")
-    return " ".join("".join(ch if ch.isalnum() else " " for ch in text).split())
+    return " ".join(_ALNUM.findall(text))
 
 
 @lru_cache(maxsize=65_536)

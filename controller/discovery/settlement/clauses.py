@@ -151,6 +151,10 @@ class _Said(msgspec.Struct, frozen=True):
     after_issue: bool
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""Of ASCII; lines and tabs are no trouble."""
+
+
 @lru_cache(maxsize=50_000)
 def _said(sentence: str) -> _Said:
     low = sentence.lower()
@@ -253,6 +257,12 @@ def _any(low: str, words: Sequence[str]) -> bool:
     return any(word in low for word in words)
 
 
+def _hidden(text: str) -> bool:
+    if text.isascii():
+        return _CONTROL.search(text) is not None
+    return any(unicodedata.category(char) in ("Cc", "Cf") and char not in "\n\r\t\u200b\ufeff\u00ad" for char in set(text))
+
+
 def unreadable(text: str) -> tuple[str, ...]:
     """Why a text as a whole says nothing to rely on, in words that follow "the rule text"; () = it can be read."""
     if not text.strip():
@@ -261,8 +271,7 @@ def unreadable(text: str) -> tuple[str, ...]:
         return (f"has {len(text)} characters, more than any real rule text",)
     if _any(text, ("||", "{{", "}}", "<", "[")) and _TEMPLATE.search(text):
         return ("holds an unfilled template",)
-    # each character of the text once: most texts have no more than eighty
-    if any(unicodedata.category(char) in ("Cc", "Cf") and char not in "\n\r\t\u200b\ufeff\u00ad" for char in set(text)):
+    if _hidden(text):
         return ("holds control or hidden characters",)
     letters = [] if text.isascii() else [char for char in text if char.isalpha()]
     if not _WORDS.search(text) or sum(char.isascii() for char in letters) * 10 < len(letters) * 7:
