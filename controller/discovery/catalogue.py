@@ -84,7 +84,8 @@ async def discover(
         return _result(kept, [_cached_report(kept, name, None) for name in wanted], [], notices, base.created)
     leagues_read = {name: table.leagues[name] for name in stale if name in table.leagues}
     scope = Scope(leagues_read, tuple(name for name in stale if name in DOMAINS))
-    ours, sweep, failures = await read_venues(kalshi, gamma, scope, base, table, force, now, say)
+    with _uncollected():
+        ours, sweep, failures = await read_venues(kalshi, gamma, scope, base, table, force, now, say)
     failed = {name: reason for name, reason in ours.failed.items() if name in stale}
     if isinstance(sweep, str):
         failed = {name: failed.get(name) or sweep for name in stale}
@@ -119,7 +120,8 @@ async def discover(
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """Matching makes millions of objects and no cycles: each full collection meanwhile walks them all and stops the loop."""
+    """Reading and matching make millions of objects and no cycles: each full collection meanwhile walks them all and stops the
+    loop."""
     was = gc.isenabled()
     gc.disable()
     try:

@@ -98,7 +98,7 @@ def measure(*, quick: bool) -> list[Measure]:
                 cpus[events] = min(cpu, cpus.get(events, cpu))
         late = _beside(Path(name) / str(most // 2))
     assert pairs[most] == links[most], f"{pairs[most]} pairs of {links[most]}"
-    more = {"events": most, "pairs": pairs[most], "half_s": round(walls[most // 2], 3)}
+    more = {"events": most, "pairs": pairs[most], "cpu_s": round(cpus[most], 3), "half_s": round(walls[most // 2], 3)}
     return [
         Measure(id="discovery_5000_s", value=walls[most], target=MOST_S, more=more),
         Measure(id="discovery_linearity", value=cpus[most] / cpus[most // 2], target=MOST_RATIO, more={"events": most}),
