@@ -4,7 +4,7 @@ By itself only where all markets of the leg's arb are settled and two looks prov
 a minute whose arb is over. A market that cannot be read leaves its legs as they are.
 """
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from controller.reconcile import Legs, net_of, stranger_key
@@ -55,19 +55,22 @@ class Endings:
         self._market = market
         self._number = number
         self._clock = clock
-        self._proven: dict[LegId, Size] = {}
+        self._proven: dict[Venue, dict[LegId, Size]] = {}
+        self._turn: dict[Venue, int] = {}
+        """Where the next look goes on: legs that cannot be ended must not keep the others from their turn."""
 
     @property
     def pending(self) -> bool:
         """Whether another look may end something."""
-        return bool(self._proven)
+        return any(self._proven.values())
 
     async def end(self, venue: Venue, *, by_word: bool) -> int:
         """End what can be ended now; returns how many legs were. Raises JournalFailed."""
         ended = 0
         old = doubtful(self._ours.legs(), venue, before=WallNs(self._clock.wall_ns() - _DOUBT_NS))
-        before = {leg_id: self._proven.pop(leg_id) for leg_id in old if leg_id in self._proven}
-        for leg_id in old if by_word else old[:_AT_ONCE]:
+        before = {leg_id: size for leg_id, size in self._proven.get(venue, {}).items() if leg_id in old}
+        proven_now = self._proven[venue] = dict[LegId, Size]()
+        for leg_id in old if by_word else self._looked_at(venue, old, before):
             try:
                 proven = await self._proof(venue, leg_id, by_word=by_word)
             except (VenueError, Misuse) as exc:
@@ -76,11 +79,18 @@ class Endings:
             if proven is None:
                 continue
             if not by_word and before.get(leg_id) != proven.filled:
-                self._proven[leg_id] = proven.filled
+                proven_now[leg_id] = proven.filled
             elif await self._ours.book(proven):
                 ended += 1
                 log.warning("leg_ended_by_record", leg=leg_id, venue=venue, filled=to_dollars(proven.filled), by_word=by_word)
         return ended
+
+    def _looked_at(self, venue: Venue, old: Sequence[LegId], before: Collection[LegId]) -> Sequence[LegId]:
+        """Those that one look proved, then the others in turn."""
+        rest = [leg_id for leg_id in old if leg_id not in before]
+        start = self._turn.get(venue, 0) % max(1, len(rest))
+        self._turn[venue] = start + max(0, _AT_ONCE - len(before))
+        return [*before, *rest[start:], *rest[:start]][: max(_AT_ONCE, len(before))]
 
     async def _proof(self, venue: Venue, leg_id: LegId, *, by_word: bool) -> LegResult | None:
         partners = self._ours.partners(leg_id)

@@ -62,6 +62,19 @@ async def test_a_lost_leg_ends_once_its_markets_are_settled_and_two_looks_prove_
     assert end(desk, leg_id) == ("none", 0)
 
 
+async def test_legs_that_cannot_end_keep_no_other_from_its_turn(desk: Desk) -> None:
+    """A look takes a few legs: forty whose arb is under way stand before one that is settled, and it ends all the same."""
+    for n in range(1, 41):
+        del desk.arbs[unknown(desk, n, B)]
+    leg_id = unknown(desk, 50, A)
+    desk.settlements = [Settlement(market=A, payout=Money(0), revenue=Money(0), at=NOW, held=Size(0))]
+    desk.status = "settled"
+
+    await looks(desk, 4)
+
+    assert end(desk, leg_id) == ("none", 0)
+
+
 async def test_a_lost_leg_that_filled_ends_with_the_fills_of_its_order(desk: Desk) -> None:
     """The venue keeps our names: the order under its name, its fills, and five contracts paid."""
     leg_id = unknown(desk, 1, A)
