@@ -186,21 +186,27 @@ def _clock(at: datetime) -> str:
     return f"{at:%I:%M %p}".lstrip("0")
 
 
-def _rules(game: Game, claim: str) -> tuple[str, str]:
+_TIE = {
+    "nfl": "If the game ends in a tie, the market will resolve to $0.50 for each team. ",
+    "epl": 'If the game ends in a tie, the market called "Tie" resolves to Yes. ',
+}
+
+
+def _rules(game: Game, claim: str, *, tie: str = "") -> tuple[str, str]:
+    """Both texts. tie: what the game's winner says of a level score; a margin or a total needs no word for it."""
     first, second = game.order
     word = {"nba": "basketball", "nfl": "football", "mlb": "baseball", "nhl": "hockey", "epl": "EPL soccer"}[game.league.key]
     period = " after 90 minutes plus stoppage time (does not include extra time or penalties)" if game.league.draws else ""
     subject = f"the {first.city} vs {second.city} professional {word} game originally scheduled for {_when(game)}{period}"
     if game.league.key == "nfl":
         after = (
-            "If the game ends in a tie, the market will resolve to $0.50 for each team. If the game is postponed but begins"
-            " within 48 hours of its originally scheduled start time, the market stays open and resolves on the official final"
-            " result; otherwise it will resolve to a fair market price."
+            "If the game is postponed but begins within 48 hours of its originally scheduled start time, the market stays open"
+            " and resolves on the official final result; otherwise it will resolve to a fair market price."
         )
     elif game.league.draws:
         after = (
-            'If the game ends in a tie, the market called "Tie" resolves to Yes. If the game is cancelled or rescheduled to'
-            " over 48 hours away, the market will resolve to a fair price in accordance with the rules."
+            "If the game is cancelled or rescheduled to over 48 hours away, the market will resolve to a fair price in accordance"
+            " with the rules."
         )
     else:
         after = (
@@ -209,7 +215,7 @@ def _rules(game: Game, claim: str) -> tuple[str, str]:
             " resolve to a fair price in accordance with the rules."
         )
     primary = f"If {claim} {subject}, then the market resolves to Yes."
-    return primary, f"This market refers to {subject}. {after}\n\n{_DISCLAIMER}"
+    return primary, f"This market refers to {subject}. {tie}{after}\n\n{_DISCLAIMER}"
 
 
 def _winner_event(game: Game) -> Raw:
@@ -227,7 +233,7 @@ def _winner_event(game: Game) -> Raw:
                 side.code if side else "TIE",
                 f"{title} Winner?",
                 yes,
-                _rules(game, claim),
+                _rules(game, claim, tie=_TIE.get(game.league.key, "")),
                 strike_type="structured",
                 custom_strike=strike,
             )

@@ -169,6 +169,14 @@ def test_lines_of_both_venues_agree_only_where_a_link_says_so(universe: Universe
     assert agreeing <= linked
 
 
+def test_only_winners_speak_of_a_tie(universe: Universe) -> None:
+    """As in the recorded texts of 2026-08: a margin or a total is decided by its line on a level score, too."""
+    tied = {ticker for ticker, market in kalshi_markets(universe).items() if "ends in a tie" in market["rules_secondary"]}
+
+    assert tied
+    assert not [ticker for ticker in tied if "SPREAD" in ticker or "TOTAL" in ticker]
+
+
 def test_a_future_and_a_decision_stand_on_both_venues(universe: Universe) -> None:
     """Some outcomes of each are linked, one to one, and others of the same event have no twin."""
     linked = {link.tickers[0][0] for link in universe.links}
