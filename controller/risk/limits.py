@@ -173,8 +173,11 @@ def worst_loss(lots: Sequence[Lot]) -> Money:
 
 
 def naked_loss(lots: Sequence[Lot]) -> Money:
-    """What stands alone of an event costs when it loses, all venues settling alike: contracts without their other side (B-438)."""
-    return _loss(lots, apart=False)
+    """What stands alone of an event costs when it loses, all venues settling alike: contracts without their other side (B-438).
+
+    A closed pair is left out: what it was bought for is won or lost already, whatever happens.
+    """
+    return _loss([lot for lot in lots if lot.yes != lot.no], apart=False)
 
 
 def _loss(lots: Sequence[Lot], *, apart: bool) -> Money:

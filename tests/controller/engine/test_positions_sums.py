@@ -7,7 +7,7 @@ from desk import PAIR
 
 from controller.model import EventId
 from controller.positions import Positions
-from controller.risk.limits import naked_contracts, worst_loss
+from controller.risk.limits import naked_contracts, naked_loss, worst_loss
 from trading.ids import ArbId, leg_id
 from trading.market import KALSHI, POLYMARKET, Action, MarketId, Outcome
 from trading.order import LegRequest, Want
@@ -68,7 +68,7 @@ def test_sums_equal_what_adding_up_gives_whatever_is_traded() -> None:
         costs = {n: sum(positions.cost(MarketId(f"{venue}{n}")) for venue in "KP") for n in days}
         assert positions.total_contracts() == sum(abs(net) for net, _ in held.values())
         assert positions.total_cost() == sum(cost for _, cost in held.values())
-        assert positions.naked_total() == sum(worst_loss(positions.lots(EventId(f"e{n}"))) for n in days)
+        assert positions.naked_total() == sum(naked_loss(positions.lots(EventId(f"e{n}"))) for n in days)
         for n in days:
             lots = positions.lots(EventId(f"e{n}"))
             assert positions.worst_loss(EventId(f"e{n}")) == worst_loss(lots)

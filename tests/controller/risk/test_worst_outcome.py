@@ -62,6 +62,15 @@ def test_differing_terms_are_no_naked_leg() -> None:
     assert (naked_loss([pair]), worst_loss([pair])) == (0, dollars(4.5))
 
 
+def test_closed_pair_neither_stakes_nor_covers_anything() -> None:
+    """B-438: what a closed pair cost beyond its dollar is lost already, and what it saved pays for no leg that stands alone."""
+    dear, cheap, alone = lot((10, 10), cost=10.4), lot((10, 10), cost=9), lot((10, 0), cost=4.5)
+
+    assert naked_loss([dear]) == 0
+    assert naked_loss([dear, alone]) == naked_loss([cheap, alone]) == dollars(4.5)
+    assert worst_loss([dear]) == dollars(0.4)
+
+
 @pytest.mark.parametrize(("terms", "charge", "loss"), [("verified", 0, 0), ("verified", 2_000, 4.5), ("unverified", 0, 4.5)])
 def test_positions_know_whose_terms_differ(terms: str, charge: int, loss: float) -> None:
     """execution.md 6: identical terms (class A) settle alike; priced or unread ones may not."""
