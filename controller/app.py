@@ -32,8 +32,8 @@ from controller.link import Link, make_link
 from controller.model import ArbClosed, Event
 from controller.numbers import arb_settings, risk_settings
 from controller.pairs.store import PairStore
-from controller.reconcile_ours import RunningOurs, taken_over
-from controller.reconcile_run import ABOUT_JOURNAL, Reconciler
+from controller.reconcile.gate import ABOUT_JOURNAL, Reconciler
+from controller.reconcile.ours import RunningOurs, taken_over
 from controller.records import Records
 from controller.recovery import Recovery
 from controller.risk.decision import Approved

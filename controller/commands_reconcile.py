@@ -18,9 +18,9 @@ import typer
 from controller.control import NotRunning, ask, control_path
 from controller.durable import open_journal, state_path
 from controller.halt import HaltFile
-from controller.reconcile import to_json
-from controller.reconcile_ours import JournalOurs
-from controller.reconcile_run import ABOUT_JOURNAL, Reconciler, Report
+from controller.reconcile.compare import to_json
+from controller.reconcile.gate import ABOUT_JOURNAL, Reconciler, Report
+from controller.reconcile.ours import JournalOurs
 from controller.settings import ControllerSettings
 from trading.clock import SystemClock
 from trading.connect import connect

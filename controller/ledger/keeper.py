@@ -15,7 +15,7 @@ from controller.ledger.reader import LedgerReader, day_of, days_back
 from controller.ledger.store import LedgerStore
 from controller.ledger.strangers import StrangerBooks
 from controller.ledger.writer import LedgerWriter
-from controller.reconcile_run import ADOPTED_AT
+from controller.reconcile.ports import ADOPTED_AT
 from trading.clock import SECOND, Clock
 from trading.errors import VenueError
 from trading.journal_file import RETENTION_NS, FileJournal

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from controller.ledger.facts import Adjusted
 from controller.ledger.store import LedgerStore
 from controller.ledger.writer import LedgerWriter
-from controller.reconcile import journal_nets, stranger_key
+from controller.reconcile.compare import journal_nets, stranger_key
 from trading.clock import Clock
 from trading.errors import Misuse, VenueError
 from trading.journal_file import FileJournal

@@ -20,7 +20,7 @@ from controller.durable import open_journal
 from controller.halt import HaltFile
 from controller.model import ArbClosed
 from controller.progress import ProgressReport
-from controller.reconcile_run import Reconciler
+from controller.reconcile.gate import Reconciler
 from trading.ids import LegId
 from trading.market import KALSHI, POLYMARKET, Action, MarketId, Outcome, Venue
 from trading.order import LegRequest, LegResult, Want

@@ -7,9 +7,9 @@ from execution_fakes import ARB, KX, POLY, Bench, contracts, fill
 from controller.execution.life import Arb
 from controller.execution.outcomes import TradedOrder
 from controller.model import ArbClosed
-from controller.reconcile import stranger_key
-from controller.reconcile_ours import taken_over
-from controller.reconcile_run import ADOPTED_AT
+from controller.reconcile.compare import stranger_key
+from controller.reconcile.ours import taken_over
+from controller.reconcile.ports import ADOPTED_AT
 from controller.risk.decision import Approved
 from trading.ids import ArbId
 from trading.journal import MemoryJournal

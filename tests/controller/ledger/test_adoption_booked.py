@@ -12,7 +12,7 @@ from controller.ledger.reader import LedgerReader
 from controller.ledger.store import LedgerStore
 from controller.ledger.strangers import StrangerBooks
 from controller.ledger.writer import LedgerWriter
-from controller.reconcile import stranger_key
+from controller.reconcile.compare import stranger_key
 from trading.clock import ManualClock
 from trading.errors import Unreachable
 from trading.journal import MemoryJournal

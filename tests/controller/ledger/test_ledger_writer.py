@@ -14,7 +14,7 @@ from controller.ledger.pnl import Split
 from controller.ledger.reader import LedgerReader
 from controller.ledger.store import LedgerStore
 from controller.ledger.writer import LedgerWriter
-from controller.reconcile_run import ADOPTED_AT
+from controller.reconcile.ports import ADOPTED_AT
 from trading.book import Book
 from trading.clock import ManualClock
 from trading.errors import Unreachable

@@ -6,8 +6,8 @@ from controller.execution.hybrid import HybridExecutor
 from controller.execution.life import Arb
 from controller.ledger.memory import MemoryLedger
 from controller.model import EventId
-from controller.reconcile import Legs, journal_nets, stranger_key
-from controller.reconcile_run import ADOPTED_AT, Numbers
+from controller.reconcile.compare import Legs, journal_nets, stranger_key
+from controller.reconcile.ports import ADOPTED_AT, Numbers
 from controller.recovery import approved_legs
 from controller.state import State
 from trading.execute import record

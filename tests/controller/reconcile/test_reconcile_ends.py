@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from reconcile_desk import NOW, A, B, Desk, Z, fill_of, leg_name, order, request
 
-from controller.reconcile_run import stranger_key
+from controller.reconcile.compare import stranger_key
 from trading.clock import SECOND
 from trading.ids import LegId, client_order_id
 from trading.market import KALSHI, POLYMARKET, MarketId, Venue

@@ -2,7 +2,7 @@
 
 Ours is what the journal's legs add up to, theirs what a venue lists; both as contracts of YES less contracts of NO, so that sets
 that were merged, or bought outside, do not matter. A stranger is a position that a person told us to leave out. Pure: the reading
-is in reconcile_run.py. Cash has no such zero (deposits, fees of a card, rewards): it is only shown to be readable.
+is in gate.py. Cash has no such zero (deposits, fees of a card, rewards): it is only shown to be readable.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

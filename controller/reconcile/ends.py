@@ -1,23 +1,24 @@
-"""Ends legs that nobody answers for, by their venue's record (B-093): the reading for reconcile_doubts.py.
+"""Ends legs that nobody answers for, by their venue's record (B-093): the reading for doubts.py.
 
 By itself only where all markets of the leg's arb are settled and two looks prove the same; by a person's word every leg older than
 a minute whose arb is over. A market that cannot be read leaves its legs as they are.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Sequence
 
-from controller.reconcile import Legs, net_of, stranger_key
-from controller.reconcile_doubts import MarketRecord, doubtful, end_of, taken_end
+from controller.reconcile.compare import net_of, stranger_key
+from controller.reconcile.doubts import MarketRecord, doubtful, end_of, taken_end
+from controller.reconcile.ports import Ours
+from controller.reconcile.record import VenueRecord
 from trading.clock import SECOND, Clock
 from trading.errors import Misuse, VenueError
 from trading.ids import LegId
 from trading.log import get_logger
-from trading.market import Market, MarketId, Venue
+from trading.market import MarketId, Venue
 from trading.order import LegResult
 from trading.units import Size, WallNs, to_dollars
 
-__all__ = ["Endings", "Owner"]
+__all__ = ["Endings"]
 
 _DOUBT_NS = 60 * SECOND
 """A leg without a last word is left to its executor for so long, whatever a person says."""
@@ -27,32 +28,19 @@ _AT_ONCE = 25
 log = get_logger(__name__)
 
 
-class Owner(Protocol):
-    """Whose legs they are."""
-
-    def legs(self) -> Legs: ...
-
-    def partners(self, leg_id: LegId) -> Collection[tuple[Venue, MarketId]] | None:
-        """The markets of a leg's arb, its own too; None while the arb is under way and asks by itself."""
-
-    async def book(self, result: LegResult) -> bool: ...
-
-
 class Endings:
-    """Remembers what one look proved, so that the next one may end it. rows reads every row of an account's list."""
+    """Remembers what one look proved, so that the next one may end it."""
 
     def __init__(
         self,
-        ours: Owner,
+        ours: Ours,
+        record: VenueRecord,
         *,
-        rows: Callable[[Venue, Any, MarketId], Awaitable[tuple[Any, ...]]],
-        market: Callable[[Venue, MarketId], Awaitable[Market]],
         number: Callable[[str], int],
         clock: Clock,
     ) -> None:
         self._ours = ours
-        self._rows = rows
-        self._market = market
+        self._record = record
         self._number = number
         self._clock = clock
         self._proven: dict[Venue, dict[LegId, Size]] = {}
@@ -98,20 +86,20 @@ class Endings:
             return None
         if not by_word:
             for one in partners:
-                if (await self._market(*one)).status != "settled":
+                if (await self._record.market(*one)).status != "settled":
                     return None
         legs = self._ours.legs()
         market = legs[leg_id][0].want.market
-        record, stranger = await self._record(venue, market), self._number(stranger_key(venue, market))
+        record, stranger = await self._read(venue, market), self._number(stranger_key(venue, market))
         if by_word:
             return taken_end(leg_id, legs, record, stranger, self._clock.wall_ns())
         return end_of(leg_id, legs, record, stranger)
 
-    async def _record(self, venue: Venue, market: MarketId) -> MarketRecord:
-        held: int | None = net_of(await self._rows(venue, "positions", market)).get(market, 0)
-        if not held and (await self._market(venue, market)).status == "settled":
-            paid = await self._rows(venue, "settlements", market)
+    async def _read(self, venue: Venue, market: MarketId) -> MarketRecord:
+        held: int | None = net_of(await self._record.rows(venue, "positions", market)).get(market, 0)
+        if not held and (await self._record.market(venue, market)).status == "settled":
+            paid = await self._record.rows(venue, "settlements", market)
             counts = [row.held for row in paid if row.market == market and row.held is not None]
             held = sum(counts) if counts else None
-        fills, history = await self._rows(venue, "fills", market), await self._rows(venue, "history", market)
+        fills, history = await self._record.rows(venue, "fills", market), await self._record.rows(venue, "history", market)
         return MarketRecord(held=held, fills=fills, history=history)

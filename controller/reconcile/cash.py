@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from controller.reconcile import Legs
+from controller.reconcile.compare import Legs
 from trading.ids import LegId
 from trading.market import Action, MarketId, Outcome, Venue
 from trading.units import DOLLAR, Money, to_dollars

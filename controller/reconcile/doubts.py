@@ -2,14 +2,14 @@
 
 A leg without a last word is asked of the executor that got it, for ever: a trader that is gone for good would keep its event shut
 and its caps taken. The venue's record ends it when nothing can happen there any more, because all markets of its arb are settled,
-and when a person says so (`controller reconcile --adopt`). Pure: the reading is in reconcile_ends.py.
+and when a person says so (`controller reconcile --adopt`). Pure: the reading is in ends.py.
 """
 
 from collections.abc import Sequence
 
 import msgspec
 
-from controller.reconcile import Legs, explain_fills, journal_nets, own_order
+from controller.reconcile.compare import Legs, explain_fills, journal_nets, own_order
 from trading.ids import LegId
 from trading.market import Action, Outcome, Venue
 from trading.order import Fill, LegRequest, LegResult, total
@@ -125,7 +125,7 @@ def _result(leg_id: LegId, leg: LegRequest, fills: tuple[Fill, ...], venue_order
 
 
 def _at_its_limit(leg: LegRequest, size: Size, now: WallNs) -> Fill:
-    """A fill of which only the size is known. Its fee is not: the venue's cash tells the difference (reconcile_cash.py)."""
+    """A fill of which only the size is known. Its fee is not: the venue's cash tells the difference (cash.py)."""
     buys = leg.want.action is Action.BUY
     cost = cost_of(leg.want.limit, size, up=buys)
     return Fill(

@@ -9,40 +9,26 @@ a difference counts when it was seen twice, the same. What stands alone may be h
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Any, Literal, Protocol
 
 import msgspec
 
 from controller.durable import EPOCH
-from controller.model import EventId
-from controller.reconcile import (
-    Difference,
-    Legs,
-    compare_nets,
-    explain_fills,
-    is_lost,
-    late_results,
-    net_of,
-    own_order,
-    paid_net,
-    stranger_key,
-)
-from controller.reconcile_cash import CashWatch, look_of
-from controller.reconcile_ends import Endings, Owner
-from controller.reconcile_hedges import hedge_of_nothing
+from controller.reconcile.cash import CashWatch, look_of
+from controller.reconcile.compare import Difference, Legs, is_lost, net_of, own_order, stranger_key
+from controller.reconcile.ends import Endings
+from controller.reconcile.hedges import hedge_of_nothing
+from controller.reconcile.ports import ADOPTED_AT, Numbers, Ours
+from controller.reconcile.record import VenueRecord
 from trading.clock import SECOND, Clock
-from trading.errors import AuthFailed, Misuse, ModeClosed, Rejected, Throttled, VenueError
-from trading.ids import LegId
+from trading.errors import Misuse, VenueError
 from trading.log import get_logger
 from trading.market import Market, MarketId, Venue
-from trading.order import LegRequest, LegResult
+from trading.order import LegRequest
 from trading.units import Money, WallNs, to_dollars
 from trading.venue import AccountPage, AccountQuery, OpenOrder, Position, Settlement
 
-__all__ = ["ABOUT_JOURNAL", "ADOPTED_AT", "Numbers", "Ours", "Reconciler", "Report", "stranger_key"]
+__all__ = ["ABOUT_JOURNAL", "Reconciler", "Report"]
 
-ADOPTED_AT = "reconcile_adopted_at"
-"""The journal's number for the last adoption: orders older than that are known to be unknown."""
 ABOUT_JOURNAL = "reconciliation"
 """How the reason of a halt begins that an adoption may end."""
 _MS_NS = 1_000_000
@@ -53,43 +39,9 @@ _WAIT_S = 0.05
 _FULL = 10
 """Each so many looks is full: only orders tell of a second controller, or of a person, on the same account."""
 _CASH_STEP = "look for a deposit, withdrawal, interest or trade on the venue's site; without one compare its fills with the log"
-_PAGES = 100
-_EXACT = 25
-"""Markets read one by one in a round: they share the venue's budget with orders."""
-_What = Literal["positions", "orders", "history", "fills", "settlements"]
 _HEDGES = ("complete", "unwind")
 
 log = get_logger(__name__)
-
-
-class Numbers(Protocol):
-    """Small durable numbers: the journal's."""
-
-    def number_kept(self, key: str) -> int: ...
-    def numbers_kept(self, prefix: str) -> Mapping[str, int]: ...
-    async def keep(self, key: str, value: int) -> None: ...
-
-
-class Ours(Owner, Protocol):
-    """Our side, in memory."""
-
-    def nets(self, venue: Venue) -> Mapping[MarketId, int]:
-        """Contracts of YES less contracts of NO per market."""
-
-    def busy(self) -> Collection[MarketId]:
-        """Markets with an order that is open, or whose fills the venue may still change."""
-
-    def legs(self) -> Legs:
-        """Every leg of the journal in this world."""
-
-    def siblings(self, market: MarketId) -> tuple[EventId | None, Collection[MarketId]]:
-        """The event of a market and all markets of that event."""
-
-    async def cancel(self, leg_id: LegId) -> LegResult | None:
-        """Ask the venue to end one of our orders; None = this process does not do that."""
-
-    async def book(self, result: LegResult) -> bool:
-        """Take a later truth about a leg of ours; whether it said anything new. Raises JournalFailed."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,8 +79,7 @@ class Reconciler:
         on_lost: Callable[[str], None] = lambda why: None,
     ) -> None:
         self._venues = tuple(venues)
-        self._read = read
-        self._market = market
+        self._record = VenueRecord(read=read, market=market, ours=ours)
         self._ours = ours
         self._numbers = numbers
         self._clock = clock
@@ -143,9 +94,7 @@ class Reconciler:
         self._said: dict[MarketId, tuple[int, int]] = {}
         self._seen: dict[MarketId, tuple[Venue, int, int]] = {}
         """Differences seen once."""
-        self._paid: set[MarketId] = set()
-        """Settled, and the venue holds nothing of it any more."""
-        self._ends = Endings(ours, rows=self._all, market=market, number=numbers.number_kept, clock=clock)
+        self._ends = Endings(ours, self._record, number=numbers.number_kept, clock=clock)
         self._notes: dict[Venue, tuple[str, ...]] = {}
         self._cash: dict[Venue, Money] = {}
         self._money = CashWatch()
@@ -268,13 +217,13 @@ class Reconciler:
         )
         before, busy = self._nets(venue), set(self._ours.busy())
         try:
-            rows = await self._all(venue, "positions")
+            rows = await self._record.rows(venue, "positions")
             theirs = net_of(rows)
             resting = await self._orders(venue, busy=set() if first else busy) if full else ()
             strangers = await self._strangers(venue, before, theirs, busy)
-            seen, later = await self._differences(venue, before, theirs, strangers, busy)
+            seen, later = await self._record.differences(venue, before, theirs, strangers, busy, self._found)
             found = {one.market: one for one in seen}
-            settled = (await self._read(venue, AccountQuery(what="settlements"))).settlements if full else ()
+            settled = (await self._record.read(venue, AccountQuery(what="settlements"))).settlements if full else ()
         except (VenueError, Misuse) as exc:
             if not self._unread.get(venue, "").endswith(str(exc)):
                 log.error(
@@ -283,7 +232,7 @@ class Reconciler:
             self._unread[venue] = f"cannot be compared with our record: {exc}"
             return set()
         after, busy_after = self._nets(venue), self._ours.busy()
-        moved = {one for one in {*before, *after} - self._paid if before.get(one, 0) != after.get(one, 0)}
+        moved = {one for one in {*before, *after} - self._record.paid if before.get(one, 0) != after.get(one, 0)}
         here = {*before, *after, *theirs, *(leg for leg, at in self._pending.items() if at == venue)}
         waiting = moved | later | ({*busy, *busy_after} & here)
         if full and not waiting and not resting:
@@ -314,7 +263,7 @@ class Reconciler:
         prefix = stranger_key(venue, MarketId(""))
         found = {MarketId(key.removeprefix(prefix)): number for key, number in self._numbers.numbers_kept(prefix).items()}
         for market, number in found.items():
-            if market in self._paid:
+            if market in self._record.paid:
                 continue  # ours is left out, and a start would count it again
             if number and not ours.get(market) and not theirs.get(market) and market not in busy:
                 await self._numbers.keep(stranger_key(venue, market), 0)
@@ -349,77 +298,14 @@ class Reconciler:
                 self._said[market] = seen[1:]
                 log.error("disagreement", venue=venue, market=market, detail=one.line, next_step=one.next_step)
 
-    async def _differences(
-        self,
-        venue: Venue,
-        ours: Mapping[MarketId, int],
-        theirs: Mapping[MarketId, int],
-        strangers: Mapping[MarketId, int],
-        busy: Collection[MarketId],
-    ) -> tuple[list[Difference], set[MarketId]]:
-        """Compare, then ask once more, market by market, where orders of ours went: lists lag, and what was paid out is gone.
-
-        Also the markets left for the next look, so that many of them do not use up the venue's budget.
-        """
-        rough = compare_nets(venue, ours, theirs, strangers, ())
-        if not rough:
-            return [], set()
-        legs = self._ours.legs()
-        touched = {leg.want.market for leg, _ in legs.values()}
-        found: list[Difference] = []
-        later: set[MarketId] = set()
-        asked = 0
-        rows = compare_nets(venue, ours, theirs, strangers, touched)
-        for one in sorted(rows, key=lambda row: row.market in self._found):  # nobody waits behind what is known
-            if one.market in busy:
-                continue  # waits
-            if one.kind == "foreign":
-                found.append(one)
-            elif asked == _EXACT:
-                later.add(one.market)
-            else:
-                asked += 1
-                found += await self._exactly(one, legs, _only(ours, one.market), strangers)
-        return found, later
-
-    async def _exactly(
-        self, rough: Difference, legs: Legs, ours: Mapping[MarketId, int], strangers: Mapping[MarketId, int]
-    ) -> tuple[Difference, ...]:
-        """One market by itself: nothing, or the difference with the orders that make it."""
-        venue, market = rough.venue, rough.market
-        try:
-            again = compare_nets(venue, ours, net_of(await self._all(venue, "positions", market)), strangers, (market,))
-            if not again:
-                return ()
-            fills = await self._all(venue, "fills", market)
-            if not again[0].theirs and (await self._market(venue, market)).status == "settled":
-                rows = await self._all(venue, "settlements", market)
-                paid = paid_net(legs, market, rows, fills, strangers.get(market, 0))
-                again = compare_nets(venue, ours, {market: paid}, strangers, (market,))
-                if not again:
-                    self._paid.add(market)
-                    return ()
-            numbers = {result.venue_order_id for _, result in legs.values() if result is not None}
-            unnamed = any(row.market == market and row.venue_order_id not in numbers for row in fills)
-            named = await self._all(venue, "history", market) if unnamed else ()
-            for late in late_results(legs, market, fills, named):
-                if await self._ours.book(late):  # ours moved, so this market is compared again
-                    log.warning("late_fill_booked", venue=venue, market=market, leg=late.leg_id, filled=to_dollars(late.filled))
-            why = explain_fills(legs, market, fills)
-        except (Throttled, AuthFailed, ModeClosed):
-            raise  # says nothing about this market
-        except Rejected as exc:  # one market the venue does not know any more keeps no other shut
-            return (msgspec.structs.replace(rough, why=(f"it cannot be read by itself: {exc}",)),)
-        return (msgspec.structs.replace(again[0], why=why),)
-
     def _nets(self, venue: Venue) -> dict[MarketId, int]:
         """Ours without what was paid out."""
-        return {market: net for market, net in self._ours.nets(venue).items() if market not in self._paid}
+        return {market: net for market, net in self._ours.nets(venue).items() if market not in self._record.paid}
 
     async def _orders(self, venue: Venue, *, busy: Collection[MarketId]) -> tuple[Difference, ...]:
         """End our own resting orders, note the others, and look whether the journal knows every order under our name."""
-        resting = await self._all(venue, "orders")
-        history = await self._all(venue, "history")
+        resting = await self._record.rows(venue, "orders")
+        history = await self._record.rows(venue, "history")
         legs = self._ours.legs()  # after the reading: an order is promised before it is sent
         ids = {result.venue_order_id: leg_id for leg_id, (_, result) in legs.items() if result and result.venue_order_id}
         self._note_lost(venue, [*resting, *history], legs)
@@ -437,7 +323,9 @@ class Reconciler:
                     log.warning("own_order_cancelled", venue=venue, market=order.market, leg=leg_id, state=result.state)
                     notes.append(f"{venue} {order.market}: our order {order.venue_order_id} rested and was cancelled")
         self._notes[venue] = tuple(notes)
-        self._cash[venue] = Money(sum(row.cash for row in (await self._read(venue, AccountQuery(what="balances"))).balances))
+        self._cash[venue] = Money(
+            sum(row.cash for row in (await self._record.read(venue, AccountQuery(what="balances"))).balances)
+        )
         return tuple(left)
 
     def _note_lost(self, venue: Venue, orders: Sequence[OpenOrder], legs: Legs) -> None:
@@ -454,21 +342,6 @@ class Reconciler:
         if not before:
             log.error("journal_lost_orders", venue=venue, orders=len(unknown), one=one.client_order_id, detail=self._lost)
             self._on_lost(self._lost)
-
-    async def _all(self, venue: Venue, what: _What, market: MarketId | None = None) -> tuple[Any, ...]:
-        """Every row; of the history only the newest page: what is older than that has had its look."""
-        rows: list[Any] = []
-        cursor = ""
-        for _ in range(1 if what == "history" else _PAGES):
-            page = await self._read(venue, AccountQuery(what=what, market=market, cursor=cursor))
-            rows += page.orders if what == "history" else getattr(page, what)
-            cursor = page.cursor
-            if not cursor:
-                break
-        else:
-            if what != "history":
-                raise VenueError(venue, "too_many_rows", f"{what} do not end after {_PAGES} pages")
-        return tuple(rows)
 
     # --- a person's word ----------------------------------------------------------------------------------------------
 
@@ -494,7 +367,3 @@ class Reconciler:
         for one in report.differences:
             key = stranger_key(one.venue, one.market)
             await self._numbers.keep(key, self._stranger(one.venue, one.market) + one.theirs - one.ours)
-
-
-def _only(nets: Mapping[MarketId, int], market: MarketId) -> dict[MarketId, int]:
-    return {market: nets[market]} if market in nets else {}

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from controller.reconcile import Legs
-from controller.reconcile_cash import CashLook, CashWatch, explain, look_of
+from controller.reconcile.cash import CashLook, CashWatch, explain, look_of
+from controller.reconcile.compare import Legs
 from trading.ids import LegId
 from trading.market import KALSHI, POLYMARKET, Action, MarketId, Outcome
 from trading.order import LegRequest, LegResult, Want

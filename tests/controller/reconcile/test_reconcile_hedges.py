@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from reconcile_desk import NOW, A, B, Desk, Z, leg_name, request
 
-from controller.reconcile_hedges import hedge_of_nothing
+from controller.reconcile.hedges import hedge_of_nothing
 from trading.clock import SECOND
 from trading.market import Action, MarketId, Outcome
 from trading.order import LegRequest, Purpose

@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from controller.model import EventId
-from controller.reconcile import Legs, journal_nets
-from controller.reconcile_run import Reconciler
+from controller.reconcile.compare import Legs, journal_nets
+from controller.reconcile.gate import Reconciler
 from trading.clock import SECOND
 from trading.errors import Unreachable
 from trading.ids import LegId
