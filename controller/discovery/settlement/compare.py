@@ -54,7 +54,7 @@ def settle(
 ) -> Settlement:
     """Compare two full rule texts ("" = none). sport "" means no game: dates, sources and prints must agree then.
 
-    draw: YES of the pair is the draw itself.
+    league: of a game its league, else the domain of the question. draw: YES of the pair is the draw itself.
     """
     one, two = read(first), read(second)
     games = [*late(one, two, league, draw), cancelled(one, two, sport, draw), *ties(one, two, sport, draw)] if sport else []
@@ -65,7 +65,7 @@ def settle(
         *lines(one, two),
         *([] if sport else facts(one, two)),
         *_troubled(one, two, venues),
-        *judges(venues),
+        *judges(venues, "game" if sport else league),
     )
     verdicts = {found.verdict for found in findings}
     grade: Grade = "C" if verdicts & {"unknown", "conflict"} else "B" if "priced" in verdicts else "A"

@@ -120,12 +120,25 @@ def _issue(one: Clauses, two: Clauses) -> list[Finding]:
     return [row(point, words, (ANY, _LOSES), "unknown", how=("", how % ("{two}", "{one}")))]
 
 
-def judges(venues: tuple[str, str]) -> list[Finding]:
+_TURNS: Mapping[str, str] = {
+    "game": "the game is abandoned midway, or its score is changed after a protest",
+    "futures": "the season is broken off, or a title is shared, taken back or won under another name",
+    "politics": "a candidate withdraws, dies or is replaced, or the vote is put off, contested or counted again",
+    "economics": "the figure comes late, is corrected, or is not published at all",
+    "crypto": "an exchange halts, prints a false price or changes its index",
+    "weather": "the station fails or corrects its reading",
+    "": "what was asked happens in part, late, or under another name",
+}
+"""Turns that judges read differently, by domain: somebody who reads a pair's page must see what is meant."""
+
+
+def judges(venues: tuple[str, str], domain: str = "") -> list[Finding]:
     """The venues decide by different people, always: they may see it differently, and one may find that nobody can tell."""
+    turns = _TURNS.get(domain, _TURNS[""])
     words = _words(venues, {"Kalshi": "Kalshi decides", "Polymarket": "UMA token holders decide, and anybody may dispute"})
     how = (
-        "the judges of {one} decide against {yes}, those of {two} for {same}",
-        "the judges of {one} decide for {yes}, those of {two} against {same}",
+        f"the judges of {{one}} decide against {{yes}}, those of {{two}} for {{same}}, for example when {turns}",
+        f"the judges of {{one}} decide for {{yes}}, those of {{two}} against {{same}}, for example when {turns}",
     )
     found = [row("the venues judge the result differently", words, (ANY, ANY), "priced", _CERTIFIER, how=how)]
     if "Polymarket" in venues:

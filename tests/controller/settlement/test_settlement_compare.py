@@ -148,6 +148,24 @@ def test_one_text_on_both_sides_still_has_two_judges():
     assert CAPS["A"] == 1_000 * DOLLAR
 
 
+@pytest.mark.parametrize(
+    ("sport", "league", "word"),
+    [
+        ("hockey", "nhl", "abandoned"),
+        ("", "futures", "title is shared"),
+        ("", "politics", "replaced"),
+        ("", "economics", "published"),
+        ("", "", "another name"),
+    ],
+)
+def test_judges_come_with_an_example_of_the_question(sport, league, word):
+    """A reader of the page sees what two judges may read differently in this kind of question."""
+    judged = settle(SHORT, LONG, sport=sport, league=league).findings[-2]
+
+    assert word in judged.less
+    assert word in judged.more
+
+
 def test_hash_changes_with_either_text_and_not_with_white_space():
     """The hash is what an approval holds for."""
     base = settle(SHORT, LONG, sport="x").texts
