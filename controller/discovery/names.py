@@ -27,6 +27,8 @@ _CLUB_WORDS = frozenset(
     | {"vfl", "vfb", "tsg", "fsv"}
 )
 """Club forms that say nothing about which club it is (matching.md section 2)."""
+_SAUDI = " saudi club"
+"""So Polymarket ends the names of that league's clubs."""
 
 
 class League(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +74,7 @@ def fold(name: str) -> str:
 @lru_cache(maxsize=65_536)
 def strip_club(name: str) -> str:
     """fold() without club forms, a leading 1 and a founding year: "1. FC Heidenheim 1846" -> "heidenheim"."""
-    words = fold(name).split()
+    words = fold(name).removesuffix(_SAUDI).split()
     if words and words[0] == "1":
         words = words[1:]
     kept = [word for word in words if word not in _CLUB_WORDS and not (len(word) == 4 and word[:2] in ("18", "19", "20"))]

@@ -60,6 +60,8 @@ def test_only_the_word_serie_a_means_two_leagues():
         ("mls", "Los Angeles G", "LA Galaxy"),
         ("worldcup", "Cape Verde", "Cabo Verde"),
         ("ucl", "Bayern Munich", "FC Bayern München"),
+        ("saudi", "Al-Fateh", "Al Fateh Saudi Club"),
+        ("eliteserien", "Lillestroem", "Lillestrøm SK"),
     ],
 )
 def test_both_venues_names_of_a_team_meet(league, one, other):
@@ -77,6 +79,8 @@ def test_both_venues_names_of_a_team_meet(league, one, other):
         ("ncaamb", "Michigan", "Michigan State"),
         ("lol", "KT Rolster", "KT Rolster Challengers"),
         ("laliga", "Barcelona", "FC Barcelona B"),
+        ("saudi", "Al-Ahli", "Al-Hilal Saudi Club"),
+        ("brasileirao_b", "Botafogo", "Botafogo SP"),
     ],
 )
 def test_look_alikes_stay_apart(league, one, other):
