@@ -4,11 +4,8 @@ build(settings, ports) -> App wires clients, feeds, engine, gate and executors w
 in real ports, tests virtual ones; nothing below this file knows which.
 """
 
-import asyncio
 import contextlib
-import gc
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -25,13 +22,13 @@ from controller.execution.tokens import LegTokens
 from controller.halt import HaltFile
 from controller.ledger.keeper import LedgerKeeper
 from controller.ledger.memory import MemoryLedger
-from controller.ledger.store import LedgerStore
 from controller.ledger.strangers import StrangerBooks
 from controller.ledger.writer import LedgerWriter
 from controller.link import Link, make_link
 from controller.model import ArbClosed, Event
 from controller.numbers import arb_settings, risk_settings
 from controller.pairs.store import PairStore
+from controller.ports import Ports
 from controller.reconcile.gate import ABOUT_JOURNAL, Reconciler
 from controller.reconcile.ours import RunningOurs, taken_over
 from controller.records import Records
@@ -46,101 +43,24 @@ from controller.strategy.early_exit import EarlyExit
 from controller.strategy.event_basket import EventBasket
 from controller.strategy.synthetic import Synthetic
 from trading.book import MarketChanged
-from trading.clock import Clock, SystemClock
 from trading.connect import Connections, connect
 from trading.errors import SettingsError
-from trading.http import Http, PooledHttp
-from trading.ids import Ids, SystemIds
-from trading.journal import Journal, MemoryJournal
+from trading.journal import Journal
 from trading.journal_file import FileJournal
 from trading.kalshi.feed import KalshiFeed
 from trading.kalshi.poll import PolledFeed
-from trading.link.sockets import LinkListener
-from trading.link.wire import Listener
 from trading.log import get_logger
 from trading.market import KALSHI, POLYMARKET, MarketId, Venue
-from trading.offload import Offload, ThreadOffload
 from trading.order import LegRequest
 from trading.paper import paper_client
 from trading.polymarket.feed import PolymarketFeed
 from trading.polymarket.gamma import Gamma
-from trading.stream import Dialer, Recorder, RecordingDialer, WebsocketsDialer
 from trading.units import DOLLAR, Money, WallNs
 from trading.venue import Feed, OrderTokens, VenueClient
 
-__all__ = ["App", "Ports", "build", "keeping", "production_ports"]
+__all__ = ["App", "build", "keeping"]
 
 log = get_logger(__name__)
-
-_FREEZE_S = 10.0
-_SWITCH_S = 0.0005
-"""How long a thread of Offload may keep the loop waiting: with Python's 5 ms every wake-up while pairs are matched is that late."""
-
-
-class Ports(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that touches the world outside. http and dialer are called once per venue or stream name."""
-
-    clock: Clock
-    ids: Ids
-    http: Callable[[Venue], Http]
-    dialer: Callable[[str], Dialer]
-    journal: Journal
-    offload: Offload
-    listener: Listener
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    close: Callable[[], Awaitable[None]] | None = None
-    """Ends what the ports opened."""
-    probe: Callable[[str], None] = lambda _: None
-    """Hears each step of a leg that is executed here, for tests that break the process there."""
-    tables: LedgerStore | None = None
-    """Where the ledger's rows go; None: they are not kept (commands, simulations)."""
-    freeze: Callable[[], None] = lambda: None
-    """Called once when the start is over: takes what stands by then out of the garbage collector's sight."""
-
-
-def _freeze() -> None:
-    """Take what stands out of the collector's sight, and every ten seconds what has come since: after a minute of 10,000 frames a
-    second a full collection of it alone took 26 ms. Cycles that became garbage by then are never freed; there are next to none.
-    """
-    gc.freeze()
-    asyncio.get_running_loop().call_later(_FREEZE_S, _freeze)
-
-
-def production_ports(*, record: Path | None = None, journal: Journal | None = None, insecure_bind: bool = False) -> Ports:
-    """The real clock, sockets and threads; record taps every raw frame into that directory. Call inside the running loop.
-
-    Without a journal promises are kept in memory: for commands that place no orders.
-    """
-    sys.setswitchinterval(_SWITCH_S)
-    clock = SystemClock()
-    recorder = Recorder(record, clock) if record is not None else None
-    opened: list[PooledHttp] = []
-
-    def http(venue: Venue) -> Http:
-        opened.append(PooledHttp(venue))
-        return opened[-1]
-
-    def dialer(name: str) -> Dialer:
-        plain = WebsocketsDialer(name)
-        return RecordingDialer(plain, recorder, name) if recorder is not None else plain
-
-    async def close() -> None:
-        for one in opened:
-            await one.close()
-        if recorder is not None:
-            recorder.close()
-
-    return Ports(
-        clock=clock,
-        ids=SystemIds(clock),
-        http=http,
-        dialer=dialer,
-        journal=journal if journal is not None else MemoryJournal(),
-        offload=ThreadOffload(),
-        listener=LinkListener(insecure_bind=insecure_bind),
-        close=close,
-        freeze=_freeze,
-    )
 
 
 class App(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ import typer
 
 from controller.alarms import TripWatch
 from controller.alerts import alerting
-from controller.app import App, Ports, build, keeping, production_ports
+from controller.app import App, build, keeping
 from controller.commands_control import register
 from controller.commands_ledger import register as register_ledger
 from controller.commands_pairs import register as register_pairs
@@ -33,6 +33,7 @@ from controller.ledger.database import LedgerFailed
 from controller.ledger.store import LedgerStore
 from controller.model import Command
 from controller.overdue import OverdueWatch
+from controller.ports import Ports, production_ports
 from controller.preflight import preflight
 from controller.progress import ProgressReport
 from controller.settings import ControllerSettings

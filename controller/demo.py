@@ -22,12 +22,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from controller.app import App, build, keeping, production_ports
+from controller.app import App, build, keeping
 from controller.demo_trader import DemoTrader, make_identities
 from controller.durable import open_journal, open_tables, state_path
 from controller.ledger.database import open_ledger, url_of
 from controller.ledger.memory import Difference, compare
 from controller.ledger.reader import LedgerReader, day_of, days_back
+from controller.ports import production_ports
 from controller.progress import ProgressReport
 from controller.risk.refusals import REFUSALS
 from controller.settings import ControllerSettings

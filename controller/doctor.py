@@ -8,10 +8,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
-from controller.app import App, Ports, build, production_ports
+from controller.app import App, build
 from controller.doctor_here import link, platforms, state
 from controller.doctor_running import running
 from controller.doctor_venues import CHECKS, Patient, pairs
+from controller.ports import Ports, production_ports
 from controller.settings import ControllerSettings
 from controller.treasury import wired_to_read
 from trading.command import Finding, report

@@ -14,11 +14,12 @@ from typing import Any
 import msgspec
 import typer
 
-from controller.app import App, Ports, build, production_ports
+from controller.app import App, build
 from controller.discovery.reading import silent
 from controller.durable import open_tables, state_path
 from controller.ledger.facts import Moved
 from controller.numbers import risk_settings
+from controller.ports import Ports, production_ports
 from controller.settings import ControllerSettings
 from trading.errors import SettingsError, TandemError
 from trading.link.identity import load_peers

@@ -5,10 +5,11 @@ Likeness decides nothing; it only says which proposals to look at first (B-104, 
 
 from rapidfuzz.fuzz import token_set_ratio
 
-from controller.app import build, production_ports
+from controller.app import build
 from controller.discovery.cache import Alike
 from controller.model import Pair
 from controller.pairs.desk import Desk
+from controller.ports import production_ports
 from controller.progress import ProgressReport
 from controller.settings import ControllerSettings
 from controller.show import brief

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from controller.app import Ports, production_ports
+from controller.ports import Ports, production_ports
 from tests.bench.loopback import Connection, Desk, Orders
 from tests.bench.p2_path import PathBench
 from trading.http import Http, HttpStatistics, PooledHttp

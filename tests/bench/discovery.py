@@ -9,9 +9,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from controller.app import production_ports
 from controller.discovery.cache import DiscoveryCache
 from controller.discovery.catalogue import Discovery, discover
+from controller.ports import production_ports
 from tests.bench.catalogue import CatalogueHttp, write_pages
 from tests.bench.measure import Measure, say
 from trading.clock import SystemClock

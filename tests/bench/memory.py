@@ -16,9 +16,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from controller.app import Ports, build
+from controller.app import build
 from controller.discovery.catalogue import discover
 from controller.model import PairChanged
+from controller.ports import Ports
 from controller.settings import ControllerSettings
 from tests.bench.catalogue import CatalogueHttp, write_pages
 from tests.bench.ladder import Ladder

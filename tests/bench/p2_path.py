@@ -16,7 +16,8 @@ from statistics import median, quantiles
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from controller.app import App, Ports, build, production_ports
+from controller.app import App, build
+from controller.ports import Ports, production_ports
 from controller.settings import ControllerSettings
 from tests.bench.desk import Game, make_games
 from tests.bench.kalshi_frames import delta, recorded_shape

@@ -13,7 +13,7 @@ from statistics import median
 
 import msgspec
 
-from controller.app import Ports, production_ports
+from controller.ports import Ports, production_ports
 from tests.bench.loopback import Stamp
 from tests.bench.measure import Measure
 from tests.bench.p2_path import PathBench

@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from controller.app import App, build, production_ports
+from controller.app import App, build
+from controller.ports import production_ports
 from tests.bench.desk import make_games
 from tests.bench.p2_path import _settings
 from trading.clock import SystemClock

@@ -15,9 +15,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from virtual import Disk, VirtualClock
 from wires import Life, VirtualDialer, VirtualHttp
 
-from controller.app import App, Ports, build
+from controller.app import App, build
 from controller.discovery.reading import silent
 from controller.model import ArbClosed
+from controller.ports import Ports
 from controller.settings import ControllerSettings
 from trader import serve as trader_serve
 from trader.app import Ports as TraderPorts

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from controller.app import App, build, production_ports
+from controller.app import App, build
 from controller.model import ArbClosed, Tick
+from controller.ports import production_ports
 from controller.progress import ProgressReport
 from controller.settings import ControllerSettings
 from trading.clock import MS, SECOND, Clock, SystemClock

@@ -13,12 +13,13 @@ import msgspec
 import pytest
 from system_bench import Desk, Venues, all_ready, funded, settings_of
 
-from controller.app import build, production_ports
+from controller.app import build
 from controller.commands_reconcile import _alone, answer
 from controller.control import control_path, serving
 from controller.durable import open_journal
 from controller.halt import HaltFile
 from controller.model import ArbClosed
+from controller.ports import production_ports
 from controller.progress import ProgressReport
 from controller.reconcile.gate import Reconciler
 from trading.ids import LegId

@@ -11,11 +11,12 @@ from pathlib import Path
 import msgspec
 from system_bench import Desk, Venues, all_ready, funded, on_arrival, settings_of
 
-from controller.app import App, build, keeping, production_ports
+from controller.app import App, build, keeping
 from controller.durable import open_journal, open_tables, state_path
 from controller.ledger.database import open_ledger, url_of
 from controller.ledger.reader import LedgerReader
 from controller.model import ArbClosed
+from controller.ports import production_ports
 from controller.progress import ProgressReport
 from trading.market import Outcome
 from trading.sim.exchange import Order
