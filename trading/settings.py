@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
 
-from dotenv import dotenv_values
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
+from trading.env_file import read_env_file
 from trading.errors import SettingsError
 from trading.secrets import Secret
 
@@ -46,9 +46,11 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_to_names)]
 
 
 class SettingsModel(BaseModel):
-    """Base of every settings model: immutable, unknown names refused."""
+    """Base of every settings model: immutable, unknown names refused, no number without end."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=False, allow_inf_nan=False
+    )
 
 
 M = TypeVar("M", bound=SettingsModel)
@@ -159,7 +161,7 @@ def load(
     fields = model.model_fields
     merged: dict[str, object] = {}
     merged.update(_from_toml(model, config, directory, shared=shared))
-    dotenv = _read_dotenv(directory / ".env")
+    dotenv = read_env_file(directory / ".env")
     for source in (dotenv, environ):
         merged.update(_from_environment(fields, source, notice))
         _warn_of_typos(fields, source, notice)
@@ -175,12 +177,6 @@ def load(
     except ValidationError as exc:
         lines = [_explain(fields, error) for error in exc.errors(include_url=False)]
         raise SettingsError("; ".join(lines)) from None  # the cause would print values, secrets among them
-
-
-def _read_dotenv(path: Path) -> Mapping[str, str]:
-    if not path.is_file():
-        return {}
-    return {name: value for name, value in dotenv_values(path, interpolate=False).items() if value is not None}
 
 
 def _from_environment(
@@ -217,6 +213,8 @@ def _from_toml(model: type[SettingsModel], config: Path | None, directory: Path,
         return {}
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise SettingsError(f"{path}: {exc.strerror}; make it readable to this user, or move it away") from exc
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise SettingsError(f"{path}: {exc}") from exc
     found: dict[str, object] = {}
@@ -258,7 +256,7 @@ def _explain(fields: Mapping[str, FieldInfo], error: Any) -> str:
         return str(error["msg"]).removeprefix("Value error, ")
     shown = "***" if _is_secret(field) else repr(error.get("input"))
     allowed = _allowed(field)
-    if allowed and str(error["type"]).endswith(("_parsing", "_type", "literal_error", "_than_equal", "_than")):
+    if allowed and str(error["type"]).endswith(("_parsing", "_type", "literal_error", "_than_equal", "_than", "finite_number")):
         return f"{name.upper()}={shown} is not allowed: it must be {allowed}"
     if error["type"] == "string_pattern_mismatch":
         return f"{name.upper()}={shown} is not allowed: {field.description}"

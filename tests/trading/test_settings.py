@@ -12,6 +12,7 @@ from trading.settings import Names, VenueSettings, example_env, is_loopback, loa
 
 class Example(VenueSettings):
     size: int = Field(10, ge=1, le=100, description="contracts")
+    dollars: float = Field(5, gt=0, description="an amount")
     names: Names = Field((), description="a list")
 
 
@@ -55,6 +56,9 @@ def test_lists_are_trimmed_and_lower_case(tmp_path: Path) -> None:
         ({"DRY_RUN": "perhaps"}, ("DRY_RUN='perhaps'", "true/false")),
         ({"LOG_LEVEL": "LOUD"}, ("LOG_LEVEL='LOUD'", "DEBUG, INFO, WARNING, ERROR")),
         ({"SIZE": "0", "LOG_LEVEL": "LOUD"}, ("SIZE=", "LOG_LEVEL=")),
+        ({"DOLLARS": "inf"}, ("DOLLARS='inf'", "a number > 0")),
+        ({"DOLLARS": "1e400"}, ("DOLLARS='1e400'", "a number > 0")),
+        ({"DOLLARS": "nan"}, ("DOLLARS='nan'", "a number > 0")),
     ],
 )
 def test_malformed_value_names_variable_value_and_range(tmp_path: Path, env: dict[str, str], parts: tuple[str, ...]) -> None:
@@ -149,3 +153,43 @@ def test_a_near_miss_of_a_name_is_said(tmp_path: Path) -> None:
 
     assert [line.split()[0] for line in notices] == ["LOG_LEVL", "KALSHI_API_BAS"]
     assert "did you mean LOG_LEVEL?" in notices[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("SIZE 5\n", 1),
+        ("# limits\n\nSIZE: 5\n", 3),
+        ("SIZE\n", 1),
+        ('LOG_LEVEL=INFO\nSIZE="5\nDRY_RUN=1\n', 2),
+        ("KALSHI_API_SECRET=-----BEGIN PRIVATE KEY-----\ntopsecret\n", 2),
+    ],
+)
+def test_a_line_of_dotenv_that_says_nothing_stops_the_start(tmp_path: Path, text: str, line: int) -> None:
+    """B-017: it would leave a default in force; the message has its number and never its text (B-019)."""
+    (tmp_path / ".env").write_text(text)
+
+    with pytest.raises(SettingsError, match=rf"\.env line {line} is no NAME=value") as caught:
+        read(tmp_path)
+    assert "topsecret" not in str(caught.value)
+
+
+def test_dotenv_is_read_as_people_write_it(tmp_path: Path) -> None:
+    """B-015: a byte-order mark, export, quotes, comments, Windows line ends, a key over several lines, no expansion."""
+    text = '\ufeffSIZE=20 # contracts\r\nexport LOG_LEVEL="DEBUG"\r\n\r\nKALSHI_API_SECRET="a\r\nb"\r\nNAMES=${HOME}\r\n'
+    (tmp_path / ".env").write_bytes(text.encode())
+    settings = read(tmp_path)
+
+    assert (settings.size, settings.log_level, settings.names) == (20, "DEBUG", ("${home}",))
+    assert settings.kalshi_api_secret.reveal().split() == ["a", "b"]
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    """B-017: one line, never a trace, and no byte of the file."""
+    (tmp_path / ".env").write_bytes(b"KALSHI_API_SECRET=\xff\xfe\n")
+    with pytest.raises(SettingsError, match=r"\.env is not UTF-8"):
+        read(tmp_path)
+    (tmp_path / ".env").unlink()
+
+    with pytest.raises(SettingsError, match="no such file"):
+        load(Example, environ={}, directory=tmp_path, config=tmp_path / "none.toml")
