@@ -89,7 +89,7 @@ def _settings(flags: dict[str, object], config: Path | None) -> ControllerSettin
         environ=os.environ,
         directory=Path.cwd(),
         config=config,
-        notice=lambda line: log.warning("setting", note=line),
+        notice=lambda line: typer.echo(f"note: {line}", err=True),  # no log is set up yet
     )
 
 

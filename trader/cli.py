@@ -63,17 +63,10 @@ def _run(flags: dict[str, object], config: Path | None, work: Callable[[TraderSe
             shared=True,
             notice=lambda line: typer.echo(f"note: {line}", err=True),
         )
-        _log_to(settings)
+        setup_logging(settings.log_level, Path(settings.log_file) if settings.log_file else None)
         return asyncio.run(whole(settings))
 
     raise typer.Exit(exit_code(command))
-
-
-def _log_to(settings: TraderSettings) -> None:
-    try:
-        setup_logging(settings.log_level, Path(settings.log_file) if settings.log_file else None)
-    except OSError as exc:
-        raise SettingsError(f"LOG_FILE={settings.log_file}: {exc.strerror}; name a writable file, or none") from exc
 
 
 def _runs(home: Path) -> bool:

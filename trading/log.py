@@ -5,6 +5,7 @@ The console shows text, the file holds one JSON object a line with UTC time; bot
 
 import logging
 import logging.handlers
+import os
 import sys
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from trading.errors import SettingsError
 from trading.secrets import Secret
 
 __all__ = ["get_logger", "setup_logging"]
@@ -36,7 +38,7 @@ _SHARED: list[Any] = [
 
 
 def setup_logging(level: str = "INFO", file: Path | None = None, *, console: bool = True) -> None:
-    """Install the two outputs: text on stderr, JSON lines in file (10 MB, 5 kept)."""
+    """Install the two outputs: text on stderr, JSON lines in file (10 MB, 5 kept). Raises SettingsError for no writable file."""
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
@@ -47,7 +49,7 @@ def setup_logging(level: str = "INFO", file: Path | None = None, *, console: boo
         shown.setFormatter(_formatter(text))
         root.addHandler(shown)
     if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        _check_writable(file)
         kept = logging.handlers.RotatingFileHandler(file, maxBytes=10_000_000, backupCount=5, delay=True)
         kept.setFormatter(_formatter(structlog.processors.JSONRenderer(default=str)))
         root.addHandler(kept)
@@ -62,6 +64,16 @@ def setup_logging(level: str = "INFO", file: Path | None = None, *, console: boo
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def _check_writable(file: Path) -> None:
+    """The handler opens it at the first event, too late to say anything but a trace per event."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise SettingsError(f"LOG_FILE={file}: {exc.strerror}; name a writable file, or none") from exc
+    if file.is_dir() or not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise SettingsError(f"LOG_FILE={file} cannot be written; name a writable file, or none")
 
 
 def _formatter(renderer: Any) -> logging.Formatter:
