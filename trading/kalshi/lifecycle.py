@@ -57,7 +57,8 @@ class Lifecycles:
     def _asks_otherwise(market: Market, body: LifecycleBody) -> bool:
         if body.yes_sub_title is not None and body.yes_sub_title != market.outcomes[0]:
             return True
-        return body.floor_strike is not None or body.cap_strike is not None or body.custom_strike is not None
+        strikes = (body.strike_type, body.floor_strike, body.cap_strike, body.custom_strike)
+        return any(strike is not None for strike in strikes)
 
     def apply_fees(self, body: FeeUpdateBody, wall: WallNs) -> None:
         """Apply an event's fee override; a cleared one leaves the series' terms, which only a read can tell."""

@@ -126,6 +126,7 @@ class LifecycleBody(msgspec.Struct, frozen=True):
     price_ranges: list[dict[str, object]] | None = None
     close_ts: int | None = None
     yes_sub_title: str | None = None
+    strike_type: str | None = None
     floor_strike: float | str | None = None
     cap_strike: float | str | None = None
     custom_strike: dict[str, object] | None = None

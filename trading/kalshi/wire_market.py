@@ -144,6 +144,16 @@ def _text(row: Mapping[str, Any], key: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _pays_a_dollar(market: Mapping[str, Any]) -> bool:
+    """Whether a contract pays a whole dollar to one side and nothing to the other (kalshi.md 5.1). With a settlement floor NO never
+    pays more than a dollar less the floor, so a NO beside a YES elsewhere may pay less than a dollar in all."""
+    try:
+        whole = parse_price(str(market.get("notional_value_dollars") or "1")) == ONE
+    except ValueError:
+        return False
+    return whole and market.get("settlement_bounds_type") in (None, "", "default")
+
+
 def market_from(
     event: Mapping[str, Any],
     market: Mapping[str, Any],
@@ -199,6 +209,7 @@ def market_from(
             and known is not None
             and isinstance(shard, int)
             and market.get("market_type", "binary") == "binary"
+            and _pays_a_dollar(market)
             and not combo
         ),
         mutually_exclusive=event.get("mutually_exclusive") is True,

@@ -137,7 +137,8 @@ class Lifecycle:
     def determine(self, ticker: str, result: Literal["yes", "no", "scalar"], value: Price | None = None) -> None:
         """Fix the result; the payout follows after the market's settlement timer. value is the YES payout of a scalar.
 
-        A market already determined or disputed becomes amended. Raises ValueError on a scalar without value.
+        A market already determined or disputed becomes amended; one with a settlement floor pays YES no less than that (5.1).
+        Raises ValueError on a scalar without value.
         """
         market = self._in(ticker, *_UNDECIDED)
         if result == "scalar" and value is None:
@@ -146,7 +147,7 @@ class Lifecycle:
             self.close(ticker)
         market.status = "determined" if market.status == "closed" else "amended"
         market.result = result
-        market.value = value if value is not None else (ONE if result == "yes" else Price(0))
+        market.value = Price(max(market.floor, value if value is not None else (ONE if result == "yes" else 0)))
         at = market.determined = market.updated = self._clock.wall_ns()
         self._say(
             market,

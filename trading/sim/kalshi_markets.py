@@ -114,6 +114,8 @@ class SimMarket:
         self.interest = _size(raw.get("open_interest_fp"))
         self.result = str(raw.get("result") or "")
         self.value: Price | None = _price(value) if (value := raw.get("settlement_value_dollars")) else None
+        self.floor = _price(raw.get("settlement_floor_dollars"))
+        """The least that YES is paid, 0 where the market has no settlement bounds."""
         self.determined: WallNs | None = None
         self.settled = parse_time(raw.get("settlement_ts"))
         self.updated: WallNs | None = None
@@ -229,7 +231,8 @@ class MarketTable:
         """Event override, else series (kalshi.md 11); a type without known coefficients is charged as quadratic."""
         series = self.series.get(market.event.series, {})
         if market.event.fee_type is not None:
-            kind, multiplier = market.event.fee_type, market.event.fee_multiplier
+            own = market.event.fee_multiplier
+            kind, multiplier = market.event.fee_type, series.get("fee_multiplier") if own is None else own
         else:
             kind, multiplier = str(series.get("fee_type", "quadratic")), series.get("fee_multiplier")
         times = "1" if multiplier is None else str(multiplier)

@@ -66,6 +66,26 @@ def test_fee_override_changes_terms_and_clearing_it_stops_trading() -> None:
     assert (second.fees, second.tradable) == (None, False)
 
 
+@pytest.mark.parametrize(
+    ("changes", "tradable"),
+    [
+        ({"strike_type": "less"}, False),
+        ({"floor_strike": 7.5}, False),
+        ({"custom_strike": {"basketball_team": "x"}}, False),
+        ({"yes_sub_title": "Utah"}, False),
+        ({"yes_sub_title": "Golden State"}, True),
+    ],
+)
+def test_another_question_stops_trading_until_it_is_read_again(changes: dict[str, Any], tradable: bool) -> None:
+    """metadata_updated with any word on the strike, its type alone included, or another YES name (kalshi.md 9.4)."""
+    stream = Stream(T)
+
+    stream.feed(lifecycle(1, event_type="metadata_updated", **changes))
+
+    told = [event.market.tradable for event in stream.events if isinstance(event, MarketChanged)]
+    assert told == ([] if tradable else [False])
+
+
 def test_market_closes_by_our_own_clock() -> None:
     """The venue sends no event when close_time passes (kalshi.md 9.4)."""
     stream = Stream(T)

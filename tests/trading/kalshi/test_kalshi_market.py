@@ -151,10 +151,15 @@ def test_active_market_past_its_close_is_closed() -> None:
         {"market_type": "scalar"},
         {"mve_collection_ticker": "KXMVE-R"},
         {"exchange_index": None},
+        {"settlement_bounds_type": "floor", "settlement_floor_dollars": "0.0500"},
+        {"settlement_bounds_type": "ceiling"},
+        {"notional_value_dollars": "10.0000"},
+        {"notional_value_dollars": "x"},
     ],
 )
 def test_what_is_not_understood_is_watch_only(changes: dict[str, Any]) -> None:
-    """A missing or malformed grid, a scalar, a combo or an unknown shard cannot be traded, and nothing raises."""
+    """A missing or malformed grid, a scalar, a combo, an unknown shard, or a contract that may pay NO less than a dollar (5.1:
+    settlement bounds, another notional value) cannot be traded, and nothing raises."""
     assert make_market(**changes).tradable is False
 
 

@@ -77,6 +77,23 @@ def test_14_9_scalar_settlement_of_both_sides(bench: Any) -> None:
         bench.sim.determine(bench.uta, "scalar")
 
 
+def test_5_1_a_settlement_floor_pays_yes_at_least_that(bench: Any) -> None:
+    """The losing YES of a market with a floor is paid the floor, and its NO only the rest of the dollar."""
+    event, ticker = "KXNBAGAME-26NOV22AB", "KXNBAGAME-26NOV22AB-A"
+    row = bench.market_row(ticker, event, 0, settlement_bounds_type="floor", settlement_floor_dollars="0.0500")
+    bench.sim.create_event(bench.event_row(event, "KXNBAGAME", 0, markets=[row]))
+    bench.rest("bid", "0.6000", "10.00", who=bench.bob, ticker=ticker)
+    bench.place("ask", "0.6000", "10.00", ticker=ticker)
+    alice, bob = bench.cash(), bench.cash(who="bob")
+
+    bench.sim.determine(ticker, "no")
+    bench.sim.settle(ticker)
+    bench.advance(60)
+
+    assert (bench.cash() - alice, bench.cash(who="bob") - bob) == (9_500_000, 500_000)
+    assert bench.get(f"/markets/{ticker}")["market"]["settlement_value_dollars"] == "0.0500"
+
+
 def test_14_9_dispute_stops_the_timer_and_amends(bench: Any) -> None:
     """A disputed determination is not paid; the amended one is, once."""
     bench.flow("ask", "0.5000", "10")
