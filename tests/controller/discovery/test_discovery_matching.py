@@ -32,12 +32,14 @@ def test_both_markets_of_a_two_way_game_map_to_opposite_outcomes_of_one_market()
 
 
 def test_order_of_teams_in_text_does_not_flip_sides():
-    """Home and away may stand either way round on either venue: the binding is by name."""
+    """B-102: home and away may stand either way round on either venue: one key, and the sides are bound by name."""
     swapped = gamma_game("nba-gsw-uta-2026-11-19", ("Warriors", "Jazz"))
     turned = kalshi_game(title="Golden State vs Utah", sides=(("GSW", "Golden State"), ("UTA", "Utah")))
 
     assert found([kalshi_game()], [swapped]) == {(f"{NBA}-UTA", 1), (f"{NBA}-GSW", 0)}
     assert found([turned], [gamma_game()]) == {(f"{NBA}-UTA", 0), (f"{NBA}-GSW", 1)}
+    keys = {pair.key.bucket for game in ([kalshi_game()], [turned]) for pair in match(rows(game), gamma_rows([swapped])).pairs}
+    assert len(keys) == 1
 
 
 def test_only_a_day_on_one_side_matches_but_is_not_structural():

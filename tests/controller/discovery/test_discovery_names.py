@@ -88,6 +88,26 @@ def test_look_alikes_stay_apart(league, one, other):
     assert NAMES.team(NAMES.leagues[league], one) != NAMES.team(NAMES.leagues[league], other)
 
 
+@pytest.mark.parametrize("league", ["mlb", "nhl"])
+def test_mascot_case_spaces_and_punctuation_do_not_make_another_team(league):
+    """B-101: "St. Louis", "st louis" and the mascot alone name the one team of that city, in each league its own."""
+    names = NAMES.leagues[league]
+    mascot = {"mlb": "Cardinals", "nhl": "Blues"}[league]
+
+    for name in ("St. Louis", "ST  LOUIS", f"St. Louis {mascot}", mascot.upper()):
+        assert NAMES.team(names, name) == "stl", name
+
+
+def test_city_of_one_team_is_that_team_and_a_city_of_two_keeps_a_letter():
+    """B-101: NY is New York where one team plays there; where two do, the city alone is neither and its letter decides."""
+    one, two = NAMES.leagues["wnba"], NAMES.leagues["nba"]
+
+    assert NAMES.team_of_code(one, "NY") == NAMES.team(one, "New York") == NAMES.team(one, "Liberty") is not None
+    assert NAMES.team(two, "Los Angeles") is None
+    assert NAMES.ambiguous(two, "Los Angeles")
+    assert NAMES.team(two, "Los Angeles L") == NAMES.team(two, "Los Angeles Lakers") != NAMES.team(two, "Los Angeles C")
+
+
 def test_closed_league_knows_no_strangers_and_open_league_takes_a_name_as_it_is():
     """A city without its letter or a mistyped team is nobody; an unlisted club is itself on both venues."""
     assert NAMES.team(NAMES.leagues["mlb"], "New York") is None
