@@ -9,6 +9,7 @@ from controller.ledger.memory import MemoryLedger
 from controller.model import ArbClosed
 from controller.records import Records
 from controller.state import State
+from controller.timings import Timings
 from trading.journal import Journal
 from trading.log import get_logger
 from trading.order import LegResult
@@ -23,13 +24,22 @@ class Booking:
     """Books each result and each end once; dust is the remainder that counts as hedged."""
 
     def __init__(
-        self, *, ledger: MemoryLedger, journal: Journal, state: State, counts: Counts, records: Records, dust: Size
+        self,
+        *,
+        ledger: MemoryLedger,
+        journal: Journal,
+        state: State,
+        counts: Counts,
+        records: Records,
+        timings: Timings,
+        dust: Size,
     ) -> None:
         self._ledger = ledger
         self._journal = journal
         self._state = state
         self._counts = counts
         self._records = records
+        self._timings = timings
         self._dust = dust
 
     def book(self, result: LegResult) -> None:
@@ -62,4 +72,4 @@ class Booking:
             profit=to_dollars(closed.profit),
             correction=closed.corrects is not None,
         )
-        self._records.closed(closed)
+        self._records.closed(closed, self._timings.stages)

@@ -12,6 +12,7 @@ from controller.cash import Shard
 from controller.execution.hybrid import HybridStatistics
 from controller.execution.life import ArbAlarm
 from controller.model import ArbClosed
+from controller.timings import Spread
 from trading.ids import ArbId, LegId
 from trading.market import MarketId
 from trading.order import Purpose
@@ -124,7 +125,13 @@ class Counts(msgspec.Struct):
 
 
 def summary(
-    counts: Counts, *, pairs: int, unconfirmed: int, routed: HybridStatistics, short: Mapping[Shard, int]
+    counts: Counts,
+    *,
+    pairs: int,
+    unconfirmed: int,
+    routed: HybridStatistics,
+    short: Mapping[Shard, int],
+    timings: Mapping[str, Spread],
 ) -> dict[str, object]:
     """Counters as the command line prints them: dollars and contracts as exact decimals."""
     return {
@@ -151,4 +158,5 @@ def summary(
         "net_pnl_dollars": to_dollars(counts.profit),
         "legs_local": routed.legs_local,
         "legs_remote": routed.legs_remote,
+        "latency_ms": {name: msgspec.to_builtins(spread) for name, spread in timings.items()},
     }

@@ -6,7 +6,7 @@ so recording can never delay an order; when a disk is slow the oldest rows are d
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -41,6 +41,7 @@ class _Decided(NamedTuple):
     mono: MonoNs
     decision: Decision
     markets: tuple[Market | None, ...]
+    frame_us: int | None
 
 
 class Books(Protocol):
@@ -72,21 +73,25 @@ class Records:
         self._failing = False
         self.dropped = 0
 
-    def decided(self, decision: Decision) -> None:
-        """Keep a decision: executed, or refused and why. It is put into words off the loop, because orders wait for this."""
+    def decided(self, decision: Decision, frame_us: int | None = None) -> None:
+        """Keep a decision: executed, or refused and why. It is put into words off the loop, because orders wait for this.
+
+        frame_us: microseconds from the frame that brought it about, None where no frame did or nobody measured.
+        """
         if self._books is not None:
             self._books.decided(decision)
         intent = decision.intent
         markets = tuple(self._market_of(want.market) for want in intent.wants)
-        self._put(_Decided(self._clock.wall_ns(), self._clock.mono_ns(), decision, markets))
+        self._put(_Decided(self._clock.wall_ns(), self._clock.mono_ns(), decision, markets, frame_us))
 
     def ordered(self, leg: LegRequest, market: Market | None, result: LegResult) -> None:
         """Keep the newest truth about a leg: in the ledger's tables, where there are any."""
         if self._books is not None:
             self._books.ordered(leg, market, result)
 
-    def closed(self, done: ArbClosed) -> None:
-        """Keep how an execution ended; a corrected end replaces the one before it, it does not add to it."""
+    def closed(self, done: ArbClosed, stages: Callable[[LegResult], Mapping[str, int]] = lambda _: {}) -> None:
+        """Keep how an execution ended; a corrected end replaces the one before it, it does not add to it. stages tells when each
+        step of a leg was reached, in microseconds since the decision (B-184)."""
         if self._books is not None:
             self._books.closed(done)
         self._put(
@@ -109,6 +114,7 @@ class Records:
                         "cost": to_dollars(result.cost),
                         "fee": to_dollars(result.fee),
                         "code": result.code,
+                        "stages_us": dict(stages(result)),
                     }
                     for result in done.results
                 ],
@@ -184,6 +190,7 @@ def _row(kept: _Decided) -> Row:
         return row | {
             "kind": "approved",
             "arb": decision.arb_id.hex(),
+            "frame_to_decision_us": kept.frame_us,
             "plan": decision.plan.row,
             "mode": decision.plan.mode,
             "size": to_dollars(decision.plan.size),

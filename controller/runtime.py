@@ -30,6 +30,7 @@ from controller.refresh import Refresh
 from controller.risk.decision import Approved, Refused
 from controller.settings import ControllerSettings
 from controller.state import State
+from controller.timings import Timings
 from controller.troubles import Troubles
 from trading.book import BookChanged
 from trading.clock import SECOND, Clock
@@ -98,6 +99,7 @@ class Runtime:
         """Which feed ended by itself."""
         self._tops: dict[MarketId, tuple[Price, Price]] = {}
         self.counts = Counts()
+        self.timings = Timings()
         self._troubles = Troubles(self.counts)
         self._refresh = Refresh(
             settings,
@@ -115,6 +117,7 @@ class Runtime:
             state=state,
             counts=self.counts,
             records=records,
+            timings=self.timings,
             dust=exit_settings(settings).hedge_dust,
         )
         self._dusty = DustWatch(state, self.on_alarm, self.counts.silence)
@@ -133,7 +136,7 @@ class Runtime:
         try:
             decisions = self._engine.process(event, self._clock.mono_ns())
             if decisions:
-                self._act(decisions)
+                self._act(decisions, event)
         except Exception as exc:
             self._shut(event, exc)
 
@@ -148,11 +151,11 @@ class Runtime:
         self._troubles.unforeseen(f"engine on {type(event).__name__}", exc, "new arbs are halted: read the log, then restart")
         self._engine.gate.breaker.halt()
 
-    def _act(self, decisions: Sequence[Decided]) -> None:
+    def _act(self, decisions: Sequence[Decided], event: Event) -> None:
         for decision in decisions:
             if isinstance(decision, Approved):
                 self.counts.opportunities += 1
-                self._records.decided(decision)
+                self._records.decided(decision, self.timings.decided(decision, event, self._clock.mono_ns()))
                 self._start(self._runner.run(decision), decision.arb_id)
             elif isinstance(decision, Refused):
                 self.counts.opportunities += 1
@@ -189,6 +192,7 @@ class Runtime:
         """What a running arb tells: results go to the ledger, the end to the counters, both to the engine, whose claims and cash
         wait for it: a fault of the book-keeping must not keep it away."""
         if isinstance(event, LegResult):
+            self._guarded(self._time, event)
             self._guarded(self._booking.book, event)
             if event.state == "rejected":
                 self._adoption.doubt(event.code, self._journal.stored(event.leg_id))
@@ -196,8 +200,12 @@ class Runtime:
             self.on_event(event)
         elif isinstance(event, ArbClosed):
             self._guarded(self._booking.close, event)
+            self._guarded(self.timings.ended, event)
             self.on_event(event)
             self._guarded(self._dusty.on_closed, event)
+
+    def _time(self, result: LegResult) -> None:
+        self.timings.heard(result, self._clock.mono_ns())
 
     def on_alarm(self, alarm: ArbAlarm) -> None:
         """An arb needs a person, or soon may: counted until the arb is over, said once. Nothing but its event is shut by it."""
@@ -207,6 +215,7 @@ class Runtime:
     def hear(self, result: LegResult) -> None:
         """A truth about a leg that no running arb asked for: booked, told to the engine, and offered to the leg's arb, which is
         opened again when it no longer stands hedged (B-424), whatever the book-keeping does."""
+        self._guarded(self._time, result)
         self._guarded(self._booking.book, result)
         self.on_event(result)
         again = self._runner.offer(result)
@@ -395,4 +404,5 @@ class Runtime:
             unconfirmed=len(self._ledger.unconfirmed()),
             routed=self._executor.statistics(),
             short=self._state.cash.short,
+            timings=self.timings.statistics(),
         )

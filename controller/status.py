@@ -1,4 +1,5 @@
-"""What a running controller says about itself: may it trade, with whom is it connected, what is open, what is at stake (B-204).
+"""What a running controller says about itself: may it trade, with whom is it connected, what is open and at stake (B-204, B-244),
+how quick it is (B-184, B-339).
 
 A plain mapping for JSON: dollars and contracts as exact decimals, ages in seconds. It reads; nothing here changes anything.
 """
@@ -64,6 +65,7 @@ def status_of(system: App, halt: HaltFile, journal: FileJournal, epoch: int) -> 
                 "mode": state.mode(venue),
                 "books": (stats := feed.statistics()).markets,
                 "books_ready": stats.ready,
+                "feed_latency_ms": None if stats.latency_ms is None else round(stats.latency_ms, 1),
                 "executed": executed_by(
                     venue,
                     listed=system.settings.platforms,
@@ -79,6 +81,11 @@ def status_of(system: App, halt: HaltFile, journal: FileJournal, epoch: int) -> 
         },
         "open_legs": legs[:_SHOWN],
         "open_legs_count": len(legs),
+        "cash": {
+            f"{venue} {shard}": {"dollars": to_dollars(cash), "reserved_dollars": to_dollars(reserved)}
+            for (venue, shard), (cash, reserved) in sorted(state.cash.shards().items())
+        },
+        "held_dollars": to_dollars(state.positions.total_cost()),
         "naked_dollars": to_dollars(state.positions.naked_total()),
         "summary": system.runtime.summary(),
     }
@@ -127,7 +134,8 @@ def lines_of(status: Mapping[str, object]) -> Sequence[str]:
     lines.append(f"today      ${breaker['day_pnl_dollars']}, exits cost ${breaker['day_unwind_loss_dollars']}")
     for venue, row in _of(status["venues"]).items():
         lines.append(
-            f"{venue:<10} {row['mode']}, {row['books_ready']} of {row['books']} books ready, legs executed {row['executed']}"
+            f"{venue:<10} {row['mode']}, {row['books_ready']} of {row['books']} books ready{_late(row)},"
+            f" legs executed {row['executed']}"
         )
     compared = status["reconciliation"]
     if isinstance(compared, dict):
@@ -138,10 +146,24 @@ def lines_of(status: Mapping[str, object]) -> Sequence[str]:
         f"since start {summary['executions']} executions, {summary['matched_contracts']} contracts matched,"
         f" profit ${summary['net_pnl_dollars']}, alarms open {summary['alarms_open']}"
     )
-    lines.append(f"at stake   ${status['naked_dollars']} unhedged, {status['open_legs_count']} legs open")
+    lines += [
+        f"{name.replace('_', ' '):<21} p50 {spread['p50']} ms, p95 {spread['p95']} ms, {spread['count']} times"
+        for name, spread in _of(summary["latency_ms"]).items()
+    ]
+    lines += [
+        f"cash       {shard}: ${row['dollars']}, ${row['reserved_dollars']} of it reserved"
+        for shard, row in _of(status["cash"]).items()
+    ]
+    held, naked = status["held_dollars"], status["naked_dollars"]
+    lines.append(f"at stake   ${held} held, ${naked} of it unhedged, {status['open_legs_count']} legs open")
     for leg in status["open_legs"] if isinstance(status["open_legs"], list) else []:
         lines.append(f"  {leg['venue']} {leg['market']} {leg['purpose']} {leg['state']} for {leg['age_s']} s ({leg['leg']})")
     return lines
+
+
+def _late(row: Mapping[str, object]) -> str:
+    """How far the stream is behind the venue's own stamps (B-339), the difference of both clocks in it."""
+    return "" if row["feed_latency_ms"] is None else f", {row['feed_latency_ms']} ms behind"
 
 
 def said_of(compared: Mapping[str, Any]) -> str:

@@ -28,12 +28,11 @@ _log = get_logger("controller.execution.hybrid")
 
 
 class HybridStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """Counters since start. latency_ms is the last time between sent and answered per venue, holds included."""
+    """Counters since start."""
 
     legs_local: int
     legs_remote: int
     legs_refused: int
-    latency_ms: Mapping[Venue, float]
 
 
 class HybridExecutor:
@@ -55,7 +54,6 @@ class HybridExecutor:
         self._dry_run_local = dry_run_local
         self._went: dict[LegId, LegExecutor] = {}
         self._legs_local = self._legs_remote = self._legs_refused = 0
-        self._latency_ms: dict[Venue, float] = {}
 
     def route(self, leg: LegRequest) -> LegExecutor | None:
         """Where this leg goes, None when it has no path. A leg that was sent keeps its executor."""
@@ -121,11 +119,7 @@ class HybridExecutor:
                 self._legs_remote += 1
             else:
                 self._legs_local += 1
-        result = await executor.execute(leg)
-        stamps = dict(result.stages)
-        if "sent" in stamps and "answered" in stamps:
-            self._latency_ms[leg.venue] = (stamps["answered"] - stamps["sent"]) / 1e6
-        return result
+        return await executor.execute(leg)
 
     def _pin(self, leg_id: LegId, executor: LegExecutor) -> None:
         self._went[leg_id] = executor
@@ -178,7 +172,6 @@ class HybridExecutor:
             legs_local=self._legs_local,
             legs_remote=self._legs_remote,
             legs_refused=self._legs_refused,
-            latency_ms=dict(self._latency_ms),
         )
 
 

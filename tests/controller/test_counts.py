@@ -12,7 +12,7 @@ from trading.market import KALSHI, MarketId
 from trading.units import Money, Size
 
 ARB = ArbId(b"a" * 14)
-ROUTED = HybridStatistics(legs_local=2, legs_remote=0, legs_refused=0, latency_ms={})
+ROUTED = HybridStatistics(legs_local=2, legs_remote=0, legs_refused=0)
 
 
 def end(outcome: str, *, matched: int = 0, unhedged: int = 0, profit: int = 0, naked: int = 0) -> ArbClosed:
@@ -38,7 +38,7 @@ def close(counts: Counts, closed: ArbClosed) -> None:
 
 
 def shown(counts: Counts) -> dict[str, object]:
-    return summary(counts, pairs=1, unconfirmed=0, routed=ROUTED, short={(KALSHI, 3): 2_500_000})
+    return summary(counts, pairs=1, unconfirmed=0, routed=ROUTED, short={(KALSHI, 3): 2_500_000}, timings={})
 
 
 def test_corrected_arb_is_counted_once() -> None:

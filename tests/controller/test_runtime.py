@@ -144,7 +144,7 @@ class Desk:
             state=self.state,
             executor=self.executor,
             ledger=SimpleNamespace(unconfirmed=lambda: (), apply=lambda *_: None),
-            records=SimpleNamespace(run=forever, closed=lambda _: None, decided=lambda _: None),
+            records=SimpleNamespace(run=forever, closed=lambda *_: None, decided=lambda *_: None),
             journal=MemoryJournal(),
             connections=SimpleNamespace(clients={}),
             clients={KALSHI: SimpleNamespace(account=read, mode=mode)},

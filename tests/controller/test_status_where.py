@@ -3,7 +3,7 @@
 import pytest
 
 from controller.execution.trader_link import Health
-from controller.status import executed_by
+from controller.status import executed_by, lines_of
 from trading.market import KALSHI, POLYMARKET, Venue
 
 
@@ -25,3 +25,41 @@ def test_status_names_who_would_execute_a_kalshi_leg(
 ) -> None:
     """B-083: a paper controller with nothing listed executes itself while no trader is there; the status must not deny it."""
     assert executed_by(KALSHI, listed=frozenset(listed), paper=paper, traders=traders) == says
+
+
+def test_status_lines_tell_cash_stake_delay_and_speed() -> None:
+    """B-244, B-339: balance per shard, what is held and unhedged, how far a stream is behind, how quick orders are."""
+    venue = {"mode": "normal", "books": 2, "books_ready": 2, "executed": "here"}
+    status = {
+        "trading": "on",
+        "world": "sim",
+        "pid": 1,
+        "epoch": 1,
+        "breaker": {"day_pnl_dollars": "0", "day_unwind_loss_dollars": "0"},
+        "venues": {"kalshi": venue | {"feed_latency_ms": 31.5}, "polymarket": venue | {"feed_latency_ms": None}},
+        "reconciliation": None,
+        "traders": {},
+        "summary": {
+            "executions": 1,
+            "matched_contracts": "20",
+            "net_pnl_dollars": "0.8",
+            "alarms_open": 0,
+            "latency_ms": {"order_kalshi": {"count": 3, "mean": 99.0, "p50": 91.0, "p95": 250.0}},
+        },
+        "cash": {"kalshi 3": {"dollars": "120.5", "reserved_dollars": "9.5"}},
+        "held_dollars": "57.2",
+        "naked_dollars": "4.5",
+        "open_legs": [],
+        "open_legs_count": 0,
+    }
+
+    lines = lines_of(status)
+
+    for said in (
+        "kalshi     normal, 2 of 2 books ready, 31.5 ms behind, legs executed here",
+        "polymarket normal, 2 of 2 books ready, legs executed here",
+        "order kalshi          p50 91.0 ms, p95 250.0 ms, 3 times",
+        "cash       kalshi 3: $120.5, $9.5 of it reserved",
+        "at stake   $57.2 held, $4.5 of it unhedged, 0 legs open",
+    ):
+        assert said in lines

@@ -23,6 +23,28 @@ async def test_a_clean_arb_is_executed_on_both_venues_polymarket_first(venues: V
         assert_ledger_equals_venues(desk)
 
 
+async def test_an_execution_leaves_its_times(venues: Venues, tmp_path: Path) -> None:
+    """B-184, B-329, B-334: each step of both legs in the record, and percentiles for the operator."""
+    async with trading(venues, tmp_path) as desk:
+        venues.open_arb(venues.games[0])
+        (closed,) = await desk.until_closed()
+        await desk.settle()
+        latency = desk.system.runtime.summary()["latency_ms"]
+        await desk.system.records.flush()
+        rows = desk.records
+    legs = next(row for row in rows if row["kind"] == "closed")["legs"]
+
+    steps = {"decision_to_order", "execution", "frame_to_decision", "order_kalshi", "order_polymarket"}
+    assert isinstance(latency, dict) and {name: spread["count"] for name, spread in latency.items()} == dict.fromkeys(steps, 1)
+    assert 0 < latency["decision_to_order"]["p50"] < latency["execution"]["p50"]
+    assert next(row for row in rows if row["kind"] == "approved")["frame_to_decision_us"] > 0
+    for leg in legs:
+        stages = leg["stages_us"]
+        assert list(stages) == ["prepared", "promised", "signed", "sent", "answered", "final"], stages
+    assert legs[0]["stages_us"]["final"] <= legs[1]["stages_us"]["sent"]
+    assert closed.outcome == "matched"
+
+
 async def test_a_phantom_first_leg_is_a_free_miss_and_the_memory_backs_off(venues: Venues, tmp_path: Path) -> None:
     """Nothing goes to Kalshi, the claim is released, and the same level is tried again later and later (B-432)."""
     game = venues.games[0]
