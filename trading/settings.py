@@ -11,15 +11,15 @@ import tomllib
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from trading.env_file import read_env_file
 from trading.errors import SettingsError
-from trading.secrets import Secret
+from trading.secrets import Secret, loose_permissions
 
 __all__ = ["Names", "SecretText", "SettingsModel", "VenueSettings", "example_env", "is_loopback", "load", "redacted"]
 
@@ -102,6 +102,15 @@ class VenueSettings(SettingsModel):
         "logs/arbitrage.log", description="JSON lines, rotated; empty = none", json_schema_extra={"may_be_empty": True}
     )
 
+    @model_validator(mode="after")
+    def _never_plain_text(self) -> Self:
+        urls = {**self.hosts(), "POLYMARKET_GEOBLOCK_URL": self.polymarket_geoblock_url}
+        for variable, url in urls.items():
+            wanted = "wss" if variable.endswith("_WS_URL") else "https"
+            if not _is_private(url, wanted):
+                raise ValueError(f"{variable}={url!r}: it must be {wanted}://HOST…; without TLS only this machine is reached")
+        return self
+
     def hosts(self) -> dict[str, str]:
         """Every venue address an order, a price or a movement of money goes through, by variable."""
         return {name.upper(): str(getattr(self, name)) for name in _HOSTS}
@@ -143,6 +152,15 @@ def is_loopback(url: str) -> bool:
         return False
 
 
+def _is_private(url: str, scheme: str) -> bool:
+    """Whether what goes there is encrypted by TLS, or stays on this machine (B-312)."""
+    try:
+        parts = urlsplit(url)
+        return (parts.scheme == scheme and bool(parts.hostname)) or (f"{parts.scheme}s" == scheme and is_loopback(url))
+    except ValueError:  # brackets that hold no address
+        return False
+
+
 def load(
     model: type[M],
     *,
@@ -162,6 +180,7 @@ def load(
     merged: dict[str, object] = {}
     merged.update(_from_toml(model, config, directory, shared=shared))
     dotenv = read_env_file(directory / ".env")
+    _warn_of_readers(fields, dotenv, directory / ".env", notice)
     for source in (dotenv, environ):
         merged.update(_from_environment(fields, source, notice))
         _warn_of_typos(fields, source, notice)
@@ -195,6 +214,15 @@ def _from_environment(
         if value != "" or name not in found:
             found[name] = value
     return found
+
+
+def _warn_of_readers(
+    fields: Mapping[str, FieldInfo], dotenv: Mapping[str, str], path: Path, notice: Callable[[str], None]
+) -> None:
+    """Say when others than its owner can read a .env that holds a key (B-311)."""
+    names = {_ALIASES.get(variable) or variable.lower() for variable, value in dotenv.items() if value}
+    if any(name in fields and _is_secret(fields[name]) for name in names) and (loose := loose_permissions(path)) is not None:
+        notice(loose)
 
 
 def _warn_of_typos(fields: Mapping[str, FieldInfo], source: Mapping[str, str], notice: Callable[[str], None]) -> None:

@@ -57,5 +57,5 @@ def test_a_file_that_cannot_be_written_stops_the_start(tmp_path: Path, where: st
     """B-017: one line naming LOG_FILE, where the handler would print a trace at every event."""
     (tmp_path / "file").touch()
 
-    with pytest.raises(SettingsError, match="LOG_FILE=.*name a writable file, or none"):
+    with pytest.raises(SettingsError, match=r"LOG_FILE=.*name a writable file, or none"):
         setup_logging("INFO", tmp_path / where, console=False)

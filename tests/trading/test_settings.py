@@ -1,5 +1,6 @@
 """Five sources, one precedence, errors that name variable, value and range (B-015..B-020)."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -193,3 +194,33 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
 
     with pytest.raises(SettingsError, match="no such file"):
         load(Example, environ={}, directory=tmp_path, config=tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("variable", "url", "rule"),
+    [
+        ("KALSHI_API_BASE", "http://external-api.kalshi.com/trade-api/v2", "https://"),
+        ("KALSHI_WS_URL", "ws://external-api-ws.kalshi.com", "wss://"),
+        ("KALSHI_WS_URL", "https://external-api-ws.kalshi.com", "wss://"),
+        ("POLYMARKET_CLOB_URL", "clob.polymarket.com", "https://"),
+        ("POLYMARKET_GEOBLOCK_URL", "http://polymarket.com/api/geoblock", "https://"),
+        ("POLYMARKET_DATA_URL", "https://", "https://"),
+        ("POLYMARKET_RELAYER_URL", "https://[1", "https://"),
+    ],
+)
+def test_a_venue_is_never_reached_in_plain_text(tmp_path: Path, variable: str, url: str, rule: str) -> None:
+    """B-312: HTTPS and WSS to every venue, no plaintext fallback; only this machine's simulators do without."""
+    with pytest.raises(SettingsError, match=re.escape(f"{variable}='{url}': it must be {rule}")):
+        read(tmp_path, {variable: url})
+
+
+def test_a_dotenv_with_keys_that_others_can_read_is_said(tmp_path: Path) -> None:
+    """B-311: once it holds a key under any of its names; without one its mode is nobody's business."""
+    notices: list[str] = []
+    file = tmp_path / ".env"
+    for text, mode in (("SIZE=20\n", 0o644), ("POLYMARKET_PRIVATE_KEY=0x1\n", 0o600), ("POLYMARKET_PRIVATE_KEY=0x1\n", 0o640)):
+        file.write_text(text)
+        file.chmod(mode)
+        load(Example, environ={}, directory=tmp_path, notice=notices.append)
+
+    assert notices == [f"{file} has mode 0640; others can read it: chmod 600 {file}"]
