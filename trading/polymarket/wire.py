@@ -295,16 +295,22 @@ def _same_neg_risk(market: Mapping[str, Any], params: Mapping[str, Any] | None) 
 
 
 def refreshed(known: Market, fresh: Market) -> Market:
-    """A market known from Gamma with the CLOB's newer parameters; outcome order, texts and times stay Gamma's."""
+    """A market known from Gamma with the CLOB's newer parameters; outcome order, texts and times stay Gamma's.
+
+    What only Gamma knows against trading (a placeholder, another neg-risk flag) stays; a grid or fees that it lacked are mended.
+    Where the CLOB states no fee and Gamma one, the fee stays: charged in vain it costs a trade, forgotten it costs money.
+    """
+    mended = not known.grid or known.fees is None
+    free = fresh.fees is not None and not fresh.fees.taker and known.fees is not None
     same = set(known.tokens) == set(fresh.tokens) and known.version == fresh.version and known.neg_risk is fresh.neg_risk
     return msgspec.structs.replace(
         known,
         grid=fresh.grid,
-        fees=fresh.fees,
+        fees=known.fees if free else fresh.fees,
         hold_ns=fresh.hold_ns if known.hold_ns is None or fresh.hold_ns is None else max(known.hold_ns, fresh.hold_ns),
         status=known.status if known.status in ("closed", "settled") else fresh.status,
         read_at=fresh.read_at,
-        tradable=fresh.tradable and same and known.version in ("v1", "v2"),
+        tradable=fresh.tradable and same and known.version in ("v1", "v2") and (known.tradable or mended),
     )
 
 

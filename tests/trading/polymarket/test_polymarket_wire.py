@@ -245,6 +245,28 @@ def test_refreshed_keeps_what_only_gamma_knows() -> None:
     assert not refreshed(known, market_from({}, {}, other, read_at=AT)).tradable
 
 
+def test_a_fee_that_only_gamma_states_is_still_charged() -> None:
+    """feeSchedule with fees on, and no fd in the CLOB's parameters (polymarket.md 9): the dearer word stands, read after read."""
+    stated = row(feesEnabled=True, feeSchedule={"rate": 0.05, "exponent": 1, "takerOnly": True})
+    bare = market_from({}, {}, {k: v for k, v in params().items() if k != "fd"}, read_at=AT)
+
+    once = refreshed(market_from({}, stated, None, read_at=AT), bare)
+
+    assert bare.fees == FeeTerms(schedule="polymarket", taker=0)
+    assert once.fees == refreshed(once, bare).fees == FeeTerms(schedule="polymarket", taker=50_000_000)
+
+
+def test_what_gamma_knows_against_trading_outlives_the_clobs_parameters() -> None:
+    """A placeholder of an augmented event (polymarket.md 2.2) stays watch-only; a tick Gamma lacked does not."""
+    fresh = market_from({}, {}, params(), read_at=AT)
+    vague = market_from({"negRiskAugmented": True}, row(groupItemTitle="Person A"), params(), read_at=AT)
+    coarse = market_from({}, row(orderPriceMinTickSize=0.02), None, read_at=AT)
+
+    assert fresh.tradable and not vague.tradable and not coarse.tradable
+    assert not refreshed(vague, fresh).tradable
+    assert refreshed(coarse, fresh).tradable
+
+
 def test_times_ticks_and_stamps_are_read_leniently() -> None:
     """The venue's odd forms are understood, anything else is None or 0."""
     assert parse_time("2026-04-05 15:10:00+00") == parse_time("2026-04-05T15:10:00Z") == 1_775_401_800 * SECOND
