@@ -40,10 +40,11 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class Changed(msgspec.Struct, frozen=True):
-    """An order after an amend or a decrease; filled None = the venue did not say."""
+    """What an amend or a decrease did: what rests now, and what the amend itself filled. None = the venue did not say, as after an
+    amend that neither filled nor changed the resting size: it rests as it did."""
 
     order_id: str
-    remaining: Size
+    remaining: Size | None
     filled: Size | None = None
 
 
@@ -113,7 +114,7 @@ class Dealing:
         answer = self._rest.decode_write(response.body, _Answer, path)
         if answer.order_id != order_id:
             raise UnknownOutcome(KALSHI, "wrong_echo", f"{act} of {order_id} was answered for {answer.order_id}; read it")
-        return Changed(order_id, _count(answer.remaining_count, path) or Size(0), _count(answer.fill_count, path))
+        return Changed(order_id, _count(answer.remaining_count, path), _count(answer.fill_count, path))
 
     async def place_many(self, orders: Sequence[Prepared]) -> tuple[LegResult, ...]:
         """Place several orders at once, one result each, in their order.

@@ -77,6 +77,8 @@ _MATCHERS = tuple((re.compile(text, re.I), code) for text, code in _TEXTS)
 _NOTHING = frozenset({"fak_no_match", "fok_killed"})
 _DOUBTFUL = frozenset({"duplicated", "match_delayed"})
 """An order of this id exists or may exist already: to be looked up, whatever the status code says."""
+_ENGINE_FAILED = re.compile(r"order timed out|could not insert order|there are no matching orders|rounding issues", re.I)
+"""The engine's own failures (polymarket.md 7.4): a 500 for a single order, the errorMsg of a leg of many. They settle nothing."""
 _MODES = frozenset({"post_only_mode", "cancel_only_mode", "trading_disabled"})
 
 
@@ -265,8 +267,8 @@ def _accepted(order: Prepared, row: Mapping[str, Any], now: WallNs) -> LegResult
         code = refusal_code(message)
         if code in _NOTHING:
             return leg_result(order, "none", code, message)
-        if code in _DOUBTFUL or (named and code == "refused"):
-            raise _doubt(code, f"{order.venue_order_id}: {message}")
+        if code in _DOUBTFUL or (named and code == "refused") or _ENGINE_FAILED.search(message):
+            raise _doubt("order_timed_out" if "timed out" in message else code, f"{order.venue_order_id}: {message}")
         return leg_result(order, "rejected", code, message)
     if row.get("success") is not True or not named:
         raise _doubt("bad_answer", f"{order.venue_order_id}: neither accepted nor refused: {dict(row)!r}"[:300])

@@ -16,7 +16,7 @@ from trading.http import Response
 from trading.kalshi.dealing import Standing
 from trading.market import Outcome
 from trading.order import Tif
-from trading.units import CONTRACT, Size
+from trading.units import CONTRACT, Price, Size
 
 
 async def test_amend_moves_price_and_size() -> None:
@@ -37,6 +37,19 @@ async def test_amend_moves_price_and_size() -> None:
     with pytest.raises(Rejected, match="off the grid"):
         off = make_leg(limit=5_050, tif=Tif.GTC).want
         await room.client.dealing.amend(order, resting.venue_order_id, off, market)
+
+
+async def test_an_amend_of_the_price_alone_does_not_say_what_rests() -> None:
+    """Counts come only with a fill or another size: their absence never reads as an order that is gone."""
+    room = Meeting()
+    market = await room.market()
+    order, resting = await room.place(market, Tif.GTC)
+    want = msgspec.structs.replace(order.leg.want, limit=Price(5_000))
+
+    changed = await room.client.dealing.amend(order, resting.venue_order_id, want, market)
+
+    assert (changed.remaining, changed.filled) == (None, None)
+    assert (await room.client.portfolio.order(resting.venue_order_id)).remaining_count_fp == "10.00"
 
 
 async def test_decrease_by_and_to() -> None:

@@ -119,6 +119,20 @@ def test_every_refusal_of_a_read_is_one_class(status: int, text: str) -> None:
         assert error.retry_after == 7
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["order timed out", "could not insert order", "there are no matching orders", "the trade contains rounding issues"],
+)
+def test_an_engine_failure_settles_nothing_as_the_reason_of_a_leg_either(text: str) -> None:
+    """A batch tells it as success with errorMsg where a single order gets a 500 (polymarket.md 7.1, 7.4): look it up."""
+    put = order()
+
+    with pytest.raises(UnknownOutcome):
+        answer(put, 200, {"success": True, "errorMsg": text, "orderID": "", "status": ""})
+    with pytest.raises(UnknownOutcome):
+        answer(put, 500, {"error": text})
+
+
 def test_every_text_the_page_quotes_is_known() -> None:
     """Nothing in 7.4 or 7.5 falls through to "refused" but what stands here by name."""
     if not PAGE.is_file():
