@@ -3,14 +3,16 @@
 Prices in settings are cents unless the name says otherwise. A setting nobody reads does not stand here.
 """
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from trading.errors import SettingsError
 from trading.link.settings import LinkSettings
 from trading.market import KALSHI, POLYMARKET, Venue
 from trading.secrets import Secret
-from trading.settings import Names, SecretText, VenueSettings
+from trading.settings import Names, OtherName, SecretText, VenueSettings
 
 __all__ = ["ControllerSettings"]
 
@@ -21,6 +23,14 @@ def _whole_cents(value: object) -> object:
     return value
 
 
+def _bound_to(text: str) -> Mapping[str, str]:
+    host, colon, port = text.strip().rpartition(":")
+    if not colon or not host:
+        raise SettingsError(f"REMOTE_TRADER_BIND={text!r}: it must be HOST:PORT; or set LINK_HOST and LINK_PORT")
+    return {"link_host": host.strip("[]"), "link_port": port}
+
+
+_NO_BOT = "there is no Discord bot; approve with `controller pairs`, hear alerts by ALERT_URL or ALERT_COMMAND"
 Cents = Annotated[int, BeforeValidator(_whole_cents)]
 _MODES = {"two_phase": "poly_first"}
 
@@ -28,6 +38,17 @@ _MODES = {"two_phase": "poly_first"}
 class ControllerSettings(LinkSettings, VenueSettings):
     """What `controller` reads from flags, environment, .env and config.toml."""
 
+    other_names: ClassVar[Mapping[str, OtherName]] = {
+        **LinkSettings.other_names,
+        "REMOTE_TRADER_BIND": OtherName("LINK_HOST and LINK_PORT", _bound_to),  # B-058
+    }
+    not_here: ClassVar[Mapping[str, str]] = {
+        "DISCORD_BOT_TOKEN": _NO_BOT,
+        "DISCORD_CHANNEL_ID": _NO_BOT,
+        "ODDS_API_KEY": "there is no fair-value strategy, so nothing asks for odds",
+        "ORDER_TIMEOUT_SECONDS": "no order rests; EXECUTION_TIMEOUT_SECS limits an execution",
+        "ALLOW_POLLED_EXECUTION": "polled prices are shown and never traded",
+    }
     controller_platforms: Names = Field((), description="platforms whose legs this process executes: kalshi,polymarket")
     prefer_remote: bool = Field(False, description="1 = use a connected trader first even for a listed platform")
     link_host: str = Field("127.0.0.1", description="address traders dial: this machine's tailnet address, or loopback")

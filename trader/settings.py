@@ -4,7 +4,8 @@ A trader keeps keys of its own platform only (B-091) and reads its own .env (B-0
 controller it takes what it knows.
 """
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -12,7 +13,7 @@ from trader.guard import GuardLimits
 from trading.errors import SettingsError
 from trading.link.settings import LinkSettings
 from trading.market import KALSHI, POLYMARKET, Venue
-from trading.settings import Names, VenueSettings
+from trading.settings import Names, OtherName, VenueSettings
 from trading.units import CONTRACT, DOLLAR, Money, Size
 
 __all__ = ["TraderSettings"]
@@ -25,9 +26,24 @@ def _platform(value: object) -> object:
     return "polymarket" if name == "poly" else name  # the alias of CONTROLLER_PLATFORMS (B-082)
 
 
+def _addresses(urls: str) -> Mapping[str, str]:
+    """ws://HOST:PORT/… several times to HOST:PORT; the link encrypts by itself, whatever the scheme."""
+    found = []
+    for url in filter(None, (part.strip() for part in urls.split(","))):
+        scheme, _, rest = url.partition("://")
+        if scheme.lower() not in ("ws", "wss") or not rest.partition("/")[0]:
+            raise SettingsError(f"WEBSOCKET_URL={urls!r}: it must be ws://HOST:PORT, several separated by commas")
+        found.append(rest.partition("/")[0])
+    return {"controller_address": ",".join(found)}
+
+
 class TraderSettings(LinkSettings, VenueSettings):
     """What `trader` reads from flags, environment, .env and config.toml."""
 
+    other_names: ClassVar[Mapping[str, OtherName]] = {
+        **LinkSettings.other_names,
+        "WEBSOCKET_URL": OtherName("CONTROLLER_ADDRESS", _addresses),  # B-059
+    }
     trader_platform: Annotated[Literal["auto", "kalshi", "polymarket"], BeforeValidator(_platform)] = Field(
         "auto", description="the one platform this trader serves; auto = the one whose keys are set (B-060)"
     )

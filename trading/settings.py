@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -21,7 +21,17 @@ from trading.env_file import read_env_file
 from trading.errors import SettingsError
 from trading.secrets import Secret, loose_permissions
 
-__all__ = ["Names", "SecretText", "SettingsModel", "VenueSettings", "example_env", "is_loopback", "load", "redacted"]
+__all__ = [
+    "Names",
+    "OtherName",
+    "SecretText",
+    "SettingsModel",
+    "VenueSettings",
+    "example_env",
+    "is_loopback",
+    "load",
+    "redacted",
+]
 
 
 def _to_secret(value: object) -> Secret:
@@ -45,12 +55,22 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_to_names)]
 """A comma separated, case-insensitive list (B-016)."""
 
 
+class OtherName(NamedTuple):
+    """A variable that sets fields of other names. read gives their values and raises SettingsError for what it cannot take."""
+
+    taken_as: str
+    read: Callable[[str], Mapping[str, str]]
+
+
 class SettingsModel(BaseModel):
     """Base of every settings model: immutable, unknown names refused, no number without end."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", arbitrary_types_allowed=True, validate_default=False, allow_inf_nan=False
     )
+    other_names: ClassVar[Mapping[str, OtherName]] = {}
+    not_here: ClassVar[Mapping[str, str]] = {}
+    """Variables of what this program does not do, with what is said to whoever sets one: they must not believe it works."""
 
 
 M = TypeVar("M", bound=SettingsModel)
@@ -182,7 +202,7 @@ def load(
     dotenv = read_env_file(directory / ".env")
     _warn_of_readers(fields, dotenv, directory / ".env", notice)
     for source in (dotenv, environ):
-        merged.update(_from_environment(fields, source, notice))
+        merged.update(_from_environment(model, source, notice))
         _warn_of_typos(fields, source, notice)
     merged.update({name: value for name, value in (flags or {}).items() if value is not None and name in fields})
     # an empty value is no value, except where the field says that empty means something
@@ -199,21 +219,37 @@ def load(
 
 
 def _from_environment(
-    fields: Mapping[str, FieldInfo], source: Mapping[str, str], notice: Callable[[str], None]
+    model: type[SettingsModel], source: Mapping[str, str], notice: Callable[[str], None]
 ) -> dict[str, object]:
-    found: dict[str, object] = {}
+    found: dict[str, str] = {}
     for variable, value in source.items():
-        name = _ALIASES.get(variable) or variable.lower()
-        if name not in fields or not (variable.isupper() or variable in _ALIASES):
-            continue
-        if variable == "POLYMARKET_API_KEY" and value.startswith("0x") and len(value) == 42:
-            notice("POLYMARKET_API_KEY holds a wallet address and is taken as POLY_FUNDER")  # C-03
-            name = "poly_funder"
-        if value != "" and name in found and found[name] != value:
-            raise SettingsError(f"{name.upper()} is given twice with different values (an alias differs); keep one")
-        if value != "" or name not in found:
-            found[name] = value
-    return found
+        for name, text in _meaning(model, variable, value, notice).items():
+            before = found.get(name, "")
+            if text and before and not _same(text, before):
+                raise SettingsError(f"{name.upper()} is given twice with different values (an alias differs); keep one")
+            found[name] = before or text
+    return dict(found)
+
+
+def _meaning(model: type[SettingsModel], variable: str, value: str, notice: Callable[[str], None]) -> Mapping[str, str]:
+    """The fields that a variable sets, none when it is not ours."""
+    if (why := model.not_here.get(variable)) and value.strip().lower() not in ("", "0", "false", "no", "off"):
+        notice(f"{variable} has no effect: {why}")
+    if (other := model.other_names.get(variable)) is not None and value:
+        notice(f"{variable} is taken as {other.taken_as}")
+        return other.read(value)
+    name = _ALIASES.get(variable) or variable.lower()
+    if name not in model.model_fields or not (variable.isupper() or variable in _ALIASES):
+        return {}
+    if variable == "POLYMARKET_API_KEY" and value.startswith("0x") and len(value) == 42:
+        notice("POLYMARKET_API_KEY holds a wallet address and is taken as POLY_FUNDER")  # C-03
+        name = "poly_funder"
+    return {name: value}
+
+
+def _same(one: str, other: str) -> bool:
+    """Equal, or the same hex number: addresses are written in capitals as a checksum."""
+    return one == other or (one.startswith("0x") and one.lower() == other.lower())
 
 
 def _warn_of_readers(
@@ -229,7 +265,9 @@ def _warn_of_typos(fields: Mapping[str, FieldInfo], source: Mapping[str, str], n
     """A variable that nearly is one of ours is a typo that would silently leave a default (a limit!) in force."""
     ours = [name.upper() for name in fields]
     for variable in source:
-        if variable not in ours and variable not in _ALIASES and (near := get_close_matches(variable, ours, 1, _NEAR)):
+        if variable.upper() in ours and variable not in ours:
+            notice(f"{variable} is ignored: names of settings are written in capitals, {variable.upper()}")
+        elif variable not in ours and variable not in _ALIASES and (near := get_close_matches(variable, ours, 1, _NEAR)):
             notice(f"{variable} is no setting and is ignored; did you mean {near[0]}?")
 
 
@@ -305,6 +343,8 @@ def example_env(model: type[SettingsModel]) -> str:
     """The text of .env.example: every variable with its meaning and default (B-020)."""
     lines = [
         "# Every setting with its default. Copy to .env and change what you need; the environment wins over this file.",
+        *(f"# {name} is taken as {field.upper()}." for name, field in _ALIASES.items() if field in model.model_fields),
+        *(f"# {name} is taken as {other.taken_as}." for name, other in model.other_names.items()),
         "",
     ]
     for name, field in model.model_fields.items():

@@ -6,7 +6,7 @@ import pytest
 
 from trader.settings import TraderSettings
 from trading.errors import SettingsError
-from trading.settings import load
+from trading.settings import VenueSettings, load
 
 KALSHI_KEYS = {"KALSHI_API_KEY_ID": "id", "KALSHI_PRIVATE_KEY_PATH": "key.pem"}
 WALLET = {"POLY_PRIVATE_KEY": "0x" + "11" * 32, "POLY_FUNDER": "0x" + "22" * 20}
@@ -49,6 +49,7 @@ def test_platform_that_nothing_tells_is_an_error(tmp_path: Path, environ: dict[s
         (TRIPLE, "POLY_PRIVATE_KEY is empty"),
         ({**KALSHI_KEYS, "KALSHI_API_SECRET": "pem"}, "both hold a key"),
         ({"DRY_RUN": "maybe"}, "DRY_RUN='maybe'"),
+        ({"WEBSOCKET_URL": "controller:9001"}, "WEBSOCKET_URL='controller:9001': it must be ws://"),
     ],
 )
 def test_malformed_value_is_named(tmp_path: Path, environ: dict[str, str], named: str) -> None:
@@ -68,3 +69,19 @@ def test_shared_config_is_taken_as_far_as_it_is_known(tmp_path: Path) -> None:
     file.write_text('poly_private_key = "0x"\n')
     with pytest.raises(SettingsError, match="is a secret"):
         settings(tmp_path, {})
+
+
+def test_controller_urls_are_taken_as_addresses(tmp_path: Path) -> None:
+    """B-059: several, tried in order; paper by default like every process (B-030)."""
+    taken = settings(tmp_path, {"WEBSOCKET_URL": "ws://100.64.0.1:9001, wss://[fd7a::1]:9002/path"})
+
+    assert taken.controller_address == ("100.64.0.1:9001", "[fd7a::1]:9002")
+    assert taken.dry_run is True
+
+
+def test_readme_lists_every_variable_of_a_trader() -> None:
+    """B-315: those that are not venue settings, which .env.example has; LOG_FILE's default is another here."""
+    text = (Path(__file__).resolve().parents[2] / "trader" / "README.md").read_text(encoding="utf-8")
+    own = [name.upper() for name in TraderSettings.model_fields if name not in VenueSettings.model_fields]
+
+    assert [name for name in [*own, "LOG_FILE", *TraderSettings.other_names] if f"`{name}`" not in text] == []

@@ -108,6 +108,9 @@ def test_aliases_of_credentials(tmp_path: Path) -> None:
     assert len(notices) == 1
     with pytest.raises(SettingsError, match="different values"):
         read(tmp_path, {"KALSHI_API_KEY": "a", "KALSHI_API_KEY_ID": "b"})
+    assert read(tmp_path, {"KALSHI_API_KEY_ID": "", "KALSHI_API_KEY": "a"}).kalshi_api_key_id == "a"
+    mixed = "0x" + "aB" * 20
+    assert read(tmp_path, {"POLY_FUNDER": mixed, "POLYMARKET_API_KEY": mixed.lower()}).poly_funder == mixed
 
 
 def test_mixed_hosts_stop_the_start(tmp_path: Path) -> None:
@@ -150,9 +153,10 @@ def test_a_near_miss_of_a_name_is_said(tmp_path: Path) -> None:
     """A typo in a variable would leave the default of a limit in force without a word."""
     notices: list[str] = []
     (tmp_path / ".env").write_text("LOG_LEVL=DEBUG\nPOSTGRES_PASSWORD=x\n")
-    load(Example, environ={"KALSHI_API_BAS": "x", "HOME": "/"}, directory=tmp_path, notice=notices.append)
+    load(Example, environ={"KALSHI_API_BAS": "x", "HOME": "/", "dry_run": "0"}, directory=tmp_path, notice=notices.append)
 
-    assert [line.split()[0] for line in notices] == ["LOG_LEVL", "KALSHI_API_BAS"]
+    assert [line.split()[0] for line in notices] == ["LOG_LEVL", "KALSHI_API_BAS", "dry_run"]
+    assert "written in capitals, DRY_RUN" in notices[2]
     assert "did you mean LOG_LEVEL?" in notices[0]
 
 
