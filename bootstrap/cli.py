@@ -48,11 +48,11 @@ _WAIT_S = 30
 @app.command()
 def init(
     role: Annotated[Role, typer.Option(help="controller or trader")],
-    platform: Annotated[str, typer.Option(help="the trader's venue: kalshi or polymarket")] = "",
+    platform: Annotated[str, typer.Option(help="a trader's TRADER_PLATFORM: kalshi or polymarket")] = "",
     directory: Directory = Path("link"),
     name: Annotated[str, typer.Option(help="this machine's name on the other's screen; default: the host name")] = "",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="the controller's port for traders; default 9001")] = 0,
-    link_host: Annotated[str, typer.Option(help="the controller's address for traders; default: its tailnet IPv4")] = "",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="a controller's LINK_PORT for traders; default 9001")] = 0,
+    link_host: Annotated[str, typer.Option(help="a controller's LINK_HOST for traders; default: its tailnet IPv4")] = "",
     controller: Annotated[str, typer.Option(help="a trader's CONTROLLER_ADDRESS, host:port; pairing fills it in")] = "",
     socks5: Annotated[
         str, typer.Option(help="a trader's LINK_SOCKS5: proxy of a tailscaled in userspace mode, host:port")

@@ -31,14 +31,21 @@ from trading.state_dir import StateDir
 __all__ = ["app", "main"]
 
 app = typer.Typer(
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
-    help="Tandem's trader: executes legs close to one venue for a controller. Paper trading is the default (DRY_RUN=1).",
+    no_args_is_help=False,
+    help="Tandem's trader: executes legs close to one venue for a controller. Without a command it dials the controller and"
+    " serves it; paper trading is the default (DRY_RUN=1).",
 )
 
 DryRun = Annotated[
     bool | None, typer.Option("--dry-run/--live", help="DRY_RUN: paper, or really send the order", show_default=False)
 ]
+Controller = Annotated[
+    str | None, typer.Option("--controller", help="CONTROLLER_ADDRESS: host:port, several, by commas", show_default=False)
+]
+State = Annotated[str | None, typer.Option("--state-dir", help="STATE_DIR: journal, lock and HALT file", show_default=False)]
+LinkDir = Annotated[str | None, typer.Option("--link-dir", help="LINK_DIR: identity.pem and peers.toml", show_default=False)]
 Config = Annotated[Path | None, typer.Option("--config", help="a config.toml elsewhere", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON object on stdout and nothing else")]
 
@@ -78,14 +85,30 @@ def _runs(home: Path) -> bool:
     return False
 
 
+@app.callback()
+def _default(
+    context: typer.Context,
+    dry_run: DryRun = None,
+    controller: Controller = None,
+    state_dir: State = None,
+    link_dir: LinkDir = None,
+    config: Config = None,
+) -> None:
+    """Serve the controller when no command is given (B-073)."""
+    if context.invoked_subcommand is None:
+        context.invoke(run, **context.params)
+    elif any(context.params.values()) or dry_run is False:
+        # a flag lost on the way could turn paper into orders: it is refused, never ignored
+        typer.echo(f"error: put the flags after the command: trader {context.invoked_subcommand} ...", err=True)
+        raise typer.Exit(2)
+
+
 @app.command()
 def run(
     dry_run: DryRun = None,
-    controller: Annotated[
-        str | None, typer.Option(help="CONTROLLER_ADDRESS: host:port, several separated by commas", show_default=False)
-    ] = None,
-    state_dir: Annotated[str | None, typer.Option(help="STATE_DIR: journal, lock and HALT file", show_default=False)] = None,
-    link_dir: Annotated[str | None, typer.Option(help="LINK_DIR: identity.pem and peers.toml", show_default=False)] = None,
+    controller: Controller = None,
+    state_dir: State = None,
+    link_dir: LinkDir = None,
     config: Config = None,
 ) -> None:
     """Dial the controller and execute its legs until stopped with Ctrl-C or SIGTERM.
@@ -110,7 +133,7 @@ def run(
 def halt(
     reason: Annotated[str, typer.Argument(help="why; shown wherever the halt is")] = "by hand",
     freeze: Annotated[bool, typer.Option("--freeze", help="also stop what completes or unwinds an arb under way")] = False,
-    state_dir: Annotated[str | None, typer.Option(help="STATE_DIR of the trader", show_default=False)] = None,
+    state_dir: State = None,
     config: Config = None,
 ) -> None:
     """Stop this trader's new orders now, running or not; the file is looked at before each send."""
@@ -132,7 +155,7 @@ def halt(
 
 @app.command()
 def resume(
-    state_dir: Annotated[str | None, typer.Option(help="STATE_DIR of the trader", show_default=False)] = None,
+    state_dir: State = None,
     config: Config = None,
 ) -> None:
     """End a halt of this trader."""
@@ -155,8 +178,8 @@ def accept_controller_command(
     yes: Annotated[
         bool, typer.Option("--yes", help="do not ask: I have read what stands open, no other controller runs")
     ] = False,
-    state_dir: Annotated[str | None, typer.Option(help="STATE_DIR of the trader", show_default=False)] = None,
-    link_dir: Annotated[str | None, typer.Option(help="LINK_DIR: identity.pem and peers.toml", show_default=False)] = None,
+    state_dir: State = None,
+    link_dir: LinkDir = None,
     config: Config = None,
 ) -> None:
     """Let in a controller whose state was lost (`stale_epoch`). Stop this trader first.

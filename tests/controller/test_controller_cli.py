@@ -4,12 +4,15 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
+import typer
 from typer.testing import CliRunner, Result
 
 from controller.cli import app
+from controller.settings import ControllerSettings
 
 
 @pytest.fixture
@@ -45,3 +48,57 @@ def test_a_log_file_that_cannot_be_written_is_one_line(here: Path) -> None:
 
     assert result.exit_code == 2
     assert result.stderr.startswith("error: LOG_FILE=") and len(result.stderr.splitlines()) == 1
+
+
+def commands(group: Any, path: str = "controller") -> Iterator[tuple[str, Any]]:
+    """Every command with its path, the bare program among them."""
+    yield path, group
+    for name, command in getattr(group, "commands", {}).items():
+        yield from commands(command, f"{path} {name}")
+
+
+def test_help_names_the_variable_a_flag_sets() -> None:
+    """B-076, B-077: of every flag of every command that mirrors one; each command and flag says what it does."""
+    found = dict(commands(typer.main.get_command(app)))
+    mirrored = {"platforms": "CONTROLLER_PLATFORMS", "leagues": "ENABLED_LEAGUES", "force": "FORCE_DISCOVERY"}
+    mirrored |= {name: name.upper() for name in ControllerSettings.model_fields}
+    options = [(path, option) for path, command in found.items() for option in command.params if option.name != "help"]
+
+    assert [path for path, command in found.items() if not command.help] == []
+    assert [f"{path} {option.name}" for path, option in options if not option.help] == []
+    assert [f"{path} {o.name}" for path, o in options if o.name in mirrored and mirrored[o.name] not in o.help] == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "setting", "value"),
+    [
+        (["--live"], "dry_run", False),
+        (["--dry-run"], "dry_run", True),
+        (["--controller-platforms", "Poly"], "controller_platforms", ("poly",)),
+        (["--discovery-only"], "discovery_only", True),
+        (["--force-discovery"], "force_discovery", True),
+        (["--leagues", "NBA"], "enabled_leagues", ("nba",)),
+        (["--state-dir", "elsewhere"], "state_dir", "elsewhere"),
+        (["--config", "other.toml"], "max_trade_size", 7.0),
+    ],
+)
+@pytest.mark.parametrize("command", [[], ["run"]])
+def test_a_flag_wins_over_its_variable(
+    here: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], flags: list[str], setting: str, value: object
+) -> None:
+    """B-068, B-077: with and without the word run; the variables say otherwise (B-015)."""
+    seen: list[ControllerSettings] = []
+
+    async def started(settings: ControllerSettings, **_: object) -> int:
+        seen.append(settings)
+        return 0
+
+    monkeypatch.setattr("controller.cli._trade", started)
+    monkeypatch.setattr("controller.cli._discover", started)
+    (here / "other.toml").write_text("[risk]\nmax_trade_size = 7\n")
+    dry = "1" if "--live" in flags else "0"
+    env = {"DRY_RUN": dry, "CONTROLLER_PLATFORMS": "kalshi", "ENABLED_LEAGUES": "nfl", "STATE_DIR": "here"}
+    result = controller(*command, *flags, env=env)
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert getattr(seen[0], setting) == value

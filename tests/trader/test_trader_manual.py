@@ -15,9 +15,9 @@ from trading.journal_sqlite import SqliteStore
 NOWHERE = "KXNOSUCHGAME-26NOV21AAABBB-AAA"
 
 
-def test_without_a_command_the_help_is_shown() -> None:
-    """A newcomer sees both commands."""
-    result = trader()
+def test_the_help_shows_every_command() -> None:
+    """B-076: a newcomer sees them."""
+    result = trader("--help")
 
     assert "manual-trade" in result.output
     assert "doctor" in result.output
