@@ -176,4 +176,6 @@ class HybridExecutor:
 
 
 def _nowhere(leg_id: LegId) -> LegResult:
-    return LegResult(leg_id=leg_id, state="unknown", code="no_route", detail="this process does not know where the leg went")
+    """No truth about the leg: its number is below that of every result there is."""
+    detail = "this process does not know where the leg went"
+    return LegResult(leg_id=leg_id, state="unknown", code="no_route", detail=detail, result_no=0)

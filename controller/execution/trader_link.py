@@ -362,6 +362,7 @@ class TraderLink:
             answer = await asyncio.shield(flight.answer)
         finally:
             timer.cancel()
+            self._answer(flight, "cancelled", "nobody waits for it any more")  # what is told from now on is news (B-174)
         if answer.state in FINAL:
             self._flights.pop(leg.leg_id, None)
         return msgspec.structs.replace(answer, stages=answer.stages or _stages((), sent, self._clock.mono_ns()))

@@ -2,9 +2,10 @@
 
 import msgspec
 import pytest
-from execution_fakes import ARB, KX, POLY, Bench
+from execution_fakes import ARB, KX, POLY, Bench, fill
 
 from controller.execution.hybrid import HybridExecutor
+from controller.ledger.memory import MemoryLedger
 from trading.errors import Misuse
 from trading.ids import leg_id
 from trading.market import KALSHI, POLYMARKET
@@ -154,6 +155,19 @@ async def test_leg_of_an_earlier_run_is_restored():
         executor.restore(leg, remote=False)
     with pytest.raises(Misuse):
         hybrid(remote=()).restore(leg, remote=True)
+
+
+async def test_not_knowing_where_a_leg_went_takes_no_fill_away():
+    """B-084, B-093: between two starts its venue was moved to a trader, and its filled leg can be asked of nobody: that is no
+    truth about it, so what was booked stands."""
+    leg, ledger = legs()[0], MemoryLedger()
+    filled = fill()(leg)
+    ledger.apply(leg, POLY, filled)
+    told = await hybrid().resolve(leg.leg_id)
+    ledger.apply(leg, POLY, told)
+
+    assert ledger.result(leg.leg_id) == filled
+    assert told.result_no < filled.result_no  # which is what the engine goes by, too
 
 
 async def test_legs_are_counted_where_they_went():

@@ -1,0 +1,60 @@
+"""Truths about a remote leg that come when nobody waits for them any more (B-093, B-424; distributed.md 4.6)."""
+
+import asyncio
+
+import pytest
+from link_room import Room, in_room
+
+from trading.errors import VenueError
+
+
+async def given_up(room: Room) -> tuple:
+    """A leg whose caller stopped waiting (B-174), while it stands at the venue."""
+    leg, running = await room.under_way()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    return leg, running
+
+
+def test_a_fill_after_its_caller_gave_up_is_news_at_once(tmp_path) -> None:
+    """B-174: EXECUTION_TIMEOUT_SECS ended the waiting, not the order. Its fill comes out of updates() when it is told, and does
+    not wait for the next question."""
+
+    async def work(room: Room) -> None:
+        await room.start()
+        await room.ready()
+        leg, _ = await given_up(room)
+        room.venue.gate.set()
+        async with asyncio.timeout(1):
+            news = await anext(room.remote.updates())
+
+        assert (news.leg_id, news.state, news.filled) == (leg.leg_id, "filled", leg.want.size)
+
+    in_room(tmp_path, work)
+
+
+def test_a_refusal_after_its_caller_gave_up_is_kept(tmp_path) -> None:
+    """A trader's no ends the leg in the journal, although nobody waits and nobody asks."""
+
+    async def work(room: Room) -> None:
+        await room.start()
+        await room.ready()
+        terms = asyncio.Event()
+
+        async def slow(market):
+            await terms.wait()
+            raise VenueError("kalshi", "down", "no terms")
+
+        room.trader.legs._read = slow
+        leg = room.leg()
+        running = asyncio.ensure_future(room.remote.execute(leg))
+        await asyncio.sleep(0.5)
+        running.cancel()
+        await asyncio.sleep(0.5)
+        terms.set()
+        await asyncio.sleep(1)
+
+        assert room.remote._current(leg.leg_id).state == "refused"
+
+    in_room(tmp_path, work)
