@@ -43,6 +43,8 @@ _READY_S = 20.0
 _LOOK_S = 0.05
 _REPLAYED_NS = 2 * 86_400 * SECOND
 """The day's sums need a day; rows of errors and blocks are shorter."""
+_HEARD_NS = 86_400 * SECOND
+"""For so long an arb that is over is taken up all the same: an order that did nothing may turn out to have filled (B-424)."""
 
 log = get_logger(__name__)
 
@@ -274,11 +276,12 @@ class Recovery:
                 side = next(n for n, one in enumerate(approved.legs) if leg_number(one.leg_id) == leg_number(leg_id))
                 orders.setdefault(arb_of(leg_id), []).append(TradedOrder(side, leg, result))
         again = []
+        heard = self._clock.wall_ns() - _HEARD_NS
         for arb_id, (row, record) in records.items():
-            if row.told and all(order.result is not None and order.result.confirmed for order in orders[arb_id]):
+            if row.told and row.told_at < heard and all(order.result is not None and order.result.confirmed for order in orders[arb_id]):
                 told = _DECODE_CLOSED(row.told)
                 if told.outcome not in ("exposed", "unknown"):
-                    continue  # over, and no venue can change anything about it
+                    continue  # over, and no venue will change anything about it
             told_before = _DECODE_CLOSED(row.told) if row.told else None
             markets = [self._state.markets.get(leg.want.market) for leg in record.approved.legs]
             settled = any(market is not None and market.status == "settled" for market in markets)
