@@ -74,10 +74,8 @@ def supersedes(old: LegResult | None, new: LegResult) -> bool:
     if gone and new.filled > old.filled and not new.settled:
         return False  # nor does an estimate, under another fill's name, bring it back
     reversal = reversed_now > gone
-    if old.final and new.filled < old.filled and not reversal:
-        return False  # a read that lags; only a reversal takes fills away (B-424)
-    if not old.final and not new.final and new.filled < old.filled:
-        return False
+    if new.filled < old.filled and not reversal:
+        return False  # a read that lags, of an ended order as of one that goes on; only a reversal takes fills away (B-424)
     if old.state == "held" and new.state == "unknown":
         return False
     if reversal or new.filled != old.filled:

@@ -125,6 +125,18 @@ def test_slow_reads_take_no_knowledge_away():
     assert supersedes(LegResult(leg_id=leg.leg_id, state="none"), full)
 
 
+def test_the_end_of_an_open_order_forgets_none_of_its_fills():
+    """B-178, B-424: four of ten filled while the order was held; it was cancelled, and the list of its trades lagged. "None" would
+    be believed for good: a leg without fills is confirmed, and nobody asks about it again."""
+    leg = World().leg()
+    held = filled(leg, 4_000_000, state="held")
+    gone = LegResult(leg_id=leg.leg_id, state="none", code="canceled")
+
+    assert not supersedes(held, gone)
+    assert supersedes(held, filled(leg, 4_000_000, state="partial"))
+    assert supersedes(held, taken_back(leg))
+
+
 def taken_back(leg: LegRequest) -> LegResult:
     """The leg after its fill was reversed by the venue."""
     gone = filled(leg, status="reversed")
