@@ -278,7 +278,8 @@ class Recovery:
         again = []
         heard = self._clock.wall_ns() - _HEARD_NS
         for arb_id, (row, record) in records.items():
-            if row.told and row.told_at < heard and all(order.result is not None and order.result.confirmed for order in orders[arb_id]):
+            confirmed = all(order.result is not None and order.result.confirmed for order in orders[arb_id])
+            if row.told and row.told_at < heard and confirmed:
                 told = _DECODE_CLOSED(row.told)
                 if told.outcome not in ("exposed", "unknown"):
                     continue  # over, and no venue will change anything about it

@@ -219,7 +219,7 @@ class Reconciler:
         try:
             rows = await self._record.rows(venue, "positions")
             theirs = net_of(rows)
-            resting = await self._orders(venue, busy=set() if first else busy) if full else ()
+            resting = await self._orders(venue, lambda: set() if first else {*busy, *self._ours.busy()}) if full else ()
             strangers = await self._strangers(venue, before, theirs, busy)
             seen, later = await self._record.differences(venue, before, theirs, strangers, busy, self._found)
             found = {one.market: one for one in seen}
@@ -302,8 +302,9 @@ class Reconciler:
         """Ours without what was paid out."""
         return {market: net for market, net in self._ours.nets(venue).items() if market not in self._record.paid}
 
-    async def _orders(self, venue: Venue, *, busy: Collection[MarketId]) -> tuple[Difference, ...]:
-        """End our own resting orders, note the others, and look whether the journal knows every order under our name."""
+    async def _orders(self, venue: Venue, busy: Callable[[], Collection[MarketId]]) -> tuple[Difference, ...]:
+        """End our own resting orders, note the others, and look whether the journal knows every order under our name. busy tells
+        the markets of orders under way, those that began during the reading, too."""
         resting = await self._record.rows(venue, "orders")
         history = await self._record.rows(venue, "history")
         legs = self._ours.legs()  # after the reading: an order is promised before it is sent
@@ -315,7 +316,7 @@ class Reconciler:
             leg_id = own_order(order, legs, ids)
             if leg_id is None:
                 notes.append(f"{venue} {order.market}: order {order.venue_order_id} is not ours and is left alone")
-            elif order.market not in busy:
+            elif order.market not in busy():
                 result = await self._ours.cancel(leg_id)
                 if result is None or not result.final:
                     left.append(Difference(venue=venue, market=order.market, kind="order", ours=0, theirs=0))

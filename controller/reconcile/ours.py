@@ -56,13 +56,8 @@ class RunningOurs:
         return self._venues.get(market)
 
     def busy(self) -> Collection[MarketId]:
-        state = self._state
-        found = {leg.want.market for leg in self._ledger.unconfirmed()}
-        for leg_id, result in state.results().items():
-            known = self._journal.stored(leg_id)
-            if known is not None and (not result.final or not result.confirmed):
-                found.add(known[0].want.market)
-        for approved in state.arbs.values():
+        found = {leg.want.market for leg in self._ledger.unconfirmed()} | self._state.unsure()
+        for approved in self._state.arbs.values():
             found |= {leg.want.market for leg in approved.legs}
         return found
 

@@ -218,6 +218,21 @@ async def test_our_resting_order_is_cancelled_and_a_strangers_is_left_alone(desk
     assert desk.blocked(B) is None
 
 
+async def test_an_order_that_was_sent_during_the_reading_is_not_cancelled(desk: Desk) -> None:
+    """B-183: it waits for its venue's hold and is listed; whoever sent it is about to hear of it, and a second leg cancelled
+    leaves the first one alone."""
+    await desk.one.look()
+    leg_id = desk.fill(1, A, 0)
+
+    def sent() -> None:
+        desk.open, desk.resting = {A}, [order(A, client_order_id(leg_id))]
+
+    desk.on_read = sent
+    await desk.one.look(full=True)
+
+    assert desk.cancelled == []
+
+
 async def test_an_order_under_our_name_that_the_journal_does_not_know_stops_everything(desk: Desk) -> None:
     """An old copy of the journal, or a deleted one: every venue's new arbs stop with the way to go on; adopting ends it."""
     desk.history = [order(A, client_order_id(leg_name(7)))]
