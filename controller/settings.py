@@ -131,7 +131,8 @@ class ControllerSettings(LinkSettings, VenueSettings):
     alert_url: SecretText = Field(Secret(""), description="address that gets every alert as a POST of one JSON object")
     alert_command: str = Field("", description="command run for every alert, its line on standard input; no shell: sh -c '…'")
     database_url: SecretText = Field(
-        Secret(""), description="where the ledger is kept: postgresql://USER:PASSWORD@HOST/NAME; empty = a file in STATE_DIR"
+        Secret(""),
+        description="the ledger: postgresql://USER:PASSWORD@HOST/NAME, over TLS when elsewhere; empty = a file in STATE_DIR",
     )
     state_dir: str = Field("state", description="decisions and other records")
 

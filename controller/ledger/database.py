@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from trading.errors import SettingsError, TandemError
+from trading.settings import is_loopback
 
 logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells every opening twice
 
@@ -53,10 +54,28 @@ def url_of(database_url: str, directory: Path) -> URL:
             "DATABASE_URL cannot be read (allowed: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME)"
         ) from exc
     if url.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
-        return url.set(drivername="postgresql+psycopg")
+        return _encrypted(url.set(drivername="postgresql+psycopg"))
     if url.drivername == "sqlite" and url.database:
         return url
     raise SettingsError(f"DATABASE_URL={url.drivername}://…: not a database we know (allowed: sqlite:///FILE, postgresql://…)")
+
+
+def _encrypted(url: URL) -> URL:
+    """B-312: over a network TLS is required, where the driver alone would fall back to plain text. sslmode=verify-full with
+    sslrootcert also proves whose server it is."""
+    named = [url.query.get("host", ""), url.query.get("hostaddr", "")]
+    hosts = [url.host or "", *(part for one in named for part in ([one] if isinstance(one, str) else one))]
+    if not any(_is_far(host.strip()) for one in hosts for host in one.split(",")):
+        return url
+    mode = url.query.get("sslmode", "require")
+    if mode not in ("require", "verify-ca", "verify-full"):
+        raise SettingsError(f"DATABASE_URL: sslmode={mode} may send the ledger in plain text (allowed: require, verify-full)")
+    return url.update_query_dict({"sslmode": mode})
+
+
+def _is_far(host: str) -> bool:
+    """Whether a database host is another machine: neither a socket's directory nor loopback."""
+    return host != "" and not host.startswith(("/", "@")) and not is_loopback(f"//[{host}]" if ":" in host else f"//{host}")
 
 
 def open_ledger(url: URL, *, write: bool) -> Engine:

@@ -94,3 +94,28 @@ def test_the_file_is_the_owners(tmp_path: Path) -> None:
     """What was traded is nobody else's business."""
     open_ledger(url_of("", tmp_path / "state"), write=True).dispose()
     assert stat.S_IMODE((tmp_path / "state" / "ledger.sqlite").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("database_url", "mode"),
+    [
+        ("postgresql://ann:pw@db.example.com:5432/arbitrage_db", "require"),
+        ("postgres://ann:pw@10.0.0.7/books", "require"),
+        ("postgresql://ann:pw@[2001:db8::1]/books?sslmode=verify-full", "verify-full"),
+        ("postgresql://ann:pw@/books?host=db.example.com", "require"),
+        ("postgresql://ann:pw@localhost/books", None),
+        ("postgresql://ann:pw@[::1]/books", None),
+        ("postgresql://ann@/books?host=/run/postgresql", None),
+    ],
+)
+def test_a_database_elsewhere_is_reached_over_tls(database_url: str, mode: str | None) -> None:
+    """B-054, B-312: required for another machine; on this one the driver's default stands."""
+    assert url_of(database_url, Path()).query.get("sslmode") == mode
+
+
+@pytest.mark.parametrize("mode", ["disable", "allow", "prefer"])
+def test_a_database_elsewhere_in_plain_text_is_refused(mode: str) -> None:
+    """B-312: no fallback; the message does not show the password."""
+    with pytest.raises(SettingsError, match=f"DATABASE_URL: sslmode={mode} may send") as caught:
+        url_of(f"postgresql://ann:hunter2@db.example.com/books?sslmode={mode}", Path())
+    assert "hunter2" not in str(caught.value)
