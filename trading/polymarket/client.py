@@ -254,7 +254,7 @@ class PolymarketClient:
         state = await self._order_state(name)
         after = order.fields["timestamp"] // 1000 - _LOOKBACK_S
         trades = await self._trades((("market", order.leg.want.market), ("after", str(after))))
-        result = found(order, state, trades, self._orders.said(order), order_id=name)
+        result = found(order, state, trades, self._orders.said(order), order_id=name, least=self._orders.heard(order))
         return result if result is None else self._timed(explained(order, result))
 
     def _timed(self, result: LegResult) -> LegResult:

@@ -134,9 +134,10 @@ def found(
     said: Said | None = None,
     *,
     order_id: str = "",
+    least: Size = Size(0),
 ) -> LegResult | None:
     """Join an order's state and the listed trades. said is the sum an earlier answer gave: fills are made to add up to it.
-    order_id is the venue's name for the order where it is not the one prepared.
+    order_id is the venue's name for the order where it is not the one prepared, least what was heard to be matched of it.
 
     None when nothing is known of the order. "unknown" when the venue says that more was matched than its trades show yet.
     """
@@ -150,7 +151,7 @@ def found(
             by_id[fill.id] = fill
     fills = tuple(by_id.values())
     shown = sum(fill.size for fill in fills)
-    expected = max(state.matched if state else 0, said.size if said else 0)
+    expected = max(state.matched if state else 0, said.size if said else 0, least)
     if expected - shown > DUST:
         return leg_result(
             order, "unknown", "trades_pending", f"{to_dollars(Size(expected - shown))} matched shares unlisted", fills

@@ -21,6 +21,7 @@ from trading.polymarket.statuses import trade_rank
 from trading.polymarket.trades import OrderState, found, makers_of
 from trading.polymarket.wire import decode
 from trading.stream import Dialer
+from trading.units import Size
 from trading.venue import Prepared
 
 __all__ = ["OwnOrders", "UserStream"]
@@ -79,6 +80,12 @@ class OwnOrders:
         """The sum of a matched answer to this order, if it came to this process."""
         own = self._by_id.get((order.venue_order_id or "").lower())
         return own.said if own is not None else None
+
+    def heard(self, order: Prepared) -> Size:
+        """What the stream said was matched of the order: a finished one is listed no more (polymarket.md 7.1), and its trades may be
+        listed one after another."""
+        own = self._by_id.get((order.venue_order_id or "").lower())
+        return own.state.matched if own is not None and own.state is not None else Size(0)
 
     def unsettled(self) -> list[Prepared]:
         """Orders whose last told truth is not settled, newest first."""

@@ -158,6 +158,25 @@ async def test_find_reads_the_order_first_and_all_pages() -> None:
     assert all("POLY_SIGNATURE" in call.headers for call in desk.http.calls if "/data/" in call.url)
 
 
+async def test_a_part_is_not_believed_while_the_stream_has_heard_of_more() -> None:
+    """The answer was lost and a finished order is listed no more: its trades come one by one, and the sum is what the stream said."""
+    desk = Desk()
+    desk.http.on("POST", "/order", UnknownOutcome("polymarket", "timeout", "no answer"))
+    order = await desk.signed()
+    with pytest.raises(UnknownOutcome):
+        await desk.send(order)
+    event = {"event_type": "order", "type": "UPDATE", "id": order.prepared.venue_order_id, "status": "MATCHED"}
+    desk.client._orders.apply(json.dumps(event | {"size_matched": "50"}).encode())
+    first, second = traded(order.prepared, "20"), traded(order.prepared, "30") | {"id": "t2"}
+    desk.http.on("GET", "/data/trades", page(first), page(first, second))
+
+    part, whole = await desk.client.find(order.prepared), await desk.client.find(order.prepared)
+
+    assert part is not None and whole is not None
+    assert (part.state, part.code) == ("unknown", "trades_pending")
+    assert (whole.state, whole.filled) == ("filled", 50_000_000)
+
+
 async def test_costs_of_found_fills_equal_the_answers_amount() -> None:
     """What the answer said is remembered: found fills add up to the venue's own making amount."""
     desk = Desk()
