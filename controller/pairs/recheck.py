@@ -39,12 +39,17 @@ class Word(msgspec.Struct, frozen=True):
 
 
 async def words_of(gamma: GammaMarkets, conditions: Sequence[MarketId]) -> dict[MarketId, Word]:
-    """Polymarket's word on each market it knows. Raises what the client raises."""
+    """Polymarket's word on each market it knows. Raises what the client raises.
+
+    Gamma lists the open ones alone unless it is asked for closed ones, so those it did not name are asked for once more.
+    """
     found: dict[MarketId, Word] = {}
-    for begin in range(0, len(conditions), _AT_ONCE):
-        async for page in gamma.market_pages(condition_ids=list(conditions[begin : begin + _AT_ONCE])):
-            for row in page:
-                found[MarketId(str(row.get("conditionId")))] = _word(row)
+    for closed in (False, True):
+        asked = [condition for condition in conditions if condition not in found]
+        for begin in range(0, len(asked), _AT_ONCE):
+            async for page in gamma.market_pages(condition_ids=asked[begin : begin + _AT_ONCE], closed=closed):
+                for row in page:
+                    found[MarketId(str(row.get("conditionId")))] = _word(row)
     return found
 
 
@@ -57,6 +62,12 @@ def _word(row: Row) -> Word:
         doubt = f"its result is {stated}"
     elif "resolved" in (stated, row.get("resolutionStatus")):
         doubt = "resolved"
+    elif row.get("archived") or row.get("active") is False or row.get("enableOrderBook") is False:
+        doubt = "switched off"
+    elif any(event.get("ended") is True for event in row.get("events") or () if isinstance(event, Mapping)):
+        doubt = "its event has ended"  # polymarket.md 14: finished games are found taking orders for days
+    elif row.get("acceptingOrders") is False:
+        doubt = "it takes no orders"
     return Word(doubt, parse_time(row.get("gameStartTime")))
 
 

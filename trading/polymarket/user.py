@@ -82,7 +82,7 @@ class OwnOrders:
         return own.said if own is not None else None
 
     def heard(self, order: Prepared) -> Size:
-        """What the stream said was matched of the order: a finished one is listed no more (polymarket.md 7.1), and its trades may be
+        """What the stream said was matched of the order: a finished one is not listed (polymarket.md 7.1), and its trades may be
         listed one after another."""
         own = self._by_id.get((order.venue_order_id or "").lower())
         return own.state.matched if own is not None and own.state is not None else Size(0)

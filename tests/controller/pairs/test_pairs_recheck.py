@@ -36,7 +36,7 @@ class Venues:
         self.asked.append(filters)
         if self.down:
             raise Unreachable("polymarket", "connect", "refused")
-        yield [self.row]
+        yield [self.row] if bool(self.row.get("closed")) is filters["closed"] else []
 
     async def milestones(self, *, category="", min_updated_ts=None):
         self.asked.append(min_updated_ts)
@@ -181,17 +181,41 @@ async def test_a_rejected_pair_stays_rejected_when_its_start_moves(house):
 
 
 async def test_many_markets_are_asked_in_hundreds():
-    """One request names at most a hundred condition ids (polymarket.md 2.1)."""
+    """One request names at most a hundred condition ids; closed ones are listed when asked for only (polymarket.md 2.1)."""
     asked = []
 
     class Gamma:
         async def market_pages(self, **filters):
-            asked.append(len(filters["condition_ids"]))
-            yield []
+            asked.append((len(filters["condition_ids"]), filters["closed"]))
+            known = {f"0x{n}" for n in range(240)} if not filters["closed"] else {"0x245"}
+            yield [{"conditionId": one, "closed": filters["closed"]} for one in filters["condition_ids"] if one in known]
 
-    await words_of(Gamma(), [f"0x{n}" for n in range(250)])
+    words = await words_of(Gamma(), [f"0x{n}" for n in range(250)])
 
-    assert asked == [100, 100, 50]
+    assert asked == [(100, False), (100, False), (50, False), (10, True)]
+    assert [name for name, word in words.items() if word.doubt] == ["0x245"]
+    assert len(words) == 241
+
+
+@pytest.mark.parametrize(
+    ("row", "doubt"),
+    [
+        ({"acceptingOrders": True, "active": True, "enableOrderBook": True, "events": [{"ended": False}]}, ""),
+        ({"acceptingOrders": False}, "it takes no orders"),
+        ({"events": [{"ended": True}]}, "its event has ended"),
+        ({"active": False}, "switched off"),
+        ({"archived": True}, "switched off"),
+        ({"enableOrderBook": False}, "switched off"),
+    ],
+)
+async def test_what_gamma_says_against_trading_holds_a_market_back(row, doubt):
+    """The CLOB's parameters tell none of it, and they are what a market is read again from (polymarket.md 2.2, 14)."""
+
+    class Gamma:
+        async def market_pages(self, **filters):
+            yield [{"conditionId": "P", **row}]
+
+    assert (await words_of(Gamma(), ["P"]))["P"].doubt == doubt
 
 
 def test_two_milestones_of_one_event_that_differ_give_no_start():
