@@ -72,7 +72,7 @@ def kalshi_signer(settings: VenueSettings, notice: Callable[[str], None] = lambd
     else:
         pem = inline.reveal().replace("\\n", "\n").encode()
     try:
-        return KalshiSigner.from_pem(key_id, pem)
+        return KalshiSigner.from_pem(key_id, pem, settings.kalshi_private_key_password)
     except SettingsError as exc:
         raise SettingsError(f"{f'KALSHI_PRIVATE_KEY_PATH={path}' if path else 'KALSHI_API_SECRET'}: {exc}") from exc
 

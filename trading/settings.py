@@ -82,6 +82,7 @@ class VenueSettings(SettingsModel):
 
     kalshi_api_key_id: str = Field("", description="Kalshi API key id; empty = no Kalshi trading and no Kalshi stream")
     kalshi_private_key_path: str = Field("", description="Kalshi private key, a PEM file (RSA or Ed25519)")
+    kalshi_private_key_password: SecretText = Field(Secret(""), description="password of that key, where the PEM is encrypted")
     kalshi_api_secret: SecretText = Field(Secret(""), description="the same PEM inline, instead of the file")
     poly_private_key: SecretText = Field(Secret(""), description="Polymarket wallet key, 0x and 64 hex digits")
     poly_funder: str = Field("", description="wallet that holds the money, 0x and 40 hex", pattern=r"^(0x[0-9a-fA-F]{40})?$")

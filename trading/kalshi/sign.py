@@ -17,11 +17,13 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from trading.clock import MS
 from trading.errors import SettingsError
+from trading.secrets import Secret
 from trading.units import WallNs
 
 __all__ = ["KalshiSigner"]
 
 KeyKind = Literal["rsa", "ed25519"]
+_NONE = Secret("")
 
 
 class KalshiSigner:
@@ -36,16 +38,19 @@ class KalshiSigner:
         self._sign = sign
 
     @classmethod
-    def from_pem(cls, key_id: str, pem: bytes) -> "KalshiSigner":
-        """Load a private key (PKCS#1 or PKCS#8 RSA, or Ed25519). Raises SettingsError saying what is wrong with it."""
+    def from_pem(cls, key_id: str, pem: bytes, password: Secret = _NONE) -> "KalshiSigner":
+        """Load a private key (PKCS#1 or PKCS#8 RSA, or Ed25519), encrypted or not (B-311). Raises SettingsError saying what is
+        wrong with it."""
         if not key_id.strip():
             raise SettingsError("the Kalshi API key id is empty; copy the id shown beside the key on kalshi.com")
         try:
-            key = load_pem_private_key(pem, password=None)
+            key = load_pem_private_key(pem, password.reveal().encode() if password else None)
         except TypeError as exc:
-            raise SettingsError("the Kalshi private key is encrypted; store it without a pass phrase, mode 600") from exc
+            why = "is not encrypted, so clear its password" if password else "is encrypted and needs its password"
+            raise SettingsError(f"the Kalshi private key {why} (KALSHI_PRIVATE_KEY_PASSWORD)") from exc
         except (ValueError, UnsupportedAlgorithm) as exc:
-            raise SettingsError("the Kalshi private key is not a readable PEM private key; download it again") from exc
+            step = "KALSHI_PRIVATE_KEY_PASSWORD may be wrong" if password else "download it again"
+            raise SettingsError(f"the Kalshi private key is not a readable PEM private key; {step}") from exc
         if isinstance(key, Ed25519PrivateKey):
             return cls(key_id.strip(), "ed25519", key.sign)
         if isinstance(key, RSAPrivateKey):

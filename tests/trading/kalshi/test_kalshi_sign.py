@@ -1,14 +1,18 @@
 """Kalshi's signatures, checked with the public key as the venue would."""
 
 import base64
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 
+from trading.connect import kalshi_signer
 from trading.errors import SettingsError
 from trading.kalshi.sign import KalshiSigner
+from trading.secrets import Secret, write_private
+from trading.settings import VenueSettings, load
 from trading.units import WallNs
 
 NOW = WallNs(1_790_000_000_123_456_789)
@@ -58,19 +62,35 @@ def test_query_is_not_signed() -> None:
     assert signer.headers("GET", "/trade-api/v2/portfolio/orders?limit=5&ticker=A", NOW) == plain
 
 
-def test_other_keys_are_settings_errors() -> None:
-    """A curve key, an encrypted key, garbage and an empty key id each stop the start with a reason."""
-    curve = pem(ec.generate_private_key(ec.SECP256R1()), PrivateFormat.PKCS8)
-    locked = ED_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x"))
+def locked_pem() -> bytes:
+    return ED_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"swordfish"))
 
-    for key_id, data, word in (
-        ("id", curve, "RSA or Ed25519"),
-        ("id", locked, "encrypted"),
-        ("id", b"-----BEGIN NONSENSE-----", "PEM"),
-        (" ", pem(ED_KEY, PrivateFormat.PKCS8), "key id"),
+
+def test_other_keys_are_settings_errors() -> None:
+    """A curve key, garbage, an empty key id, and a password that is missing, wrong or idle each stop the start with a reason."""
+    curve, plain = pem(ec.generate_private_key(ec.SECP256R1()), PrivateFormat.PKCS8), pem(ED_KEY, PrivateFormat.PKCS8)
+
+    for key_id, data, password, word in (
+        ("id", curve, "", "RSA or Ed25519"),
+        ("id", b"-----BEGIN NONSENSE-----", "", "download it again"),
+        (" ", plain, "", "key id"),
+        ("id", locked_pem(), "", "is encrypted and needs its password"),
+        ("id", locked_pem(), "mackerel", "KALSHI_PRIVATE_KEY_PASSWORD may be wrong"),
+        ("id", plain, "swordfish", "is not encrypted, so clear"),
     ):
-        with pytest.raises(SettingsError, match=word):
-            KalshiSigner.from_pem(key_id, data)
+        with pytest.raises(SettingsError, match=word) as caught:
+            KalshiSigner.from_pem(key_id, data, Secret(password))
+        assert not password or password not in str(caught.value)
+
+
+def test_an_encrypted_key_signs_once_its_password_is_given(tmp_path: Path) -> None:
+    """B-311: KALSHI_PRIVATE_KEY_PATH may point at an encrypted PEM."""
+    write_private(tmp_path / "k.pem", locked_pem())
+    environ = {"KALSHI_API_KEY_ID": "id", "KALSHI_PRIVATE_KEY_PATH": str(tmp_path / "k.pem")}
+    settings = load(VenueSettings, environ={**environ, "KALSHI_PRIVATE_KEY_PASSWORD": "swordfish"}, directory=tmp_path)
+    signer = kalshi_signer(settings)
+
+    assert signer is not None and signer.kind == "ed25519"
 
 
 def test_signer_does_not_print_its_key() -> None:
