@@ -7,6 +7,7 @@ from test_discovery_domains import FUTURE, venues
 
 from controller.discovery import assemble
 from controller.discovery.cache import DiscoveryCache
+from controller.discovery.candidates import look_alikes
 
 ASKED = "Will Ann Smith perform at the 2027 halftime show?"
 
@@ -33,6 +34,16 @@ async def test_unread_markets_that_read_alike_become_look_alikes_and_no_pair():
     assert one.similarity == 100
     assert (one.first.tradable, one.second.tradable) == (False, False)
     assert "resolves to Yes" in one.first.rules
+
+
+def test_what_reads_less_alike_than_asked_is_not_shown():
+    """B-104: likeness is a figure of 0 to 100 and the threshold holds; close names in other words fall short of it."""
+    ours = [({"ticker": "KXA-1", "title": "Will Ann Smith perform in the halftime show?"}, False)]
+    theirs = [({"id": "1", "question": "Ann Smith named as the performer of the great big halftime event?"}, False)]
+
+    (shown,) = look_alikes(ours, theirs, similarity=50)
+    assert 50 <= shown.similarity < 95
+    assert look_alikes(ours, theirs, similarity=95) == ()
 
 
 async def test_a_pair_is_no_look_alike_and_known_differences_are_none():

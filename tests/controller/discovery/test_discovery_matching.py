@@ -128,6 +128,17 @@ def test_doubleheader_without_starts_is_refused_whole():
     assert matches.by_league["mlb"] == {"kalshi.ambiguous": 1}
 
 
+def test_one_known_start_of_two_games_pairs_nothing():
+    """B-100: of two games on a day one is known to be later; that the other one is meant is a guess, and nobody is matched."""
+    names = ("Houston Astros", "San Diego Padres")
+    early = kalshi_game("KXMLBGAME-26AUG09HOUSD", "Houston vs San Diego", MLB)
+    late = kalshi_game("KXMLBGAME-26AUG091940HOUSD", "Houston vs San Diego", MLB)
+    other = gamma_game("mlb-hou-sd-2026-08-09", names, "2026-08-09 17:10:00+00")
+
+    assert found([early, late], [other]) == set()
+    assert len(found([early], [other])) == 2
+
+
 def test_two_candidates_for_one_game_reject_both():
     """The same game listed twice gives no pair at all (matching.md 3.3)."""
     copy = gamma_game(ident="9002", condition="0x" + "22" * 32)

@@ -70,6 +70,19 @@ def test_daily_loss_stops_until_the_next_day() -> None:
     assert may(breaker) is None
 
 
+def test_the_day_begins_when_the_operator_says() -> None:
+    """B-199: CB_RESET_UTC_SECS moves the daily reset; half past twelve is no new day when it is one o'clock."""
+    breaker = Breaker(RiskSettings(cb_reset_utc_secs=13 * 3_600))
+    breaker.on_tick(NOON)
+    breaker.record_pnl(Money(-50 * DOLLAR))
+
+    breaker.on_tick(WallNs(NOON + 3_599 * SECOND))
+    assert may(breaker) == "daily_loss"
+    breaker.on_tick(WallNs(NOON + 3_600 * SECOND))
+
+    assert may(breaker) is None
+
+
 def test_profits_of_the_day_count_against_losses() -> None:
     """The limit is on the day's sum."""
     breaker = Breaker(RiskSettings())

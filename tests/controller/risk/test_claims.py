@@ -109,6 +109,18 @@ def test_third_one_sided_fill_blocks_five_minutes() -> None:
     assert claims.waiting(EVENT, "any", LEVEL, at(300_000)) is None
 
 
+def test_after_the_long_block_the_count_starts_again() -> None:
+    """B-205: the fourth one-sided fill is the first of a new row: 5 s, not another 300."""
+    claims = Claims(RiskSettings())
+    for _ in range(3):
+        claims.record_one_sided(EVENT, at(0))
+
+    claims.record_one_sided(EVENT, at(300_000))
+
+    assert claims.waiting(EVENT, "any", LEVEL, at(304_999)) is not None
+    assert claims.waiting(EVENT, "any", LEVEL, at(305_000)) is None
+
+
 def test_full_match_clears_the_count_of_one_sided_fills() -> None:
     """B-205 counts repeated ones: a match in between starts over."""
     claims = Claims(RiskSettings())

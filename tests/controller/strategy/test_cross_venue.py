@@ -9,12 +9,12 @@ from controller.model import PairChanged, Tick
 from controller.risk.limits import RiskSettings
 from controller.strategy.base import Intent
 from controller.strategy.cross_venue import CrossVenue
-from controller.strategy.watch import buy_table
+from controller.strategy.watch import best_per_event, buy_table
 from trading.book import BookChanged, MarketChanged
 from trading.fees import unit_fees
 from trading.ids import ArbId
 from trading.market import FeeTerms, Outcome
-from trading.units import ONE, Price
+from trading.units import ONE, Money, Price
 
 
 def looked_at(desk: Desk, market: str = P) -> list[Intent]:
@@ -29,7 +29,8 @@ def set_books(desk: Desk, kalshi: tuple[dict, dict], poly: tuple[dict, dict]) ->
 
 
 def test_gap_becomes_an_intent_with_everything_the_gate_needs() -> None:
-    """YES at 45c on one venue and NO at 48c on the other: a quarter of 40 displayed, limits at the quotes, epochs kept."""
+    """YES at 45c on one venue and NO at 48c on the other: a quarter of 40 displayed, limits at the quotes, epochs kept; what both
+    books showed is one reading with its times (B-118)."""
     intent = Desk().intent()
 
     assert [(want.market, want.outcome, want.limit, want.size) for want in intent.wants] == [
@@ -37,7 +38,8 @@ def test_gap_becomes_an_intent_with_everything_the_gate_needs() -> None:
         (P, Outcome.YES, 4_500, contracts(10)),
     ]
     assert intent.basket.kind == "poly_yes_kalshi_no"
-    assert [quote.size for quote in intent.quotes] == [contracts(40), contracts(40)]
+    assert [(quote.price, quote.size) for quote in intent.quotes] == [(4_800, contracts(40)), (4_500, contracts(40))]
+    assert all(0 < quote.changed_at <= quote.proved_at for quote in intent.quotes)
     assert intent.edge > intent.basket.payout  # about 4c: 7c less both fees
     assert "4.0" in intent.reason
 
@@ -119,6 +121,19 @@ def test_claimed_event_is_left_alone() -> None:
     set_books(desk, ({52: 40}, {53: 40}), ({44: 40}, {45: 40}))
 
     assert looked_at(desk) == []
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_best_type_of_an_event_is_chosen_by_its_net_profit(turned: bool) -> None:
+    """B-164: several baskets of one event qualify; the one that earns most dollars goes, not the one with the finest edge."""
+    desk = Desk()
+    small = desk.intent(edge=Money(60_000))
+    wants = tuple(change(want, size=contracts(20)) for want in small.wants)
+    large = change(small, edge=Money(40_000), wants=wants)
+
+    chosen = best_per_event([large, small] if turned else [small, large], desk.state, desk.now)
+
+    assert chosen == [large]
 
 
 @pytest.mark.parametrize("event", ["tick", "pair", "market"])
