@@ -78,12 +78,12 @@ class Timings:
     def heard(self, result: LegResult, now: MonoNs) -> None:
         """A result of a leg, heard at now: its first final one ends the order."""
         run = self._runs.get(arb_of(result.leg_id))
-        if run is None or not result.final or result.leg_id in run.finals:
-            return
+        if run is None or not result.final or result.state == "refused" or result.leg_id in run.finals:
+            return  # what was refused reached no venue, whoever refused it
         stages = dict(result.stages)
         sent = stages.get("sent")
         if sent is None:
-            return  # refused here: nothing was on its way
+            return
         run.finals[result.leg_id] = now
         held = max(0, stages["released"] - stages["held"]) if "held" in stages and "released" in stages else 0
         run.held = max(run.held, held)

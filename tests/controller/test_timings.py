@@ -89,7 +89,8 @@ def test_what_was_never_sent_or_said_before_is_not_measured() -> None:
     timings = Timings()
 
     assert timings.decided(approved(), Tick(WallNs(0)), at(10)) is None
-    timings.heard(result(POLY_LEG, "refused"), at(11))
+    timings.heard(result(POLY_LEG, "refused", sent=10.5), at(11))
+    timings.heard(result(KALSHI_LEG, "none"), at(11))
     timings.ended(end())
     assert timings.statistics() == {}
     timings.decided(approved(), Tick(WallNs(0)), at(10))

@@ -96,9 +96,9 @@ def test_whole_cent_schedule_for_an_order(size: int, maker: bool, fee: int) -> N
     assert fee_of_fill(WHOLE_CENT, Price(5_000), Size(size * CONTRACT), maker=maker) == fee * 10_000
 
 
-@pytest.mark.parametrize("price", [0, ONE])
+@pytest.mark.parametrize("price", [-100, 0, ONE, ONE + 100])
 def test_certain_prices_cost_no_fee(price: int) -> None:
-    """B-130: nothing is charged at 0 and at a dollar."""
+    """B-130: nothing is charged at 0, at a dollar or beyond either, and nothing is ever given."""
     assert all(fee_of_fill(terms, Price(price), CONTRACT) == 0 for terms in (FULL, SPORTS, WHOLE_CENT))
 
 
