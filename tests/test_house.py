@@ -40,7 +40,7 @@ TOP_LEVEL = {
 }
 LEVELS = {
     0: {"units", "clock", "command", "crash", "halt", "ids", "errors", "log", "secrets"},
-    1: {"env_file", "market", "settings", "state_dir", "http", "http_pool", "http_wire", "stream", "offload"},
+    1: {"env_file", "market", "settings", "state_dir", "http", "http_pool", "http_wire", "patience", "stream", "offload"},
     2: {"book", "fees", "order", "journal", "journal_file", "journal_sqlite", "treasury", "venue"},
     3: {"kalshi", "polymarket", "paper"},
     4: {"execute", "connect", "earlier"},

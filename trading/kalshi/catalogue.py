@@ -112,7 +112,7 @@ class Catalogue:
         query = filters(
             ("category", category), ("tags", tags), ("min_updated_ts", min_updated_ts), ("include_volume", include_volume)
         )
-        rows = (await self._rest.fetch("/series", SeriesPage, query, timeout_s=_TIMEOUT_S)).series or []
+        rows = (await self._rest.fetch("/series", SeriesPage, query, listing=True, timeout_s=_TIMEOUT_S)).series or []
         return {str(row.get("ticker", "")): row for row in rows if row.get("ticker")}
 
     async def one_series(self, ticker: str) -> Row:

@@ -45,7 +45,7 @@ async def pages(
     cursor = ""
     while True:
         asked = [*query, ("cursor", cursor)] if cursor else query
-        page = await rest.fetch(path, kind, asked, private=private, retry=retry, timeout_s=_TIMEOUT_S)
+        page = await rest.fetch(path, kind, asked, private=private, retry=retry, listing=not private, timeout_s=_TIMEOUT_S)
         yield page
         cursor = page.cursor or ""
         if not cursor:

@@ -1,8 +1,8 @@
 """Signed requests to Kalshi's REST interface, with its errors as ours, inside the account's budget.
 
-Reads wait for their tokens, and 4, 8, 16, 32, 64 s on a 429 all the same, or Retry-After where the venue sends one (B-210).
-Writes never wait here: a 429 is a definite no (design.md 6). A read that got no answer is Unreachable, because repeating it harms
-nothing; a write that got none is UnknownOutcome.
+Reads wait for their tokens, and on a 429 all the same as patience.py says (B-210). Writes never wait here: a 429 is a definite no
+(design.md 6). A read that got no answer is Unreachable, because repeating it harms nothing; a write that got none is
+UnknownOutcome.
 """
 
 import asyncio
@@ -11,7 +11,6 @@ from typing import TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 
 from trading.clock import Clock
 from trading.errors import AuthFailed, BadAnswer, Throttled, UnknownOutcome, Unreachable, VenueError
@@ -22,6 +21,7 @@ from trading.kalshi.sign import KalshiSigner
 from trading.kalshi.statuses import meaning
 from trading.kalshi.wire_account import error_of
 from trading.market import KALSHI
+from trading.patience import Passing, patiently
 
 __all__ = ["BALANCE_PATH", "KalshiRest", "Query", "error_for", "retry_after", "segment"]
 
@@ -32,7 +32,6 @@ BALANCE_PATH = "/portfolio/balance"
 """The one read with a bucket of its own (kalshi.md 7.5)."""
 _READ_TIMEOUT_S = 10.0
 _WRITE_TIMEOUT_S = 5.0
-_ATTEMPTS = 6  # the first try and five retries
 
 
 def segment(text: str) -> str:
@@ -65,14 +64,6 @@ def error_for(response: Response, what: str = "") -> VenueError | None:
     return error_from(said, named, detail, retry_after=retry_after(response.headers))
 
 
-def _wait(state: RetryCallState) -> float:
-    """B-210: 2 x 2^n seconds for n = 1..5, unless the venue says otherwise."""
-    error = state.outcome.exception() if state.outcome is not None else None
-    if isinstance(error, Throttled) and error.retry_after is not None:
-        return error.retry_after
-    return float(2 * 2**state.attempt_number)
-
-
 class KalshiRest:
     """One account's REST side. signer None: public reads only. sleep is given so that tests and virtual time need not wait."""
 
@@ -93,6 +84,7 @@ class KalshiRest:
         self._signer = signer
         self._clock = clock
         self._sleep = sleep
+        self._passing = Passing()
 
     def headers(self, method: str, path: str) -> dict[str, str]:
         """Access headers of a request to base + path. Raises AuthFailed when there is no key."""
@@ -127,22 +119,19 @@ class KalshiRest:
         *,
         private: bool = False,
         retry: bool = True,
+        listing: bool = False,
         timeout_s: float = _READ_TIMEOUT_S,
     ) -> bytes:
         """GET a body. Raises Rejected and its kinds, Unreachable and BadAnswer; Throttled after the waits.
 
-        retry False is for look-ups: nothing waits, and the tokens kept back for them may be spent.
+        retry False is for look-ups: nothing waits, and the tokens kept back for them may be spent. listing is for public lists:
+        a page that failed in passing is read again (B-214).
         """
         if not retry:
             return await self._read_once(path, query, private, timeout_s, urgent=True)
-        retrying = AsyncRetrying(
-            stop=stop_after_attempt(_ATTEMPTS),
-            wait=_wait,
-            retry=retry_if_exception_type(Throttled),
-            sleep=self._sleep,
-            reraise=True,
+        return await patiently(
+            lambda: self._read_once(path, query, private, timeout_s), self._sleep, self._passing if listing else None
         )
-        return await retrying(self._read_once, path, query, private, timeout_s)
 
     async def fetch(
         self,
@@ -152,10 +141,12 @@ class KalshiRest:
         *,
         private: bool = False,
         retry: bool = True,
+        listing: bool = False,
         timeout_s: float = _READ_TIMEOUT_S,
     ) -> T:
         """read() a body as kind, with the errors of both."""
-        return self.decode(await self.read(path, query, private=private, retry=retry, timeout_s=timeout_s), kind, path)
+        body = await self.read(path, query, private=private, retry=retry, listing=listing, timeout_s=timeout_s)
+        return self.decode(body, kind, path)
 
     async def _read_once(self, path: str, query: Query, private: bool, timeout_s: float, *, urgent: bool = False) -> bytes:
         await self._wait_for_read(path, urgent)

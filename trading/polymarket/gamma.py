@@ -1,4 +1,4 @@
-"""Gamma, the catalogue of events and markets (polymarket.md 2): discovery reads, rate-limited ones repeated by B-210.
+"""Gamma, the catalogue of events and markets (polymarket.md 2): discovery reads, repeated as patience.py says.
 
 Rows are handed on as they are; wire.market_from makes Markets of them.
 """
@@ -11,9 +11,10 @@ from urllib.parse import urlencode
 from trading.errors import Rejected, Throttled
 from trading.http import Http
 from trading.market import POLYMARKET, Venue
+from trading.patience import Passing, patiently
 from trading.polymarket.budget import Windows
 from trading.polymarket.paging import pages
-from trading.polymarket.rest import Sleep, patiently, read_json, segment
+from trading.polymarket.rest import Sleep, read_json, segment
 from trading.polymarket.wire import bad
 
 __all__ = ["Gamma"]
@@ -42,6 +43,7 @@ class Gamma:
         self._http = http
         self._base = url.rstrip("/")
         self._sleep = sleep
+        self._passing = Passing()
         self._filters = dict(filters or {"closed": False})
 
     async def event_pages(self, **filters: Any) -> AsyncIterator[list[dict[str, Any]]]:
@@ -86,7 +88,7 @@ class Gamma:
     async def _walk(self, path: str, key: str, filters: Mapping[str, Any]) -> AsyncIterator[list[dict[str, Any]]]:
         async def read(cursor: str) -> tuple[list[dict[str, Any]], str]:
             query = {**filters, "limit": _PAGE} | ({"after_cursor": cursor} if cursor else {})
-            answer = await self._read(path, query)
+            answer = await self._read(path, query, listing=True)
             rows = answer.get(key) if isinstance(answer, Mapping) else None
             if not isinstance(rows, list) or not isinstance(answer, Mapping):
                 raise bad("bad_page", f"{path} has no list {key!r}")
@@ -95,7 +97,7 @@ class Gamma:
         async for page in pages(read, path, most=_MOST_PAGES):
             yield page
 
-    async def _read(self, path: str, query: Mapping[str, Any]) -> Any:
+    async def _read(self, path: str, query: Mapping[str, Any], *, listing: bool = False) -> Any:
         pairs: list[tuple[str, str]] = []
         for name, value in query.items():
             for item in value if isinstance(value, list | tuple) else (value,):
@@ -107,7 +109,7 @@ class Gamma:
             self._count(path)
             return await read_json(self._http, "GET", url, {}, None)
 
-        return await patiently(once, self._sleep)
+        return await patiently(once, self._sleep, self._passing if listing else None)
 
     def _count(self, path: str) -> None:
         kind = path.split("/")[1]

@@ -17,10 +17,11 @@ import msgspec
 from trading.errors import Throttled
 from trading.http import Http
 from trading.market import POLYMARKET, Market
+from trading.patience import patiently
 from trading.polymarket.account import base_units, data_rows, listed, reserved
 from trading.polymarket.calls import MAX_UINT256
 from trading.polymarket.paging import pages
-from trading.polymarket.rest import PolymarketRest, Query, Sleep, patiently, read_json
+from trading.polymarket.rest import PolymarketRest, Query, Sleep, read_json
 from trading.polymarket.sign import Account
 from trading.polymarket.wire import bad
 from trading.units import Money, Size

@@ -20,9 +20,10 @@ from trading.clock import SECOND, Clock
 from trading.errors import Misuse, Rejected, Throttled, UnknownOutcome, VenueError
 from trading.http import Http
 from trading.market import POLYMARKET
+from trading.patience import patiently
 from trading.polymarket.budget import Windows
 from trading.polymarket.calls import Call
-from trading.polymarket.rest import Sleep, error_for, patiently, read_json, segment
+from trading.polymarket.rest import Sleep, error_for, read_json, segment
 from trading.polymarket.sign import Account, ApiCredentials, RequestSigner
 from trading.polymarket.wallets import KINDS, batch_signature, create_envelope, envelope
 from trading.polymarket.wire import bad, decode

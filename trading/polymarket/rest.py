@@ -1,7 +1,7 @@
-"""Requests to Polymarket's HTTP services, its errors as ours, and one policy for rate-limited reads.
+"""Requests to Polymarket's HTTP services, with its errors as ours.
 
-Patient reads wait 4, 8, 16, 32, 64 s on 429, or what Retry-After says (B-210); look-ups of orders do not wait, because their
-caller has a schedule of its own. An unanswered read is Unreachable: repeating it harms nothing. Signed paths carry no query.
+Patient reads wait on 429 as patience.py says (B-210); look-ups of orders do not, because their caller has a schedule of its own.
+An unanswered read is Unreachable: repeating it harms nothing. Signed paths carry no query.
 """
 
 import asyncio
@@ -9,19 +9,18 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
-
 from trading.clock import SECOND, Clock
 from trading.errors import AuthFailed, ModeClosed, Rejected, Throttled, UnknownOutcome, Unreachable, VenueError
 from trading.http import Http, Response
 from trading.market import POLYMARKET
+from trading.patience import patiently
 from trading.polymarket.budget import Windows, endpoint
 from trading.polymarket.mode import MODE_CODES
 from trading.polymarket.orders import refusal_code, retry_after
 from trading.polymarket.sign import Account, RequestSigner
 from trading.polymarket.wire import bad, decode
 
-__all__ = ["LAST_CURSOR", "PolymarketRest", "Query", "Sleep", "error_for", "patiently", "read_json", "segment"]
+__all__ = ["LAST_CURSOR", "PolymarketRest", "Query", "Sleep", "error_for", "read_json", "segment"]
 
 Query = Sequence[tuple[str, str]]
 Sleep = Callable[[float], Awaitable[None]]
@@ -29,7 +28,6 @@ Sleep = Callable[[float], Awaitable[None]]
 LAST_CURSOR = "LTE="
 """next_cursor of the last page of the CLOB's lists."""
 _READ_TIMEOUT_S = 10.0
-_ATTEMPTS = 6  # the first try and five retries
 _SKEW_APPLIED_S = 2.0
 """GET /time has whole seconds: less than this is its rounding, not our clock."""
 
@@ -65,26 +63,6 @@ def error_for(response: Response) -> VenueError | None:
     if 300 <= status < 400:
         return bad(f"http_{status}", "redirects are not followed; check the POLYMARKET_*_URL settings")
     return Rejected(POLYMARKET, "not_found" if status == 404 else code, text)
-
-
-def _wait(state: RetryCallState) -> float:
-    """B-210: 2 x 2^n seconds for n = 1..5, unless the venue says otherwise."""
-    error = state.outcome.exception() if state.outcome is not None else None
-    if isinstance(error, Throttled) and error.retry_after is not None:
-        return error.retry_after
-    return float(2 * 2**state.attempt_number)
-
-
-async def patiently(read: Callable[[], Awaitable[Any]], sleep: Sleep) -> Any:
-    """Repeat a rate-limited read by B-210; the last error goes on to the caller."""
-    retrying = AsyncRetrying(
-        retry=retry_if_exception_type(Throttled), wait=_wait, stop=stop_after_attempt(_ATTEMPTS), sleep=sleep, reraise=True
-    )
-
-    async def once() -> Any:  # tenacity awaits only what is a coroutine function itself
-        return await read()
-
-    return await retrying(once)
 
 
 async def read_json(
