@@ -12,7 +12,7 @@ import msgspec
 
 from controller.execution.trader_link import TraderLink
 from trading.clock import SECOND, Clock
-from trading.errors import Misuse, VenueError
+from trading.errors import VenueError
 from trading.execute import PROOF_NS, record
 from trading.ids import LegId
 from trading.journal import Journal
@@ -121,26 +121,23 @@ class RemoteExecutor:
     async def execute(self, leg: LegRequest) -> LegResult:
         """Execute a leg at most once; a repeat gives the stored result, "unknown" while there is none."""
         known = self._journal.stored(leg.leg_id)
-        if known is not None and (known[1] is not None or leg.leg_id in self._went):
+        if known is not None:
             return known[1] or LegResult(leg_id=leg.leg_id, state="unknown", code="in_flight", detail="sent before")
         trader = self._choose(leg)
         if trader is None:
             return LegResult(leg_id=leg.leg_id, state="refused", code="no_route", detail=self._why_none(leg))
         self._present = self._went[leg.leg_id] = trader
-        if known is None:
-            self._journal.address(leg.leg_id, trader.name, trader.journal_id)
-            try:
-                await self._journal.promise([leg])
-            except asyncio.CancelledError:  # the promise may stand, and nothing was sent: no one has to be asked about it
-                if self._journal.stored(leg.leg_id) is not None:
-                    unsent = LegResult(leg_id=leg.leg_id, state="refused", code="cancelled", detail="cancelled before the send")
-                    await asyncio.shield(record(self._journal, unsent))
-                raise
-            except Misuse:
-                return LegResult(leg_id=leg.leg_id, state="unknown", code="in_flight", detail="sent before")
-            except Exception as exc:  # nothing was sent: whatever kept the promise from the disk, the leg may not go
-                _log.error("leg_not_promised", leg=leg.leg_id, error=repr(exc))
-                return LegResult(leg_id=leg.leg_id, state="refused", code="not_promised", detail=str(exc))
+        self._journal.address(leg.leg_id, trader.name, trader.journal_id)
+        try:
+            await self._journal.promise([leg])
+        except asyncio.CancelledError:  # the promise may stand, and nothing was sent: no one has to be asked about it
+            if self._journal.stored(leg.leg_id) is not None:
+                unsent = LegResult(leg_id=leg.leg_id, state="refused", code="cancelled", detail="cancelled before the send")
+                await asyncio.shield(record(self._journal, unsent))
+            raise
+        except Exception as exc:  # nothing was sent: whatever kept the promise from the disk, the leg may not go
+            _log.error("leg_not_promised", leg=leg.leg_id, error=repr(exc))
+            return LegResult(leg_id=leg.leg_id, state="refused", code="not_promised", detail=str(exc))
         market = self._market_of(leg.want.market)
         hold_ns = (market.hold_ns or 0) if market is not None else 0
         try:
@@ -159,6 +156,9 @@ class RemoteExecutor:
     async def resolve(self, leg_id: LegId) -> LegResult:
         """Ask the leg's trader until the leg is final, at most resolve_ns; a final one with estimates in it once."""
         current = self._current(leg_id)
+        known = self._journal.stored(leg_id)
+        if known is not None and leg_id not in self._went and self._journal.addressee(leg_id)[0] in self._traders:
+            self.restore(known[0])  # its trader was paired again after our start
         trader = self._went.get(leg_id)
         if trader is None or current.confirmed:
             return current

@@ -58,3 +58,24 @@ def test_a_refusal_after_its_caller_gave_up_is_kept(tmp_path) -> None:
         assert room.remote._current(leg.leg_id).state == "refused"
 
     in_room(tmp_path, work)
+
+
+def test_a_trader_that_is_paired_again_is_asked_about_its_legs(tmp_path) -> None:
+    """B-093: it was taken out of the peers file when the controller started, so its leg was nobody's; a person pairs it again, and
+    the leg comes to its end without another start."""
+
+    async def work(room: Room) -> None:
+        trader = await room.start()
+        await room.ready()
+        leg = await room.left_unknown(trader)
+        room.trader_disk.rows[:] = [row for row in room.trader_disk.rows if not hasattr(row, "client_order_id")]
+        pins, room.pins = room.pins, {}
+        await room.restart_controller()
+        assert (await room.remote.resolve(leg.leg_id)).state == "unknown"
+        room.pins = pins
+        await room.dial(boot=b"trd2")
+        await room.until(lambda: "frankfurt" in room.links and room.link.health == "ready")
+
+        assert (await room.remote.resolve(leg.leg_id)).state == "none"
+
+    in_room(tmp_path, work)

@@ -147,6 +147,16 @@ async def test_sale_of_what_was_bought_here_goes_from_here(room: Room) -> None:
     assert room.here.route(order(Action.BUY, 10)) is room.remote
 
 
+async def test_a_leg_that_an_earlier_start_promised_is_sent_by_nobody(room: Room) -> None:
+    """B-093: it may stand at the venue, by a trader that this start cannot name: whoever offers it again gets the doubt."""
+    leg = order(Action.BUY, 10)
+    room.journal.address(leg.leg_id, "a trader that was paired then", 1)
+    await room.journal.promise([leg])
+
+    assert (await room.remote.execute(leg)).state == "unknown"
+    assert room.near.got == room.far.got == []
+
+
 async def test_a_trader_that_cannot_cancel_is_told_once(room: Room) -> None:
     """A drain asks every second: one line a failure, and another only after it worked in between."""
     answers: list[int | None] = [None, None, 2, None]
