@@ -294,7 +294,7 @@ async def _trade_with(
         rest = Drain(
             switch,
             look=watch.look,
-            running=lambda: system.runtime.running,
+            running=lambda: system.runtime.running + recovery.waiting,
             alarms=lambda: len(system.runtime.counts.alarmed),
             executor=system.executor,
             journal=journal,

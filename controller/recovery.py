@@ -110,11 +110,14 @@ class Recovery:
         self._writing: set[asyncio.Task[None]] = set()
         self.done = False
         """run() came to its end: new legs may be approved on what is known."""
+        self.waiting = 0
+        """Arbs of an earlier start with something alone that are not opened again yet."""
 
     async def run_with(self, runtime: "_Runtime", compared: Callable[[], bool] = lambda: True) -> Recovered:
         """Recover, run the system, open again what stands alone once the books are there, and keep the last ends. Until compared()
         says that the venues were looked at, at most for a while, nobody knows what a person closed meanwhile (B-448)."""
         found = await self.run()
+        self.waiting = len(found.again)
 
         async def reopen() -> None:
             if found.again and not await runtime.wait_ready(_READY_S):
@@ -124,6 +127,7 @@ class Recovery:
                 await self._sleep(_LOOK_S)
             for arb_id in found.again:
                 runtime.reopen(arb_id)
+            self.waiting = 0
 
         reopening = asyncio.get_running_loop().create_task(reopen())
         try:

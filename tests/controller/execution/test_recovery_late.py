@@ -1,5 +1,6 @@
-"""What a new start still knows of arbs that are over: their venues may say more (B-424)."""
+"""What a new start still knows of arbs of an earlier one: those that are over, and those that wait to be hedged (B-424)."""
 
+import asyncio
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -16,11 +17,11 @@ from controller.recovery import Recovery
 from controller.risk.limits import RiskSettings
 from controller.state import State
 from trading.clock import SECOND, ManualClock
-from trading.ids import SeededIds
+from trading.ids import ArbId, SeededIds
 from trading.journal_file import FileJournal
 from trading.journal_sqlite import SqliteStore
 from trading.market import KALSHI, POLYMARKET
-from trading.order import LegResult
+from trading.order import LegRequest, LegResult
 from trading.units import Money, MonoNs, Size
 from trading.venue import Prepared
 
@@ -70,22 +71,27 @@ class Start:
         )
 
 
+async def sent(start: Start) -> tuple[LegRequest, ...]:
+    """An arb whose first leg was promised for this start's journal; both legs."""
+    approved = start.bench.approved()
+    legs = tuple(msgspec.structs.replace(leg, world="sim") for leg in approved.legs)
+    start.recovery.plan(msgspec.structs.replace(approved, legs=legs, seal=None))
+    await start.journal.promise([Prepared(leg=legs[0], client_order_id="arb1", venue_order_id=None, fields={})])
+    return legs
+
+
 @pytest.mark.parametrize(("hours", "hedged"), [(1, True), (60 * 24, False)])
 async def test_a_late_fill_of_an_arb_that_was_over_before_the_start_is_hedged(tmp_path, hours: int, hedged: bool) -> None:
     """B-424: a free miss, told and without a doubt; then a restart, then its venue says that the order filled after all. Long
     over, it is left to the comparison with the venues."""
     clock = ManualClock()
     before = Start(tmp_path / "journal.sqlite", clock)
-    approved = before.bench.approved()
-    legs = tuple(msgspec.structs.replace(leg, world="sim") for leg in approved.legs)
-    approved = msgspec.structs.replace(approved, legs=legs, seal=None)
-    before.recovery.plan(approved)
-    await before.journal.promise([Prepared(leg=legs[0], client_order_id="arb1", venue_order_id=None, fields={})])
+    legs = await sent(before)
     await before.journal.settle(LegResult(leg_id=legs[0].leg_id, state="none", code="no_match"))
     told = ArbClosed(
         arb_id=ARB,
-        event=approved.claim,
-        basket=approved.intent.basket.id,
+        event=EventId("game"),
+        basket="pair:poly_yes_kalshi_no",
         outcome="miss",
         matched=Size(0),
         unhedged=Size(0),
@@ -103,3 +109,33 @@ async def test_a_late_fill_of_an_arb_that_was_over_before_the_start_is_hedged(tm
     await after.journal.close()
 
     assert again == (ARB if hedged else None)
+
+
+async def test_an_arb_that_waits_for_its_books_after_a_start_is_under_way(tmp_path) -> None:
+    """B-424: its first leg filled and the process died. Until it is opened again a drain must not say that nothing is open."""
+    clock = ManualClock()
+    before = Start(tmp_path / "journal.sqlite", clock)
+    legs = await sent(before)
+    await before.journal.settle(fill()(legs[0]))
+    await before.journal.close()
+
+    after = Start(tmp_path / "journal.sqlite", clock)
+    seen: list[int] = []
+    opened = asyncio.Event()
+
+    class Runtime:
+        async def run(self) -> None:
+            await opened.wait()
+
+        async def wait_ready(self, timeout_s: float) -> bool:
+            seen.append(after.recovery.waiting)
+            return True
+
+        def reopen(self, arb_id: ArbId) -> None:
+            assert arb_id == ARB
+            opened.set()
+
+    assert (await after.recovery.run_with(Runtime())).again == (ARB,)
+    await after.journal.close()
+
+    assert (seen, after.recovery.waiting) == ([1], 0)
