@@ -4,7 +4,7 @@
             ─► arbs: to the runner, which hedges what stands alone and closes what was never told
             ─► ends, in their order: the day's loss, errors in a row, blocked markets come out as if the process had gone on
 
-Nothing else is kept for it: one record, one truth. A paper venue dies with its process, so paper legs are left alone.
+Nothing else is kept for it: one record, one truth. A paper venue dies with its process, and its orders with it.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ from controller.state import State
 from trading.book import MarketChanged
 from trading.clock import SECOND, Clock
 from trading.errors import Misuse, TandemError, VenueError
+from trading.execute import record
 from trading.ids import ArbId, LegId, arb_of, leg_number
 from trading.journal_file import ArbRow, FileJournal, JournalFailed
 from trading.log import get_logger
@@ -174,6 +175,7 @@ class Recovery:
 
     async def run(self) -> Recovered:
         """Rebuild; nothing is sent and only market terms are asked for. Raises TandemError when a record cannot be read."""
+        await self._end_paper()
         if self._world == "paper":
             self.done = True
             return Recovered()
@@ -194,6 +196,13 @@ class Recovery:
         for problem in problems:
             log.error("not_recovered", problem=problem, next_step="its event stays shut; run `controller reconcile`")
         return found
+
+    async def _end_paper(self) -> None:
+        """Nobody can tell what became of a paper order that was under way; left open, no drain would ever end."""
+        for leg in self._journal.open_legs():
+            if leg.world == "paper":
+                gone = LegResult(leg_id=leg.leg_id, state="none", code="paper_ended", detail="its venue ended with its process")
+                await record(self._journal, gone)
 
     def _records(self, legs: Mapping[LegId, object]) -> dict[ArbId, tuple[ArbRow, ArbRecord]]:
         ours = {arb_of(leg_id) for leg_id in legs}

@@ -21,7 +21,7 @@ from trading.ids import ArbId, SeededIds
 from trading.journal_file import FileJournal
 from trading.journal_sqlite import SqliteStore
 from trading.market import KALSHI, POLYMARKET
-from trading.order import LegRequest, LegResult
+from trading.order import LegRequest, LegResult, World
 from trading.units import Money, MonoNs, Size
 from trading.venue import Prepared
 
@@ -71,10 +71,10 @@ class Start:
         )
 
 
-async def sent(start: Start) -> tuple[LegRequest, ...]:
+async def sent(start: Start, world: World = "sim") -> tuple[LegRequest, ...]:
     """An arb whose first leg was promised for this start's journal; both legs."""
     approved = start.bench.approved()
-    legs = tuple(msgspec.structs.replace(leg, world="sim") for leg in approved.legs)
+    legs = tuple(msgspec.structs.replace(leg, world=world) for leg in approved.legs)
     start.recovery.plan(msgspec.structs.replace(approved, legs=legs, seal=None))
     await start.journal.promise([Prepared(leg=legs[0], client_order_id="arb1", venue_order_id=None, fields={})])
     return legs
@@ -139,3 +139,20 @@ async def test_an_arb_that_waits_for_its_books_after_a_start_is_under_way(tmp_pa
     await after.journal.close()
 
     assert (seen, after.recovery.waiting) == ([1], 0)
+
+
+async def test_a_paper_order_ends_with_its_process(tmp_path) -> None:
+    """A paper run was killed while an order was under way, and the same state directory goes live: the order's venue is gone, so a
+    drain, which waits for every open leg, does not wait for it, and nobody is told to look for it on a venue's site."""
+    clock = ManualClock()
+    before = Start(tmp_path / "journal.sqlite", clock)
+    legs = await sent(before, "paper")
+    await before.journal.close()
+
+    after = Start(tmp_path / "journal.sqlite", clock)
+    assert (await after.recovery.run()).legs == 0
+    left, known = after.journal.open_legs(), after.journal.stored(legs[0].leg_id)
+    await after.journal.close()
+
+    assert left == []
+    assert known[1].code == "paper_ended"
