@@ -7,6 +7,7 @@ Between rounds both venues are asked each minute what no stream tells: a result 
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -48,7 +49,9 @@ _CONTRADICTIONS = frozenset(
     {"invalid_price", "market_inactive", "market_not_found"}  # Kalshi: grid, status, shard
     | {"off_tick", "below_minimum", "market_not_ready", "not_found", "order_version_mismatch"}  # Polymarket
 )
-"""Refusals that say our terms of a market are not the venue's."""
+"""Refusals that say our terms of a market are not the venue's, in lower case: Kalshi's MARKET_INACTIVE alone is in upper case."""
+_OF_TERMS = re.compile("price|tick|grid|inactive|closed")
+"""A refusal in a spelling the venue does not document (kalshi.md 16.2): to read the terms in vain costs one request."""
 
 
 class Adoption:
@@ -316,7 +319,8 @@ class Adoption:
         """A venue refused an order with this code: when that contradicts the terms we trade on, reread() reads them again, so
         that no further arb loses its second leg to them until the next discovery."""
         market = self._state.markets.get(order[0].want.market) if order is not None else None
-        if market is not None and code in _CONTRADICTIONS:
+        word = code.lower()
+        if market is not None and (word in _CONTRADICTIONS or _OF_TERMS.search(word)):
             self._doubted.setdefault(market.id, market)
 
     async def reread(self) -> None:

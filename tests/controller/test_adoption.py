@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from types import SimpleNamespace
 
 import msgspec
+import pytest
 
 from controller.adoption import Adoption
 from controller.discovery.catalogue import Discovery, LeagueReport
@@ -240,6 +241,18 @@ async def test_terms_that_a_refusal_contradicts_are_read_again_at_once() -> None
 
     assert house.state.markets[K.id].grid == finer
     assert len(house.events) == 1
+
+
+@pytest.mark.parametrize("code", ["MARKET_INACTIVE", "market_not_found", "order_price_off_grid", "MARKET_CLOSED"])
+async def test_a_refusal_over_terms_is_known_in_every_spelling(code: str) -> None:
+    """MARKET_INACTIVE is upper case on the wire, and the codes of off-grid prices are not documented (kalshi.md 3, 16.2)."""
+    house = House()
+    await house.adopt(found(PAIR))
+    house.clients[KALSHI].terms = msgspec.structs.replace(K, status="closed")
+    house.adoption.doubt(code, order_on(K))
+    await house.adoption.reread()
+
+    assert house.state.markets[K.id].status == "closed"
 
 
 async def test_doubted_terms_that_cannot_be_read_are_not_traded_until_they_can() -> None:
