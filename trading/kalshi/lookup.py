@@ -4,12 +4,11 @@ The venue has no filter by client order id: an order whose id is not known is lo
 was named. Look-ups never wait: on a 429 they raise Throttled, and the caller's schedule decides.
 """
 
-from trading.errors import AuthFailed, Rejected
+from trading.errors import AuthFailed, ModeClosed, Rejected, Throttled
 from trading.ids import LegId
 from trading.kalshi.hints import OrderHints
 from trading.kalshi.orders import result_of_order
 from trading.kalshi.portfolio import Portfolio
-from trading.kalshi.statuses import CODES
 from trading.kalshi.wire_account import FillRow, OrderRow
 from trading.order import LegResult
 from trading.venue import Prepared
@@ -58,12 +57,10 @@ class Lookup:
     async def _by_id(self, order_id: str) -> OrderRow | None:
         try:
             return await self._portfolio.order(order_id, retry=False)
-        except AuthFailed:
+        except (AuthFailed, Throttled, ModeClosed):
             raise
-        except Rejected as exc:
-            if exc.code == "http_404" or (exc.code in CODES and CODES[exc.code].kind == "missing"):
-                return None
-            raise
+        except Rejected:  # in whatever words it is not there: the list decides
+            return None
 
     async def fills(self, order: Prepared, order_id: str) -> tuple[FillRow, ...]:
         """Every fill of an order, once each."""

@@ -150,12 +150,14 @@ async def test_find_knows_nothing_is_none() -> None:
     assert await desk.client.find(desk.order()) is None
 
 
-async def test_find_uses_the_order_id_once_known() -> None:
-    """After an answer named the order it is read directly; a 404 there falls back to the list."""
+@pytest.mark.parametrize("code", ["order_not_found", "ORDER_NOT_FOUND", "no_such_order"])
+async def test_find_uses_the_order_id_once_known(code: str) -> None:
+    """After an answer named the order it is read directly; a 404 there, however it is worded, falls back to the list."""
     desk = Desk()
+    gone = reply(404, {"error": {"code": code, "message": "m"}})
     order = desk.order()
     await desk.send(created(order))
-    desk.http.on("GET", "/portfolio/orders/o-1", reply(200, {"order": listed(order)}), NOT_FOUND)
+    desk.http.on("GET", "/portfolio/orders/o-1", reply(200, {"order": listed(order)}), gone)
     desk.http.on("GET", "/portfolio/orders", reply(200, {"orders": [listed(order)], "cursor": ""}))
     desk.http.on("GET", "/portfolio/fills", reply(200, {"fills": [filled_row(1)], "cursor": ""}))
 
