@@ -15,7 +15,7 @@ from trading.clock import SECOND
 from trading.errors import BadAnswer
 from trading.fees import rate
 from trading.market import KALSHI, FeeTerms, Market, MarketId, MarketStatus, hash_rules
-from trading.units import DOLLAR, ONE, Money, Price, Size, WallNs, complement, parse_price, parse_size
+from trading.units import DOLLAR, ONE, Money, Price, Size, WallNs, complement, parse_money, parse_price, parse_size
 
 __all__ = [
     "COUNT_STEP",
@@ -222,8 +222,11 @@ def payout_of(row: Mapping[str, Any]) -> Money | None:
         return None
     value = row.get("settlement_value_dollars")
     try:
-        if isinstance(value, str) and value:
-            return Money(parse_price(value) * 100)
+        if isinstance(value, str) and value:  # up to six decimals, as all dollars of an answer (kalshi.md 3)
+            paid = parse_money(value)
+            if not 0 <= paid <= DOLLAR:
+                raise ValueError(f"settlement value {value!r} is outside 0..1")
+            return paid
     except ValueError as exc:
         raise BadAnswer(KALSHI, "bad_payout", f"{row.get('ticker')!r}: {exc}") from exc
     if row.get("result") in ("yes", "no"):

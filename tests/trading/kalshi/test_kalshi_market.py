@@ -70,6 +70,7 @@ def test_recorded_settled_markets_tell_what_yes_was_paid() -> None:
     ("changes", "paid"),
     [
         ({"settlement_value_dollars": "0.5000", "result": "scalar"}, 500_000),
+        ({"settlement_value_dollars": "0.456789", "result": "scalar"}, 456_789),
         ({"settlement_value_dollars": None, "result": "no"}, 0),
         ({"status": "determined", "settlement_value_dollars": "1.0000"}, None),
     ],
