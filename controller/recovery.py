@@ -26,7 +26,6 @@ from controller.state import State
 from trading.book import MarketChanged
 from trading.clock import SECOND, Clock
 from trading.errors import Misuse, TandemError, VenueError
-from trading.execute import record
 from trading.ids import ArbId, LegId, arb_of, leg_number
 from trading.journal_file import ArbRow, FileJournal, JournalFailed
 from trading.log import get_logger
@@ -202,7 +201,7 @@ class Recovery:
         for leg in self._journal.open_legs():
             if leg.world == "paper":
                 gone = LegResult(leg_id=leg.leg_id, state="none", code="paper_ended", detail="its venue ended with its process")
-                await record(self._journal, gone)
+                await self._journal.settle(gone)
 
     def _records(self, legs: Mapping[LegId, object]) -> dict[ArbId, tuple[ArbRow, ArbRecord]]:
         ours = {arb_of(leg_id) for leg_id in legs}
