@@ -39,6 +39,7 @@ from controller.progress import ProgressReport
 from controller.settings import ControllerSettings
 from controller.show import brief, show_discovery
 from controller.status import status_of
+from controller.strategy.synthetic import Synthetic
 from trading.clock import SECOND, SystemClock
 from trading.command import exit_code
 from trading.crash import crash_probe
@@ -355,10 +356,13 @@ def _say_goodbye(result: Mapping[str, object]) -> None:
 
 
 async def _test_arb(system: App) -> None:
-    if await system.runtime.wait_ready(60):
-        system.runtime.on_event(Command("test_arb"))
+    await system.runtime.wait_ready(60)  # of a large universe some book may never be: one basket is enough
+    kind, command = system.settings.test_arb_type, Command("test_arb")
+    if Synthetic(kind).on_event(command, system.state, system.ports.clock.mono_ns()):
+        system.runtime.on_event(command)
     else:
-        log.warning("test_arb_not_injected", why="books did not become ready within 60 s")
+        why = f"no basket of TEST_ARB_TYPE={kind} has all its books"
+        log.warning("test_arb_not_injected", why=why, next_step="see `controller pairs list` for what is watched")
 
 
 def _banner(system: App) -> None:

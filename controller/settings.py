@@ -63,8 +63,8 @@ class ControllerSettings(LinkSettings, VenueSettings):
     discovery_interval_mins: int = Field(15, ge=0, description="look for new markets while running; 0 = off")
     require_pair_approval: Literal["auto", "all", "none"] = Field("auto", description="which pairs need a person first")
     test_arb: bool = Field(False, description="1 = inject one synthetic opportunity of at most 10 contracts")
-    test_arb_type: Literal["poly_yes_kalshi_no", "kalshi_yes_poly_no"] = Field(
-        "poly_yes_kalshi_no", description="which direction the synthetic opportunity has"
+    test_arb_type: Literal["poly_yes_kalshi_no", "kalshi_yes_poly_no", "poly_only", "kalshi_only"] = Field(
+        "poly_yes_kalshi_no", description="which type the synthetic opportunity has; ..._only = NO of all markets of one event"
     )
     price_logging: bool = Field(False, description="1 = log every change of a best price")
     execution_mode: Literal["auto", "concurrent", "poly_first", "kalshi_first", "two_phase"] = Field(

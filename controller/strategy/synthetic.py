@@ -19,7 +19,7 @@ MOST = Size(10 * CONTRACT)
 
 
 class Synthetic:
-    """Answers Command("test_arb") and nothing else. kind is a basket kind of B-160."""
+    """Answers Command("test_arb") and nothing else. kind is a basket kind of B-160 (TEST_ARB_TYPE)."""
 
     name = "test"
     hears_books = False
