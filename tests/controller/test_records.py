@@ -13,11 +13,24 @@ from controller.model import Basket, EventId
 from controller.records import Records
 from controller.risk.decision import Refused
 from controller.strategy.base import Intent, Quote
-from trading.clock import SECOND, ManualClock
-from trading.market import KALSHI, Action, Market, MarketId, Outcome
+from trading.clock import MS, SECOND, ManualClock
+from trading.market import KALSHI, Action, FeeTerms, Market, MarketId, Outcome
 from trading.offload import InlineOffload
 from trading.order import Want
 from trading.units import Money, MonoNs, Price, Size, WallNs
+
+MARKET = Market(
+    id=MarketId("A"),
+    venue=KALSHI,
+    event_id="e",
+    question="?",
+    grid=((Price(0), Price(10_000), Price(100)),),
+    min_size=Size(10_000),
+    shard=3,
+    hold_ns=3 * SECOND,
+    rules_hash="r1",
+    fees=FeeTerms(schedule="kalshi", taker=70_000_000, maker=17_500_000),
+)
 
 
 class FullDisk(InlineOffload):
@@ -65,6 +78,31 @@ async def test_a_refusal_is_kept_with_prices_and_reason(tmp_path: Path) -> None:
     assert (row["schema"], row["kind"], row["code"]) == (1, "refused", "feed_unproven")
     assert row["legs"][0]["limit"] == "0.4200"
     assert row["legs"][0]["size"] == "1.5"
+
+
+async def test_a_decision_is_kept_with_what_both_books_showed_and_the_terms_it_was_made_on(tmp_path: Path) -> None:
+    """B-165, B-132: expected profit, what was displayed and how old it was, fees and rules of that moment."""
+    clock = ManualClock()
+    clock.advance(7_000 * MS)
+    records = Records(tmp_path, clock, InlineOffload(), lambda _: MARKET)
+    records.decided(refused())
+    await records.flush()
+    row = json.loads((tmp_path / "decisions.jsonl").read_text())
+    (leg,) = row["legs"]
+
+    assert (row["edge"], row["worst_edge"], row["reason"], row["detail"]) == ("0.03", "0.02", "3c", "A was proven 4 s ago")
+    assert (leg["shown"], leg["change_age_ms"], leg["proof_age_ms"]) == (
+        ["0.4200", "2"],
+        clock.mono_ns() // MS,
+        clock.mono_ns() // MS,
+    )
+    assert leg["terms"] == {
+        "venue": "kalshi",
+        "fees": {"schedule": "kalshi", "taker": 70_000_000, "maker": 17_500_000},
+        "hold_ms": 3_000,
+        "shard": 3,
+        "rules_hash": "r1",
+    }
 
 
 @pytest.mark.parametrize(("days", "yearly"), [(0, 11.2887), (364, 0.0309)])

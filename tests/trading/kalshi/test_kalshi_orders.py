@@ -31,7 +31,7 @@ def prepared(**leg: Any) -> Prepared:
     ],
 )
 def test_translation_table(outcome: Outcome, action: Action, limit: int, side: str, price: str) -> None:
-    """All four wants become bid or ask at the YES price (kalshi.md 7.1)."""
+    """B-172: all four wants become bid or ask at the YES price (kalshi.md 7.1)."""
     fields = prepared(outcome=outcome, action=action, limit=limit).fields
 
     assert (fields["side"], fields["price"]) == (side, price)

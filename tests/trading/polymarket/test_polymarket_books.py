@@ -114,8 +114,20 @@ def test_burst_with_bests_of_its_end_is_doubted_and_then_ready() -> None:
     assert desk.core.resyncs == 0
 
 
+def test_latency_is_venue_stamp_to_our_clock_smoothed() -> None:
+    """B-121, B-339: how far our clock is past the newest stamps; a tenth of each new one, None before the first."""
+    desk = Desk()
+    assert desk.core.latency_ms is None
+
+    desk.send(book(stamp=1_790_000_000_000 - 40))
+    first = desk.core.latency_ms
+    desk.send(change((YES, "0.48", "90", "BUY", "0.48", "0.53"), stamp=1_790_000_000_000 - 140))
+
+    assert (first, desk.core.latency_ms) == (40, 50)
+
+
 def test_sizes_are_absolute_and_zero_removes() -> None:
-    """A change sets its level; "0" takes it away."""
+    """B-116: a change sets its level; "0" takes it away."""
     desk = Desk()
     desk.send(book(), change((YES, "0.49", "7.5", "BUY", "0.49", "0.53")), change((YES, "0.49", "3", "BUY", "0.49", "0.53")))
 

@@ -101,7 +101,7 @@ class Bench:
 
 
 async def test_markets_are_sharded_and_subscribed_with_both_tokens() -> None:
-    """per_socket counts tokens; the first frame of each socket names all of them and asks for best_bid_ask."""
+    """B-116: per_socket counts tokens; the first frame of each socket names all of them and asks for best_bid_ask."""
     bench = Bench(per_socket=4)
     feed: Feed = bench.feed
     feed.watch([market(1), market(2), market(3)])
@@ -150,7 +150,7 @@ async def test_lost_socket_loses_its_books_and_is_dialled_again() -> None:
 
 
 async def test_silence_of_pongs_is_a_dead_socket() -> None:
-    """PING goes out every 10 s; 30 s without PONG ends the socket, an answer keeps it."""
+    """B-116: PING goes out every 10 s; 30 s without PONG ends the socket, an answer keeps it."""
     bench = Bench()
     bench.feed.watch([market(1)])
     async with bench.running():
