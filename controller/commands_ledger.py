@@ -126,7 +126,7 @@ def _total(days: Sequence[Day]) -> Day:
     profit = ZERO
     for day in days:
         profit = profit.plus(day.profit)
-    names = ("executions", "misses", "refused", "matched", "fees", "settled")
+    names = ("executions", "misses", "one_sided", "refused", "filled", "off_limit", "matched", "fees", "settled")
     sums = {name: sum(getattr(day, name) for day in days) for name in names}
     return Day(day="total", profit=profit, differences=days[-1].differences if days else 0, **sums)
 
@@ -136,7 +136,10 @@ def _day_row(day: Day) -> dict[str, Any]:
         "day": day.day,
         "executions": day.executions,
         "misses": day.misses,
+        "one_sided": day.one_sided,
         "refused": day.refused,
+        "filled": day.filled,
+        "off_limit": day.off_limit,
         "contracts": _dollars(day.matched),
         "fees": _dollars(day.fees),
         **{name: _dollars(getattr(day.profit, name)) for name in _PARTS},

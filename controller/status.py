@@ -58,6 +58,7 @@ def status_of(system: App, halt: HaltFile, journal: FileJournal, epoch: int) -> 
             "day_pnl_dollars": to_dollars(breaker.pnl),
             "day_unwind_loss_dollars": to_dollars(breaker.unwind_loss),
             "errors_in_a_row": breaker.errors,
+            "trips": breaker.trips,
         },
         "journal": journal.failed or "ok",
         "venues": {

@@ -57,11 +57,15 @@ ZERO = Split()
 
 
 class Day(msgspec.Struct, frozen=True, kw_only=True):
-    """One UTC day: counts, contracts and Money. refused counts refusals, alike ones too."""
+    """One UTC day: counts, contracts and Money. refused counts refusals, alike ones too; one_sided arbs filled on one side beyond
+    what their hedge did (B-333); filled are orders with fills, off_limit those that paid beyond their limit (B-332)."""
 
     day: str
     executions: int = 0
     misses: int = 0
+    one_sided: int = 0
+    filled: int = 0
+    off_limit: int = 0
     refused: int = 0
     matched: int = 0
     fees: int = 0

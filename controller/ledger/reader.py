@@ -26,6 +26,9 @@ __all__ = ["LedgerReader", "day_of", "days_back", "span"]
 
 _DAY_NS = 86_400_000_000_000
 _DOUBT = ("unknown", "exposed")
+_ONE_SIDED = ("one_sided", "unwound", "exposed")
+_ROUNDING = 100
+"""Money that the fills of one order may be rounded up by together."""
 _OPEN = ("pending", "unknown", "resting", "held")
 
 
@@ -211,6 +214,9 @@ class LedgerReader:
             row["profit"] = row["profit"].plus(before)
             row["executions"] = row.get("executions", 0) + 1
             row["misses"] = row.get("misses", 0) + (arb.outcome == "miss")
+            row["one_sided"] = row.get("one_sided", 0) + (arb.outcome in _ONE_SIDED)
+            row["filled"] = row.get("filled", 0) + sum(order.filled > 0 for order in orders)
+            row["off_limit"] = row.get("off_limit", 0) + sum(map(_off_limit, orders))
             row["matched"] = row.get("matched", 0) + arb.matched
             row["fees"] = row.get("fees", 0) + sum(order.fee for order in orders)
         after = divide({market: payout for market, (payout, _) in mine.items()})
@@ -286,6 +292,12 @@ class LedgerReader:
 
 def _same_market(one: Any, two: Any) -> Any:
     return and_(one.c.world == two.c.world, one.c.venue == two.c.venue, one.c.market == two.c.market)
+
+
+def _off_limit(order: Row[Any]) -> bool:
+    """Whether the fills of an order cost more, or fetched less, than its limit allows; a hundredth of a cent is rounding."""
+    allowed = order.price * order.filled * (1 if order.action == "buy" else -1)
+    return bool(order.filled and (order.cost - _ROUNDING) * ONE > allowed)
 
 
 def _pair(row: Row[Any]) -> Pair:

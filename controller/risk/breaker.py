@@ -32,6 +32,12 @@ class Breaker:
         self._frozen = False
         self._lost_limit = False
         self._off_until: MonoNs | None = None
+        self._trips = 0
+
+    @property
+    def trips(self) -> int:
+        """How often it stopped trading by itself since the start (B-331)."""
+        return self._trips
 
     @property
     def errors(self) -> int:
@@ -80,6 +86,7 @@ class Breaker:
         """A failed execution or a one-sided fill. Never for a free miss or HTTP 429 (B-201)."""
         self._errors += 1
         if self._errors >= self._settings.cb_max_consecutive_errors:
+            self._trips += self._off_until is None or now >= self._off_until
             self._off_until = MonoNs(now + self._settings.cb_cooldown_ms * 1_000_000)
 
     def record_pnl(self, profit: Money, *, unwind_loss: Money = Money(0)) -> None:
@@ -87,6 +94,7 @@ class Breaker:
         self._pnl += profit
         self._unwind_loss = max(0, self._unwind_loss + unwind_loss)
         if -self._pnl >= self._settings.cb_max_daily_loss:
+            self._trips += not self._lost_limit
             self._lost_limit = True
 
     def on_tick(self, wall: WallNs) -> None:

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from order_words import assert_immediate
+
 from controller.app import App, build
 from controller.model import ArbClosed, Tick
 from controller.ports import production_ports
 from controller.progress import ProgressReport
 from controller.settings import ControllerSettings
 from trading.clock import MS, SECOND, Clock, SystemClock
-from trading.ids import parse_client_order_id
 from trading.market import KALSHI, POLYMARKET, Outcome
 from trading.settings import load
 from trading.sim import synthetic_kalshi as kalshi_words
@@ -454,19 +455,9 @@ def naked(venues: Venues) -> dict[str, int]:
     return {game.event: net(game.first) - net(game.second) + net(game.condition) for game in venues.games}
 
 
-def assert_immediate(venues: Venues) -> None:
-    """B-325 to B-327: every order that reached a venue was immediate or cancel, and had an id of ours that no other one had."""
-    kalshi = [sent.body for sent in venues.kalshi.orders]
-    names = [body["client_order_id"] for body in kalshi]
-    assert {body["time_in_force"] for body in kalshi} <= {"immediate_or_cancel"}
-    assert {sent.body["orderType"] for sent in venues.polymarket.orders} <= {"FAK"}
-    assert all(parse_client_order_id(name) for name in names) and len(set(names)) == len(names), names
-
-
 def assert_hedged(desk: Desk) -> None:
-    """What stands on one venue stands on the other, dust apart, and the controller's own positions say the same. No order of the
-    way there may rest."""
-    assert_immediate(desk.venues)
+    """What stands on one venue stands on the other, dust apart; our own positions say so, and no order could rest on the way."""
+    assert_immediate(desk.venues.kalshi.orders, desk.venues.polymarket.orders)
     alone = naked(desk.venues)
     held = desk.system.state.positions
     for game in desk.venues.games:

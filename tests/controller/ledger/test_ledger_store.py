@@ -138,6 +138,27 @@ def test_a_settlement_on_both_venues_pays_what_was_locked(books: Books, kalshi: 
     assert books.store.open_markets() == []
 
 
+@pytest.mark.parametrize(("over", "off"), [(0, 0), (100, 0), (101, 1)])
+def test_a_day_counts_one_sided_arbs_and_orders_beyond_their_limit(books: Books, over: int, off: int) -> None:
+    """B-332, B-333: misses, one-sided and matched ends apart; of the orders that filled, those that paid more than their limit,
+    or fetched less."""
+    books.store.apply(matched())
+    for number, outcome in enumerate(("unwound", "miss", "exposed"), 2):
+        arb, traded = arb_id(number), []
+        if outcome != "miss":
+            back = leg(arb, 0, KX, Outcome.YES, 3_900, attempt=1, action=Action.SELL)
+            fetched = filled(back)
+            less = msgspec.structs.replace(fetched, cost=Money(fetched.cost + (over if outcome == "unwound" else 0)))
+            traded = [(one, filled(one)) for one in approved(arb).legs[:1]] + [(back, less)]
+        end = closed(arb, tuple(got for _, got in traded), outcome=outcome)
+        orders = [Ordered(one, KX, got, WallNs(AT)) for one, got in traded]
+        books.store.apply([Decided(approved(arb), WallNs(AT)), *orders, Ended(end, WallNs(AT))])
+
+    (day,) = books.reader.days(DAY1, DAY1)
+
+    assert (day.executions, day.misses, day.one_sided, day.filled, day.off_limit) == (4, 1, 2, 6, off)
+
+
 def paid(kalshi: int, poly: int) -> list[Settled]:
     later = WallNs(AT + 24 * HOUR)
     return [

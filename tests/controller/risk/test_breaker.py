@@ -83,6 +83,27 @@ def test_the_day_begins_when_the_operator_says() -> None:
     assert may(breaker) is None
 
 
+def test_trips_are_counted_once_each() -> None:
+    """B-331: an error or a loss while it is off already is the same trip; the operator's halt is none."""
+    breaker = Breaker(RiskSettings())
+    for _ in range(7):
+        breaker.record_error(at(0))
+    breaker.halt()
+    breaker.resume()
+    assert breaker.trips == 1
+
+    for _ in range(2):
+        breaker.record_pnl(Money(-50 * DOLLAR))
+    assert breaker.trips == 2
+    for now in (0, 70_000):
+        for _ in range(5):
+            breaker.record_error(at(now))
+        assert may(breaker, now=now + 60_000) == "daily_loss"
+
+    breaker.resume()
+    assert breaker.trips == 4
+
+
 def test_profits_of_the_day_count_against_losses() -> None:
     """The limit is on the day's sum."""
     breaker = Breaker(RiskSettings())
