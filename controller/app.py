@@ -153,7 +153,7 @@ def build(
     if world != "paper":
         budgets = {KALSHI: connections.kalshi.budget, POLYMARKET: connections.polymarket.budget}
     tokens = LegTokens(budgets, executor.goes_away, state.markets.get, ports.clock)
-    gate = Gate(state, numbers, routes, ports.ids, world, epoch=epoch, tokens=tokens)
+    gate = Gate(state, numbers, routes, ports.ids, world, epoch=epoch, tokens=tokens, at_once=executor.at_once)
     strategies = (CrossVenue(numbers), EventBasket(numbers), EarlyExit(numbers), Synthetic(settings.test_arb_type))
     engine = Engine(state, strategies, gate)
     ledger = MemoryLedger()

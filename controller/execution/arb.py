@@ -454,6 +454,7 @@ class ArbRunner:
             self._ring(arb, "attempts_used_up", want.market)
             return None
         number = leg_number(arb.approved.legs[side].leg_id)
+        want = self._executor.at_once(arb.approved.legs[side].venue, want)  # the rest is asked for after it
         answer = self._gate.exit(arb.approved, want, purpose, self._clock.mono_ns(), leg=number, attempt=attempt)
         if isinstance(answer, Refused):
             self._ring(arb, f"exit_refused_{answer.code}", answer.detail)

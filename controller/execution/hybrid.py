@@ -16,7 +16,7 @@ from trading.errors import Misuse
 from trading.ids import LegId
 from trading.log import get_logger
 from trading.market import Venue
-from trading.order import LegRequest, LegResult
+from trading.order import LegRequest, LegResult, Want
 from trading.venue import AccountPage, AccountQuery
 
 __all__ = ["HybridExecutor", "HybridStatistics"]
@@ -105,6 +105,12 @@ class HybridExecutor:
                 self._legs_refused += 1
                 return f"{executor.venue} ({executor.name}): {no}"
         return None
+
+    def at_once(self, venue: Venue, want: Want) -> Want:
+        """The part of an order that one process can execute: a venue's traders each sell what they bought (B-440)."""
+        local, remote = self._local.get(venue), self._remote.get(venue)
+        here = local if venue in self._platforms and local is not None else remote
+        return want if here is None else here.at_once(want)
 
     async def execute(self, leg: LegRequest) -> LegResult:
         """Execute a leg where route() says. Without a path it is refused and nothing was sent."""

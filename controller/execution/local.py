@@ -14,7 +14,7 @@ from trading.ids import Ids, LegId
 from trading.journal import Journal
 from trading.log import get_logger
 from trading.market import Market, MarketId
-from trading.order import LegRequest, LegResult
+from trading.order import LegRequest, LegResult, Want
 from trading.units import MonoNs
 from trading.venue import AccountPage, AccountQuery, VenueClient
 
@@ -76,6 +76,10 @@ class LocalExecutor:
             if now >= leg.deadline:
                 return f"the deadline of {leg.want.market} has passed"
         return None
+
+    def at_once(self, want: Want) -> Want:
+        """All of it: the account is this process's."""
+        return want
 
     async def execute(self, leg: LegRequest) -> LegResult:
         """Execute a leg at most once; a repeat gives the stored result, "unknown" while there is none."""

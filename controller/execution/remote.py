@@ -1,8 +1,8 @@
 """Legs of one venue executed by its traders: chosen per leg, promised here first, never moved (B-087..B-093).
 
 Of several ready traders the one with the lowest score takes a leg, the present one keeping its place unless another is a fifth
-better; a market with a leg in flight stays with its trader, and a sale goes to a trader that bought as much. An unknown leg is
-asked of the trader that got it, of nobody else.
+better; a market with a leg in flight stays with its trader, and a sale goes to a trader that bought as much: where two have bought,
+one sells after the other. An unknown leg is asked of the trader that got it, of nobody else.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from trading.journal import Journal
 from trading.journal_file import JournalFailed
 from trading.log import get_logger
 from trading.market import Action, Market, MarketId, Venue
-from trading.order import LegRequest, LegResult
-from trading.units import CONTRACT
+from trading.order import LegRequest, LegResult, Want
+from trading.units import CONTRACT, Size
 from trading.venue import AccountPage, AccountQuery
 
 __all__ = ["RemoteExecutor"]
@@ -29,6 +29,8 @@ RESOLVE_NS = PROOF_NS + 5 * SECOND
 """A little longer than a trader asks its venue in one go."""
 _POLL_S = 1.0
 _BETTER = 0.8
+_SELLING = ("ready", "degraded", "halted")
+"""Health in which a trader takes what ends an arb."""
 _log = get_logger("controller.execution.remote")
 
 
@@ -91,8 +93,23 @@ class RemoteExecutor:
         """Why a sale cannot go to this trader, "" when it can. It sells no more than it bought (distributed.md 4.9), and says so
         only after the other leg has gone: so a sale follows whoever holds, by our journal of what went where (B-440)."""
         want = leg.want
-        if want.action is not Action.SELL:
+        if want.action is not Action.SELL or want.size <= (held := self._held(trader, want)):
             return ""
+        return (
+            f"trader {trader.name} bought {held / CONTRACT:g} of {want.market} {want.outcome.name} and sells no more than that"
+        )
+
+    def at_once(self, want: Want) -> Want:
+        """The part of a sale that one trader can make, where two have bought; as it is when none can, whose route says why."""
+        market = self._market_of(want.market)
+        if want.action is not Action.SELL or market is None:
+            return want
+        there = (trader for trader in self._traders.values() if trader.health in _SELLING)
+        most = max((self._held(trader, want) for trader in there), default=0) // market.size_step * market.size_step
+        return msgspec.structs.replace(want, size=Size(most)) if 0 < most < want.size else want
+
+    def _held(self, trader: TraderLink, want: Want) -> int:
+        """What a trader bought of an outcome and has not sold, nor is selling."""
         held = 0
         for other, result in self._journal.legs_in(want.market):
             if other.want.outcome is not want.outcome or not self._was_sent(other.leg_id, trader):
@@ -101,11 +118,7 @@ class RemoteExecutor:
             held += filled if other.want.action is Action.BUY else -filled
             if other.want.action is Action.SELL and not (result is not None and result.final):
                 held -= other.want.size  # it is on its way
-        if want.size <= held:
-            return ""
-        return (
-            f"trader {trader.name} bought {held / CONTRACT:g} of {want.market} {want.outcome.name} and sells no more than that"
-        )
+        return held
 
     def _was_sent(self, leg_id: LegId, trader: TraderLink) -> bool:
         name, journal_id = self._journal.addressee(leg_id)

@@ -30,6 +30,8 @@ from trading.units import CONTRACT, ONE, Money, MonoNs, Price, Size, cost_of
 
 __all__ = ["Gate", "Routes", "Tokens"]
 
+AtOnce = Callable[[Venue, Want], Want]
+"""The part of an order that one process can execute: HybridExecutor.at_once."""
 Routes = Callable[[Sequence[LegRequest]], str | None]
 """Why these legs cannot go now, None when they can: HybridExecutor.refuses."""
 
@@ -92,12 +94,14 @@ class Gate:
         breaker: Breaker | None = None,
         epoch: int = 1,
         tokens: Tokens | None = None,
+        at_once: AtOnce = lambda venue, want: want,
     ) -> None:
         self.breaker = breaker or Breaker(settings)
         self._state = state
         self._settings = settings
         self._routes = routes
         self._tokens = tokens or _NoTokens()
+        self._at_once = at_once
         self._ids = ids
         self._world = world
         self._epoch = epoch
@@ -124,6 +128,11 @@ class Gate:
         legs = leg_facts(self._state, self._settings, bought)
         exposure = exposure_of(self._state, self._settings, bought, legs)
         size, bound = (cap_exit if sells else cap_size)(intent.wants[0].size, exposure, self._settings)
+        step = max(market.size_step for market in markets)
+        if sells:  # what is left is sold next time
+            rows = zip(intent.wants, markets, strict=True)
+            most = min(self._at_once(market.venue, msgspec.structs.replace(want, size=size)).size for want, market in rows)
+            size = Size(most // step * step)
         if bound == "cash":
             self._count_short(intent, markets, exposure)
         if size <= 0:
@@ -142,7 +151,6 @@ class Gate:
         )
         if isinstance(chosen, PlanRefusal):
             return no(chosen.code, chosen.detail)
-        step = max(market.size_step for market in markets)
         second = markets[chosen.order[1]].venue
         slow = chosen.mode == "sequential" and self._state.trigger_ms(second) > self._settings.leg2_max_trigger_ms
         size = Size((chosen.size // 2 if slow else chosen.size) // step * step)

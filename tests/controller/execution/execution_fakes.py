@@ -100,12 +100,17 @@ class FakeExecutor:
         self.started: list[str] = []
         self.cancelled: list[bytes] = []
         self.refusal: str | None = None
+        self.most: dict[str, Size] = {}
         self.latency_ns = 0
         self.current: dict[bytes, LegResult] = {}
         self.on_resolve: Callable[[], None] = lambda: None
 
     def refuses(self, legs):
         return self.refusal
+
+    def at_once(self, venue, want):
+        most = self.most.get(venue, want.size)
+        return msgspec.structs.replace(want, size=min(want.size, most)) if want.action is Action.SELL else want
 
     async def execute(self, leg):
         assert leg.leg_id not in {old.leg_id for old in self.sent}, "a leg id was sent twice"

@@ -25,6 +25,10 @@ class Trader:
         self.away = ""
         self.got: list[LegRequest] = []
 
+    @property
+    def health(self) -> str:
+        return "down" if self.away else "ready"
+
     def refuses(self, leg: LegRequest) -> str | None:
         return self.away or None
 
@@ -43,6 +47,9 @@ class Local:
 
     def refuses(self, legs: Sequence[LegRequest]) -> str | None:
         return None
+
+    def at_once(self, want: Want) -> Want:
+        return want
 
     async def execute(self, leg: LegRequest) -> LegResult:
         raise Misuse("no leg of these tests goes here")
@@ -99,6 +106,37 @@ async def test_sale_goes_to_the_trader_that_bought(room: Room) -> None:
     assert room.hybrid.refuses([order(Action.SELL, 10, KX), sale]) is None
     assert (await room.hybrid.execute(sale)).state == "filled"
     assert room.far.got[-1] is sale
+
+
+async def test_what_two_traders_bought_is_sold_by_one_after_the_other(room: Room) -> None:
+    """B-440: ten at one, four at the other: no order of fourteen can go, but one of ten and then one of four. A trader that is
+    away is not counted on."""
+    await room.buy_at(room.far, 10)
+    await room.buy_at(room.near, 4)
+    whole = order(Action.SELL, 14)
+    assert room.hybrid.refuses([whole]) is not None
+    room.far.away = "down"
+    assert room.hybrid.at_once(POLYMARKET, whole.want).size == contracts(4)
+    room.far.away = ""
+
+    sold = []
+    for _ in range(2):
+        part = room.hybrid.at_once(POLYMARKET, order(Action.SELL, 14 - sum(sold)).want)
+        await room.hybrid.execute(order(Action.SELL, part.size / 1_000_000))
+        sold.append(part.size / 1_000_000)
+
+    assert sold == [10, 4]
+    assert (room.far.got[-1].want.size, room.near.got[-1].want.size) == (contracts(10), contracts(4))
+
+
+async def test_what_was_bought_here_is_sold_whole(room: Room) -> None:
+    """A venue listed here trades its whole account; so does a purchase, and a sale that no trader can make is left to its route,
+    which says why."""
+    await room.buy_at(room.far, 10)
+
+    assert room.here.at_once(POLYMARKET, order(Action.SELL, 14).want).size == contracts(14)
+    assert room.hybrid.at_once(POLYMARKET, order(Action.BUY, 14).want).size == contracts(14)
+    assert room.hybrid.at_once(POLYMARKET, order(Action.SELL, 14, outcome=Outcome.NO).want).size == contracts(14)
 
 
 async def test_exit_is_refused_before_its_first_leg_when_the_holder_is_away(room: Room) -> None:

@@ -1,9 +1,11 @@
 """A way out that is refused is not asked for ever while another one is open (B-437)."""
 
 import pytest
-from execution_fakes import KX, POLY, Bench, book, ends
+from execution_fakes import KX, POLY, Bench, book, contracts, ends
 
 from controller.risk.decision import Refused
+from trading.market import POLYMARKET, Action
+from trading.units import Money, Price
 
 
 @pytest.mark.parametrize("code", ["insufficient_balance", "limit_exposure"])
@@ -33,4 +35,17 @@ async def test_a_way_the_gate_refuses_is_followed_by_another() -> None:
     bench.gate.exit = halted
     closed = await bench.run()
 
+    assert (closed.outcome, closed.unhedged) == ("unwound", 0)
+
+
+async def test_an_excess_that_two_traders_bought_is_sold_in_two_orders() -> None:
+    """B-437: no trader sells more than it bought (distributed.md 4.9): what one cannot sell at once goes with the next order."""
+    bench = Bench(sigma_pre_game=Money(0))
+    bench.executor.script[KX.id] = [ends("none")]
+    bench.state.books[KX.id].apply_snapshot({Price(2_000): contracts(500)}, {}, bench.clock.mono_ns())
+    bench.executor.most = {POLYMARKET: contracts(6)}
+    closed = await bench.run()
+
+    sales = [leg.want.size for leg in bench.executor.sent if leg.want.action is Action.SELL]
+    assert sales == [contracts(6), contracts(4)]
     assert (closed.outcome, closed.unhedged) == ("unwound", 0)

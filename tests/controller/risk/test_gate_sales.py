@@ -12,7 +12,8 @@ from controller.risk.decision import Approved
 from controller.risk.limits import RiskSettings
 from controller.strategy.base import Intent
 from trading.clock import MS
-from trading.market import KALSHI, POLYMARKET, Action
+from trading.market import KALSHI, POLYMARKET, Action, Venue
+from trading.order import Want
 from trading.units import DOLLAR, Money, MonoNs, Price
 from trading.venue import Balance, VenueMode
 
@@ -200,3 +201,18 @@ def test_closed_sale_frees_event_and_position() -> None:
     assert not desk.state.claimed(intent.event)
     assert desk.state.positions.naked(intent.event) == 0
     assert desk.state.closings() == []
+
+
+def test_sale_is_cut_to_what_one_process_can_sell_at_each_venue() -> None:
+    """B-440: ten are held, of which no trader of Polymarket bought more than six: a pair of sales of six goes now, whole on both
+    sides, and the rest is found again when they are done."""
+    desk, intent = ready()
+
+    def part(venue: Venue, want: Want) -> Want:
+        return change(want, size=min(want.size, contracts(6.004))) if venue == POLYMARKET else want
+
+    desk.gate._at_once = part
+    answer = desk.gate.approve(intent, desk.now)
+
+    assert isinstance(answer, Approved)
+    assert {leg.want.size for leg in answer.legs} == {contracts(6)}
