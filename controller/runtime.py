@@ -24,12 +24,13 @@ from controller.late import LateTruth
 from controller.ledger.memory import MemoryLedger
 from controller.link import Link
 from controller.model import ArbClosed, Command, Event, Tick
-from controller.numbers import exit_settings
+from controller.numbers import exit_settings, risk_settings
 from controller.records import Records
 from controller.refresh import Refresh
 from controller.risk.decision import Approved, Refused
 from controller.settings import ControllerSettings
 from controller.state import State
+from controller.strategy.gap import Gap, gap_of, widest
 from controller.timings import Timings
 from controller.troubles import Troubles
 from trading.book import BookChanged
@@ -55,6 +56,8 @@ _MODE_S = 2.0
 _BALANCE_S = 5.0
 _WARM_S = 5.0
 _STATUS_S = 30.0
+_PART = 50
+"""Baskets looked at before the loop gets its turn: a tenth of a millisecond."""
 _STOP_S = 45.0
 _AGAIN_S = 1.0
 _E = TypeVar("_E", bound=Event)
@@ -96,6 +99,9 @@ class Runtime:
         self._stop = asyncio.Event()
         self._refused = asyncio.Event()
         self._died = ""
+        self._numbers = risk_settings(settings)
+        self.gap: Gap | None = None
+        """The best one when the status was last told (B-316)."""
         """Which feed ended by itself."""
         self._tops: dict[MarketId, tuple[Price, Price]] = {}
         self.counts = Counts()
@@ -361,14 +367,23 @@ class Runtime:
             for venue, feed in self._feeds.items()
             if (stats := feed.statistics()).ready < stats.markets
         ]
+        self.gap = await self._best_gap()
         log.info(
             "status",
             pairs=self._state.live_pairs,
+            best_gap="no pair has both books" if self.gap is None else self.gap.text(),
             opportunities=self.counts.opportunities,
             executions=self.counts.executions,
             refusals=dict(self.counts.refusals.most_common(5)),
             not_ready="; ".join(stale),
         )
+
+    async def _best_gap(self) -> Gap | None:
+        baskets, best = tuple(self._state.baskets.values()), None
+        for at in range(0, len(baskets), _PART):
+            best = widest(baskets[at : at + _PART], self._state, best)
+            await asyncio.sleep(0)  # frames come first
+        return gap_of(best[1], self._state, self._numbers, self._clock.mono_ns()) if best is not None else None
 
     @property
     def running(self) -> int:

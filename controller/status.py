@@ -88,6 +88,7 @@ def status_of(system: App, halt: HaltFile, journal: FileJournal, epoch: int) -> 
         },
         "held_dollars": to_dollars(state.positions.total_cost()),
         "naked_dollars": to_dollars(state.positions.naked_total()),
+        "best_gap": None if system.runtime.gap is None else system.runtime.gap.text(),
         "summary": system.runtime.summary(),
     }
 
@@ -147,6 +148,8 @@ def lines_of(status: Mapping[str, object]) -> Sequence[str]:
         f"since start {summary['executions']} executions, {summary['matched_contracts']} contracts matched,"
         f" profit ${summary['net_pnl_dollars']}, alarms open {summary['alarms_open']}"
     )
+    if status.get("best_gap") is not None:
+        lines.append(f"best gap   {status['best_gap']}, seen within half a minute")  # B-316
     lines += [
         f"{name.replace('_', ' '):<21} p50 {spread['p50']} ms, p95 {spread['p95']} ms, {spread['count']} times"
         for name, spread in _of(summary["latency_ms"]).items()

@@ -373,3 +373,14 @@ async def test_a_refused_leg_has_modes_and_doubted_terms_read_at_once(desk: Desk
     assert desk.reread > before
     desk.runtime.stop()
     await running
+
+
+async def test_the_status_line_tells_a_person_why_nothing_is_traded(desk: Desk) -> None:
+    """B-316: pairs watched, the best gap, books that are not ready, and the refusals."""
+    desk.feed.books_ready = 0
+    with structlog.testing.capture_logs() as logs:
+        await desk.runtime._status()
+    (line,) = logs
+
+    assert (line["event"], line["pairs"], line["best_gap"]) == ("status", 0, "no pair has both books")
+    assert (line["not_ready"], line["refusals"]) == ("kalshi: 0/1 books ready", {})

@@ -28,7 +28,7 @@ def test_status_names_who_would_execute_a_kalshi_leg(
 
 
 def test_status_lines_tell_cash_stake_delay_and_speed() -> None:
-    """B-244, B-339: balance per shard, what is held and unhedged, how far a stream is behind, how quick orders are."""
+    """B-244, B-316, B-339: balance per shard, what is held and unhedged, how far a stream is behind, how quick orders are, the best gap."""
     venue = {"mode": "normal", "books": 2, "books_ready": 2, "executed": "here"}
     status = {
         "trading": "on",
@@ -51,6 +51,7 @@ def test_status_lines_tell_cash_stake_delay_and_speed() -> None:
         "naked_dollars": "4.5",
         "open_legs": [],
         "open_legs_count": 0,
+        "best_gap": "-1.20c of 1.00c asked (mil-lal:poly_yes_kalshi_no)",
     }
 
     lines = lines_of(status)
@@ -59,6 +60,7 @@ def test_status_lines_tell_cash_stake_delay_and_speed() -> None:
         "kalshi     normal, 2 of 2 books ready, 31.5 ms behind, legs executed here",
         "polymarket normal, 2 of 2 books ready, legs executed here",
         "order kalshi          p50 91.0 ms, p95 250.0 ms, 3 times",
+        "best gap   -1.20c of 1.00c asked (mil-lal:poly_yes_kalshi_no), seen within half a minute",
         "cash       kalshi 3: $120.5, $9.5 of it reserved",
         "at stake   $57.2 held, $4.5 of it unhedged, 0 legs open",
     ):

@@ -253,6 +253,7 @@ async def test_status_shows_a_halt_of_the_running_controller_and_of_the_next_sta
 
     assert (before["trading"], before["halt"], before["pid"], before["open_legs"]) == ("on", None, process.pid, [])
     assert {row["executed"] for row in before["venues"].values()} == {"here"}
+    assert "best_gap" in before  # B-316
     assert (code, "halted: lunch" in shown) == (0, True), err
     assert (code_after, json.loads(out)["halt"]) == (1, {"reason": "lunch", "freeze": False})
 
