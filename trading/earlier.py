@@ -15,7 +15,7 @@ from trading.log import get_logger
 from trading.market import POLYMARKET
 from trading.order import LegRequest
 from trading.polymarket.client import PolymarketClient
-from trading.polymarket.place import check_place
+from trading.polymarket.place import check_permitted, check_place
 from trading.settings import VenueSettings
 from trading.units import MonoNs
 
@@ -33,9 +33,11 @@ async def begin_in_place(
     sleep: Callable[[float], Awaitable[None]],
     step: str,
 ) -> None:
-    """check_place, and before its AuthFailed leaves: one look-up, of about a minute at most, of each open leg of this journal."""
+    """check_place and check_permitted, and before an AuthFailed of theirs leaves: one look-up, of about a minute at most, of each
+    open leg of this journal."""
     try:
         await check_place(settings, client, step=step)
+        await check_permitted(settings, client)
     except AuthFailed:
         legs = [
             leg

@@ -131,6 +131,18 @@ class Holdings:
 
         Rows of ERC-20 tokens carry an amount; one below the maximum is a permission that will run out, and counts as none.
         """
+        granted = set()
+        for row in await self._permissions():
+            if row.get("approved") is True and _unlimited(row.get("amount")):
+                granted.add(_named(row))
+        return frozenset(granted)
+
+    async def forbidden(self) -> frozenset[tuple[str, str]]:
+        """(token, spender), lower case, of every permission the chain is said to lack; what is not listed is not known. Raises
+        BadAnswer."""
+        return frozenset(_named(row) for row in await self._permissions() if row.get("approved") is False)
+
+    async def _permissions(self) -> list[Mapping[str, Any]]:
         answer = await self._data("/v2/approvals", [("user", self.wallet)])
         data = answer.get("data") if isinstance(answer, Mapping) else None
         rows = data.get("contracts") if isinstance(data, Mapping) else None
@@ -138,11 +150,7 @@ class Holdings:
             raise bad("bad_approvals", "the index lists no contracts")
         if str(data.get("address", "")).lower() != self.wallet.lower():
             raise bad("bad_approvals", f"asked for wallet {self.wallet}, got {data.get('address')!r}")
-        granted = set()
-        for row in rows:
-            if isinstance(row, Mapping) and row.get("approved") is True and _unlimited(row.get("amount")):
-                granted.add((str(row.get("token")).lower(), str(row.get("spender")).lower()))
-        return frozenset(granted)
+        return [row for row in rows if isinstance(row, Mapping)]
 
     async def _data(self, path: str, query: Query) -> Any:
         url = f"{self._data_url}{path}?{urlencode(query)}"
@@ -154,6 +162,10 @@ class Holdings:
             return await read_json(self._http, "GET", url, {}, None)
 
         return await patiently(once, self._sleep)
+
+
+def _named(row: Mapping[str, Any]) -> tuple[str, str]:
+    return str(row.get("token")).lower(), str(row.get("spender")).lower()
 
 
 def _unlimited(amount: object) -> bool:

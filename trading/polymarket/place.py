@@ -1,14 +1,21 @@
-"""Whether live orders may leave for Polymarket from here: its own word on this machine's address, asked before the start (B-427).
+"""Whether live orders may leave for Polymarket: from this machine's address, by its own word (B-427), and from this wallet.
 
-Blocked, or no plain answer, means no live trading from here. A simulated venue is asked at its own door only.
+Blocked, or no plain answer, means no live trading from here; a simulated venue is asked at its own door only. A wallet that has not
+let the exchanges move its money has its orders matched and never settled (polymarket.md 14). Both are asked before the start.
 """
 
 from trading.errors import AuthFailed, VenueError
+from trading.log import get_logger
 from trading.market import POLYMARKET
 from trading.polymarket.client import PolymarketClient
+from trading.polymarket.contracts import EXCHANGE, NEG_RISK_EXCHANGE, PERMISSIONS
 from trading.settings import VenueSettings, is_loopback
 
-__all__ = ["asks_place", "check_place"]
+__all__ = ["asks_place", "check_permitted", "check_place"]
+
+_log = get_logger("trading")
+_NEEDED = tuple(row for row in PERMISSIONS if row.spender in (EXCHANGE, NEG_RISK_EXCHANGE))
+"""What every order on a v1 market rests on."""
 
 
 def asks_place(settings: VenueSettings) -> bool:
@@ -27,3 +34,22 @@ async def check_place(settings: VenueSettings, client: PolymarketClient, *, step
     if answer.blocked:
         where = " ".join(filter(None, (answer.country, answer.region))) or "here"
         raise AuthFailed(POLYMARKET, "geoblocked", f"orders are refused from {where}; {step} (B-427)")
+
+
+async def check_permitted(settings: VenueSettings, client: PolymarketClient) -> None:
+    """Raise AuthFailed where the index of the chain says that an exchange may not move this wallet's money or tokens.
+
+    Paper needs none. An index that does not answer, or does not name them, proves nothing: the CLOB's own check remains.
+    """
+    if settings.dry_run:
+        return
+    try:
+        forbidden = await client.holdings.forbidden()
+    except VenueError as exc:
+        _log.warning("polymarket_permissions_unread", error=str(exc), next="run doctor before trading")
+        return
+    missing = [row for row in _NEEDED if (row.token.lower(), row.spender.lower()) in forbidden]
+    if missing:
+        names = ", ".join(f"{row.name} {row.spender} for {row.token}" for row in missing)
+        why = f"wallet {client.holdings.wallet} has not permitted {names}; its orders would match and never settle"
+        raise AuthFailed(POLYMARKET, "not_permitted", f"{why}: run controller treasury --apply")

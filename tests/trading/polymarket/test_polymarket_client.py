@@ -159,7 +159,7 @@ async def test_find_reads_the_order_first_and_all_pages() -> None:
 
 
 async def test_a_part_is_not_believed_while_the_stream_has_heard_of_more() -> None:
-    """The answer was lost and a finished order is listed no more: its trades come one by one, and the sum is what the stream said."""
+    """The answer was lost and a finished order is not listed: its trades come one by one, and the sum is what the stream said."""
     desk = Desk()
     desk.http.on("POST", "/order", UnknownOutcome("polymarket", "timeout", "no answer"))
     order = await desk.signed()
