@@ -22,7 +22,10 @@ from trading.order import LegRequest, LegResult
 from trading.units import MonoNs
 from trading.venue import AccountPage, AccountQuery, Prepared, VenueClient
 
-__all__ = ["Answers", "Legs"]
+__all__ = ["EPOCH", "Answers", "Legs"]
+
+EPOCH = "epoch"
+"""The journal's number of the highest start of a controller that was in charge."""
 
 _MARKET_AGE_NS = 60 * SECOND
 """Terms older than this are read again before a leg trades on them."""
@@ -114,7 +117,7 @@ class Legs:
                 ids=self._ids,
                 prepared=prepared,
                 probe=self._probe,
-                veto=lambda: (HALTED, why) if (why := self._brake.stops(leg.purpose)) is not None else None,
+                veto=lambda: self._veto(leg),
             )
             self._guard.note(leg, result)
             self.changed()
@@ -122,6 +125,13 @@ class Legs:
             await self._settle(leg, market.hold_ns or 0, client)
         finally:
             self._busy.discard(leg.leg_id)
+
+    def _veto(self, leg: LegRequest) -> Refusal | None:
+        """Why a promised leg may not leave after all: a kill switch, or a later start is in charge by now (distributed.md 4.7)."""
+        if (why := self._brake.stops(leg.purpose)) is not None:
+            return HALTED, why
+        newest = self.journal.number_kept(EPOCH)
+        return ("stale_epoch", f"of start {leg.epoch}; start {newest} is in charge") if leg.epoch < newest else None
 
     async def _admit(self, leg: LegRequest, answers: Answers) -> tuple[Prepared | None, Market | None]:
         """Check with the market's terms, fix the order, promise it durably, acknowledge. (None, None) = refused and said so."""

@@ -8,7 +8,7 @@ import msgspec
 
 from trader.guard import Guard, Refusal
 from trader.halt import HALTED, Brake
-from trader.legs import Legs
+from trader.legs import EPOCH, Legs
 from trading.clock import MS, Clock
 from trading.errors import Misuse, TandemError
 from trading.ids import LegId
@@ -24,7 +24,7 @@ from trading.venue import AccountPage, AccountQuery
 
 __all__ = ["EPOCH", "JOURNAL_ID", "Worker"]
 
-EPOCH, JOURNAL_ID = "epoch", "journal_id"
+JOURNAL_ID = "journal_id"
 _PAGE_ROWS = 100
 """Rows of fills with the longest names of both venues, which still fit a frame."""
 _log = get_logger("trader.worker")

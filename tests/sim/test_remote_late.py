@@ -79,3 +79,32 @@ def test_a_trader_that_is_paired_again_is_asked_about_its_legs(tmp_path) -> None
         assert (await room.remote.resolve(leg.leg_id)).state == "none"
 
     in_room(tmp_path, work)
+
+
+def test_a_leg_of_an_earlier_start_is_not_sent_once_a_later_one_is_in_charge(tmp_path) -> None:
+    """distributed.md 4.7, P5: the trader still read the market's terms when the next start came: the fence is asked again just
+    before the send, and the new start hears that nothing was sent."""
+
+    async def work(room: Room) -> None:
+        trader = await room.start()
+        await room.ready()
+        terms, read = asyncio.Event(), trader.legs._read
+
+        async def slow(market):
+            await terms.wait()
+            return await read(market)
+
+        trader.legs._read = slow
+        leg = room.leg(ttl_s=60)
+        running = asyncio.ensure_future(room.remote.execute(leg))
+        await asyncio.sleep(0.5)
+        await room.restart_controller()
+        running.cancel()
+        await room.ready()
+        assert trader.journal.number_kept("epoch") == 6
+        terms.set()
+        resolved = await room.remote.resolve(leg.leg_id)
+
+        assert (resolved.state, resolved.code, room.sends) == ("refused", "stale_epoch", 0)
+
+    in_room(tmp_path, work)
