@@ -5,8 +5,21 @@ from pathlib import Path
 
 from system_bench import Venues, same_book, trading
 
+from controller.engine import Engine
+from controller.model import Balances, Event, PairChanged, Tick
+from controller.numbers import risk_settings
+from controller.risk.decision import Approved
+from controller.risk.gate import Gate
+from controller.state import State
+from controller.strategy.cross_venue import CrossVenue
+from trading.clock import ManualClock
+from trading.ids import SeededIds
+from trading.kalshi.books import KalshiBooks
+from trading.market import KALSHI, POLYMARKET
+from trading.polymarket.books import PolymarketBooks
 from trading.sim.replay import read_frames, replay_kalshi, replay_polymarket
-from trading.units import complement, format_price, format_size, to_dollars
+from trading.units import MonoNs, WallNs, complement, format_price, format_size, to_dollars
+from trading.venue import Balance
 
 
 async def test_recorded_frames_replay_to_the_same_books(venues: Venues, tmp_path: Path) -> None:
@@ -32,6 +45,59 @@ async def test_recorded_frames_replay_to_the_same_books(venues: Venues, tmp_path
     for side, key in (("bid", "bids"), ("ask", "asks")):
         wanted = [[to_dollars(price * 100), to_dollars(size)] for price, size in book.levels(side)]
         assert polymarket[token][key] == wanted
+
+
+async def test_a_recorded_session_replays_through_detection(venues: Venues, tmp_path: Path) -> None:
+    """B-354: the frames of a session, read back, bring about the very arb it took: same basket, sides, limits and size."""
+    taps = tmp_path / "frames"
+    async with trading(venues, tmp_path, record=taps) as desk:
+        venues.open_arb(venues.games[0])
+        await desk.until_closed()
+        await desk.settle()
+        numbers = risk_settings(desk.system.settings)
+        pairs, markets = dict(desk.system.state.pairs), dict(desk.system.state.markets)
+        cash = desk.system.state.cash.shards()
+        await desk.system.records.flush()
+        (taken,) = [row for row in desk.records if row["kind"] == "approved"]
+    venue_of = {market.id: market.venue for market in markets.values()}
+    frames = [
+        (at, venue, data)
+        for venue in (KALSHI, POLYMARKET)
+        for at, data in read_frames(taps / f"{venue}-1.jsonl")
+    ]  # fmt: skip
+    engine = Engine(
+        state := State(numbers),
+        (CrossVenue(numbers),),
+        Gate(state, numbers, lambda legs: None, SeededIds(ManualClock(), 1), "sim"),
+    )
+    now, decided = MonoNs(0), []
+
+    def hear(event: Event) -> None:
+        decided.extend(engine.process(event, now))
+
+    kalshi, polymarket = KalshiBooks(hear), PolymarketBooks(hear)
+    for at, venue, data in sorted(frames, key=lambda frame: frame[0]):
+        if not now:
+            now = MonoNs(at)
+            hear(Tick(WallNs(at)))
+            for pair in pairs.values():
+                hear(PairChanged(pair, (markets[pair.first], markets[pair.second])))
+            for where in (KALSHI, POLYMARKET):
+                rows = tuple(Balance(shard=shard, cash=held) for (of, shard), (held, _) in cash.items() if of == where)
+                hear(Balances(where, rows))
+            kalshi.watch([market for market in markets.values() if venue_of[market.id] == KALSHI])
+            for market in markets.values():
+                if venue_of[market.id] == POLYMARKET:
+                    polymarket.add(market)
+            kalshi.connect(now)
+        now = MonoNs(at)
+        (kalshi if venue == KALSHI else polymarket).apply(data, now, WallNs(at))
+
+    found = next(one for one in decided if isinstance(one, Approved))
+    assert found.intent.basket.id == taken["basket"]
+    assert [
+        (want.market, want.outcome.name.lower(), format_price(want.limit), to_dollars(want.size)) for want in found.intent.wants
+    ] == [(leg["market"], leg["outcome"], leg["limit"], leg["size"]) for leg in taken["legs"]]
 
 
 async def test_a_recording_holds_no_secret(venues: Venues, tmp_path: Path) -> None:
