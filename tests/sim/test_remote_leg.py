@@ -199,6 +199,28 @@ def test_the_trader_refuses_what_it_must_not_do(tmp_path, change: dict[str, int]
     in_room(tmp_path, work)
 
 
+def test_either_sides_paper_mode_keeps_orders_from_the_venue(tmp_path) -> None:
+    """B-092: a trader on paper is no way for a leg that trades, which is known before any leg is sent; nor does one that trades
+    take a paper leg."""
+
+    async def work(room: Room) -> None:
+        trader = await room.start()
+        trader.legs._clients = {True: room.venue}
+        await room.ready()
+        leg = room.leg()
+
+        assert room.remote.refuses([leg]) == "trader frankfurt is in paper mode (its DRY_RUN=1)"
+        assert (await room.remote.execute(leg)).code == "no_route"
+        room.link._channel.send(_message(room, leg))
+        await asyncio.sleep(1)
+        assert trader.journal.stored(leg.leg_id) is None
+        trader.legs._clients = {False: room.venue}
+        result = await room.remote.execute(room.leg(1, world="paper"))
+        assert (result.state, result.code, room.sends) == ("refused", "dry_run_conflict", 0)
+
+    in_room(tmp_path, work)
+
+
 def test_prices_off_the_grid_are_refused(tmp_path) -> None:
     """B-227: the trader checks against the market's own grid."""
 

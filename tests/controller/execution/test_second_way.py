@@ -1,7 +1,7 @@
 """A way out that is refused is not asked for ever while another one is open (B-437)."""
 
 import pytest
-from execution_fakes import KX, POLY, Bench, book, contracts, ends
+from execution_fakes import KX, POLY, Bench, book, contracts, ends, fill
 
 from controller.risk.decision import Refused
 from trading.market import POLYMARKET, Action
@@ -18,6 +18,24 @@ async def test_a_refused_completion_is_followed_by_selling_back(code: str) -> No
 
     assert (closed.outcome, closed.unhedged) == ("unwound", 0)
     assert len(bench.executor.sent) < 10
+
+
+async def test_a_sale_refused_for_want_of_tokens_is_tried_again_at_no_worse_price() -> None:
+    """B-179: bought tokens cannot be sold for a while. The other venue is gone; the sale is repeated as it was, with pauses, until
+    the venue has them."""
+    bench = Bench()
+    short = ends("rejected", "insufficient_balance")
+    bench.executor.script[KX.id] = [ends("none")]
+    bench.executor.script[POLY.id] = [fill(), short, short, short, fill()]
+    bench.state.books[KX.id] = book(KX, bids={}, asks={})
+    bench.state.books[POLY.id] = book(POLY, bids={4_100: 500}, asks={})
+
+    closed = await bench.run()
+
+    sales = [leg.want for leg in bench.executor.sent if leg.want.action is Action.SELL]
+    assert [(want.market, want.limit, want.size) for want in sales] == [(POLY.id, 4_100, contracts(10))] * 4
+    assert (closed.outcome, closed.unhedged) == ("unwound", 0)
+    assert all(pause > 0 for pause in bench.slept) and len(bench.slept) >= 3
 
 
 async def test_a_way_the_gate_refuses_is_followed_by_another() -> None:
