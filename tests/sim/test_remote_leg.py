@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+import structlog
 from link_fakes import STRANGER
 from link_room import Room, filled, in_room
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from trading.errors import UnknownOutcome
 from trading.link.convert import execute_message
 from trading.link.messages import Halt as HaltWord
+from trading.market import POLYMARKET
 from trading.order import LegResult
 from trading.units import Price, Size
 
@@ -195,6 +197,28 @@ def test_the_trader_refuses_what_it_must_not_do(tmp_path, change: dict[str, int]
 
         assert (result.state, result.code, room.sends) == ("refused", code, 0)
         assert trader.journal.stored(leg.leg_id) is None
+
+    in_room(tmp_path, work)
+
+
+def test_a_leg_of_another_platform_or_before_init_is_refused(tmp_path) -> None:
+    """B-227: whatever a controller sends by mistake: nothing is kept, nothing sent, and the code says why."""
+
+    async def work(room: Room) -> None:
+        trader = await room.start()
+        await room.ready()
+        other = room.leg(venue=POLYMARKET)
+        with structlog.testing.capture_logs() as told:
+            room.link._channel.send(_message(room, other))
+            await asyncio.sleep(1)
+            trader.worker._ready = False  # a session whose init has not come
+            early = room.leg()
+            room.link._channel.send(_message(room, early))
+            await asyncio.sleep(1)
+
+        assert [row["code"] for row in told if row["event"] == "leg_refused"] == ["wrong_platform", "not_ready"]
+        assert trader.journal.stored(other.leg_id) is trader.journal.stored(early.leg_id) is None
+        assert room.sends == 0
 
     in_room(tmp_path, work)
 
