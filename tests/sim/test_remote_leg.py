@@ -182,6 +182,7 @@ def test_five_hundred_legs_at_once_all_end(tmp_path) -> None:
     ("change", "code"),
     [
         ({"epoch": 4}, "stale_epoch"),
+        ({"epoch": 6}, "stale_epoch"),
         ({"world": "live"}, "dry_run_conflict"),
         ({"max_cost": 600_000_000}, "limit_order"),
     ],
@@ -333,6 +334,7 @@ def test_a_newer_session_of_the_same_trader_replaces_the_old_one(tmp_path) -> No
         old = room.link._channel
         await room.dial(boot=b"trd2")
         await room.until(lambda: room.link._channel is not old and room.link.health == "ready")
+        assert old.ended
         assert (await room.remote.execute(room.leg())).state == "filled"
 
     in_room(tmp_path, work)

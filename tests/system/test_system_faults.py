@@ -83,7 +83,7 @@ async def test_a_first_leg_the_venue_refuses_is_a_definite_no(
 
 
 async def test_a_throttled_second_leg_completes_without_a_word_to_the_breaker(venues: Venues, tmp_path: Path) -> None:
-    """B-201: 429 on Kalshi is a definite no; the excess is completed with a new order, and no error is counted."""
+    """B-201, B-211: 429 on Kalshi is a definite no; the excess is completed with a new order, and no error is counted."""
     venues.kalshi.core.fail_next("429")
     async with trading(venues, tmp_path, cb_max_consecutive_errors=1) as desk:
         venues.open_arb(venues.games[0])
@@ -173,7 +173,7 @@ async def test_post_only_mode_clears_by_itself_at_the_time_the_venue_stated(venu
 
 
 async def test_six_refusals_for_throttling_in_a_row_do_not_trip_the_breaker(venues: Venues, tmp_path: Path) -> None:
-    """B-201, B-213: a burst of 429 passes; the seventh order trades."""
+    """B-201, B-213, B-330: a burst of 429 passes; the seventh order trades."""
     game = venues.games[0]
     for _ in range(6):
         venues.polymarket.core.fail_next("429")

@@ -61,7 +61,7 @@ async def test_no_order_leaves_without_a_platform(venues: Venues, tmp_path: Path
 
 
 async def test_without_a_kalshi_key_opportunities_are_seen_and_never_traded(venues: Venues, tmp_path: Path) -> None:
-    """B-122: Kalshi's books are polled; what they show is decided against, recorded with the reason, and not executed."""
+    """B-122, C-02: Kalshi's books are polled; what they show is decided against, recorded with the reason, and not executed."""
     environ = {name: value for name, value in venues.env(tmp_path).items() if not name.startswith("KALSHI_") or "://" in value}
     options = {"controller_platforms": "polymarket", "price_fetch_interval": 0.1}
     async with trading(venues, tmp_path, environ=environ, ready=False, **options) as desk:

@@ -1,6 +1,7 @@
 """The routing table of the README, held by real processes: which process places which leg for each CONTROLLER_PLATFORMS.
 
-Traders are `trader run` processes on loopback; the controller has no key to trade on a venue it does not execute (B-091).
+Traders are `trader run` processes on loopback, one platform each (B-220); the controller has no key to trade on a venue it does not
+execute (B-091).
 """
 
 import contextlib
@@ -83,7 +84,7 @@ def _funded(desk: Desk, wanted: set[str]) -> bool:
 async def test_each_leg_is_placed_where_the_table_says(
     venues: Venues, tmp_path: Path, platforms: str, traders: tuple[str, ...], prefer_remote: bool, local: int, remote: int
 ) -> None:
-    """B-082..B-090: one arb, each leg in its process, and both venues' records equal ours to the unit."""
+    """B-082..B-090, B-352: one arb, each leg in its process, and both venues' records equal ours to the unit."""
     async with desk_with(venues, tmp_path, platforms, traders, prefer_remote=prefer_remote) as (desk, _):
         venues.open_arb(venues.games[0])
         (closed,) = await desk.until_closed(within=20)
@@ -113,7 +114,7 @@ async def test_without_a_route_for_every_leg_nothing_is_sent(
 
 
 async def test_a_killed_trader_comes_back_by_itself(venues: Venues, tmp_path: Path) -> None:
-    """kill -9: its venue has no route until the new process is ready; then trading goes on without a word from anybody."""
+    """B-352: kill -9 of a process: its venue has no route until the new one is ready; then trading goes on without a word."""
     async with desk_with(venues, tmp_path, "kalshi", ("polymarket",)) as (desk, (trader,)):
         door = desk.system.link.traders
         assert door is not None

@@ -39,7 +39,7 @@ def test_kalshi_taker_fee_equals_the_page(terms: FeeTerms, size: str, price: str
 
 
 def test_kalshi_maker_fee_equals_the_page() -> None:
-    """100 at 0.50 as maker on a series with maker fees costs $0.4375."""
+    """B-129: 100 at 0.50 as maker on a series with maker fees costs $0.4375."""
     assert fee_of_fill(FULL, Price(5_000), parse_size("100"), maker=True) == parse_money("0.4375")
 
 
@@ -86,7 +86,7 @@ def test_polymarket_makers_pay_nothing() -> None:
     [*((p, 1) for p in (1, 9, 17)), *((p, 2) for p in (18, 50, 82)), *((p, 1) for p in (83, 99)), (0, 0), (100, 0)],
 )
 def test_whole_cent_schedule_for_one_contract(cents: int, fee: int) -> None:
-    """B-131: one contract costs 1c at the edges, 2c from 18 to 82, nothing at 0 and 100."""
+    """B-131, C-13: one contract costs 1c at the edges, 2c from 18 to 82, nothing at 0 and 100."""
     assert fee_of_fill(WHOLE_CENT, Price(cents * 100), CONTRACT) == fee * 10_000
 
 
@@ -137,7 +137,7 @@ def test_kalshi_fee_is_never_negative_and_leaves_an_aligned_balance(price: int, 
 
 @given(price=st.integers(0, ONE), terms=st.sampled_from([FULL, HALF, SPORTS, CRYPTO]))
 def test_table_never_shows_less_than_the_formula_before_alignment(price: int, terms: FeeTerms) -> None:
-    """The gate's table may be too dear by one unit, never too cheap: it equals the raw fee of one contract rounded up."""
+    """B-133: the gate's table may be too dear by one unit, never too cheap: it equals the raw fee of one contract rounded up."""
     exact = terms.taker * price * (ONE - price) / 1e11
 
     assert 0 <= unit_fees(terms)[price] - exact < 1

@@ -1,4 +1,4 @@
-"""A client order id carries arb, leg and attempt, and is never used twice (B-171)."""
+"""A client order id carries arb, leg and attempt, and is never used twice (B-171, C-16)."""
 
 import re
 

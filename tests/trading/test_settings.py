@@ -22,7 +22,7 @@ def read(tmp_path: Path, env: dict[str, str] | None = None, **flags: object) -> 
 
 
 def test_precedence_flag_environment_dotenv_toml_default(tmp_path: Path) -> None:
-    """B-015: each source gives way to the one above it."""
+    """B-015, C-18: each source gives way to the one above it."""
     seen = [read(tmp_path).size]
     (tmp_path / "config.toml").write_text("[risk]\nsize = 20\n")
     seen.append(read(tmp_path).size)

@@ -23,7 +23,7 @@ def unapproved() -> Desk:
 
 
 def test_gap_is_approved_in_the_call_that_brought_it() -> None:
-    """design.md 3: the frame's call returns the decision, claimed and reserved."""
+    """B-173, design.md 3: the frame's call returns the decision, claimed and reserved."""
     desk = Desk()
 
     (answer,) = desk.gap()

@@ -23,7 +23,7 @@ def first_of(order) -> tuple:
 
 @SEQUENCES
 async def test_both_legs_fill_and_match(order):
-    """Leg 1, then leg 2 for the same size; profit is payout less costs and fees."""
+    """B-176: leg 1, then leg 2 for the same size; profit is payout less costs and fees."""
     bench = Bench()
 
     closed = await bench.run(order=order)
@@ -439,7 +439,7 @@ async def test_reversed_fill_goes_back_to_hedging():
 
 
 async def test_estimates_are_replaced_before_the_end():
-    """The venues' own fees are waited for, bounded; hedged is enough to end (B-439)."""
+    """B-133: the venues' own fees are waited for, bounded; hedged is enough to end (B-439)."""
     bench = Bench()
 
     def estimate(leg):

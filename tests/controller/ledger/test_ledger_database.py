@@ -75,7 +75,7 @@ def test_a_server_that_does_not_answer_hides_the_password() -> None:
 
 @pytest.mark.parametrize("url", ["mysql://x/y", "sqlite://", "nonsense"])
 def test_other_databases_are_a_clear_error(url: str, tmp_path: Path) -> None:
-    """DATABASE_URL is SQLite or PostgreSQL."""
+    """C-10: DATABASE_URL is SQLite or PostgreSQL."""
     with pytest.raises(SettingsError, match=r"DATABASE_URL.*allowed"):
         url_of(url, tmp_path)
 

@@ -140,8 +140,8 @@ def test_a_settlement_on_both_venues_pays_what_was_locked(books: Books, kalshi: 
 
 @pytest.mark.parametrize(("over", "off"), [(0, 0), (100, 0), (101, 1)])
 def test_a_day_counts_one_sided_arbs_and_orders_beyond_their_limit(books: Books, over: int, off: int) -> None:
-    """B-332, B-333: misses, one-sided and matched ends apart; of the orders that filled, those that paid more than their limit,
-    or fetched less."""
+    """B-332, B-333, C-15: misses, one-sided and matched ends apart; of the orders that filled, those that paid more than their
+    limit, or fetched less."""
     books.store.apply(matched())
     for number, outcome in enumerate(("unwound", "miss", "exposed"), 2):
         arb, traded = arb_id(number), []

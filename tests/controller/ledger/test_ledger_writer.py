@@ -405,7 +405,7 @@ async def test_a_pair_paid_on_one_venue_only_is_an_alarm_after_six_hours(desk: D
 
 
 async def test_a_day_is_closed_once_with_its_comparison(desk: Desk) -> None:
-    """B-243: after midnight UTC one line with the four parts; differences with the venues make it an alert."""
+    """B-243, B-335: after midnight UTC one line with the four parts; differences with the venues make it an alert."""
     await desk.trade()
     desk.writer.compared(["kalshi KX holds something else"])
     await desk.writer.flush()

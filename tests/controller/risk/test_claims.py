@@ -37,7 +37,7 @@ def test_release_by_another_arb_changes_nothing() -> None:
 
 
 def test_claims_have_no_limit() -> None:
-    """B-190: thousands of events may be claimed at once."""
+    """B-190, C-21: thousands of events may be claimed at once."""
     claims = Claims(RiskSettings())
 
     assert all(claims.try_claim(EventId(str(number)), ONE) for number in range(2_000))
@@ -45,7 +45,7 @@ def test_claims_have_no_limit() -> None:
 
 
 def test_miss_backs_off_twice_as_long_each_time() -> None:
-    """B-432: 2 s, 4 s, 8 s ... up to 60 s at the same price."""
+    """B-432, B-181: 2 s, 4 s, 8 s ... up to 60 s at the same price."""
     claims = Claims(RiskSettings())
     waits = []
     now = 0.0

@@ -60,7 +60,7 @@ def test_nothing_binds_within_all_limits() -> None:
     ],
 )
 def test_each_limit_caps_the_size_to_what_is_left(fields: dict[str, object], size: float, code: str) -> None:
-    """B-163, B-197: every limit cuts to its room and is named; legs of one shard share its cash."""
+    """B-163, B-197, B-203: every limit cuts to its room and is named; legs of one shard share its cash."""
     assert cap_size(contracts(25), change(ROOMY, **fields), SETTINGS) == (contracts(size), code)
 
 

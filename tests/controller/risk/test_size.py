@@ -58,7 +58,7 @@ def acceptable(legs: list[Depth], extra: int) -> int:
 @example(one=levels([48], [100]), two=levels([48], [100]), extra=0)
 @example(one=levels([48], [500]), two=levels([48], [500]), extra=0)
 def test_walk_stops_exactly_where_the_margin_falls_below_the_floor(one: list, two: list, extra: int) -> None:
-    """All depth that pays is taken and nothing beyond it, or none where the rounding of its fees eats the floor.
+    """B-161: all depth that pays is taken and nothing beyond it, or none where the rounding of its fees eats the floor.
 
     One contract at 48 + 48 cents stands 0.0048 cents above the floor, less than its fees are rounded by; five stand above it.
     """
@@ -96,7 +96,7 @@ def test_size_is_the_fraction_of_acceptable_depth_in_whole_steps(one: list, two:
 
 @given(price=st.integers(1, ONE - 1), size=st.integers(1, 100_000))
 def test_worst_fee_is_never_below_the_venues_fee(price: int, size: int) -> None:
-    """What sizing charges covers the formula of either venue."""
+    """B-133: what sizing charges covers the formula of either venue."""
     contracts = Size(size * 10_000)
 
     assert worst_fee(KALSHI_FEES, Price(price), contracts) >= fee_of_fill(KALSHI_FEES, Price(price), contracts)

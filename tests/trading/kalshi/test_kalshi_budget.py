@@ -38,7 +38,7 @@ def test_a_tier_sets_both_rates(tier: str) -> None:
 
 
 def test_tokens_come_back_at_the_rate() -> None:
-    """Basic refills 100 a second: one order every 100 ms, and the wait that was told is exactly enough."""
+    """B-212: basic refills 100 a second: one order every 100 ms, and the wait that was told is exactly enough."""
     clock = ManualClock()
     budget = Budget(clock)
     spent(budget, reducing=True)

@@ -184,7 +184,7 @@ def test_tapered_grid_keeps_its_bands() -> None:
     ],
 )
 def test_fee_types(kind: str, multiplier: object, taker: int, maker: int) -> None:
-    """Coefficients of kalshi.md 11 times the multiplier."""
+    """B-129: coefficients of kalshi.md 11 times the multiplier; makers pay only where the series says so."""
     terms = fee_terms(kind, multiplier)
 
     assert terms is not None
