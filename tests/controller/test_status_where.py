@@ -28,7 +28,7 @@ def test_status_names_who_would_execute_a_kalshi_leg(
 
 
 def test_status_lines_tell_cash_stake_delay_and_speed() -> None:
-    """B-244, B-316, B-339: balance per shard, what is held and unhedged, how far a stream is behind, how quick orders are, best gap."""
+    """B-244, B-316, B-339: cash per shard, what is held and unhedged, how far a stream is behind, how quick orders go, best gap."""
     venue = {"mode": "normal", "books": 2, "books_ready": 2, "executed": "here"}
     status = {
         "trading": "on",
