@@ -232,6 +232,14 @@ def _tokens(
     return version, tokens, names, version in ("v1", "v2") and agrees and known
 
 
+def _named_alike(tokens: Sequence[str], outcomes: Sequence[str], clob: Mapping[str, str]) -> bool:
+    """Whether the CLOB calls each token as Gamma does. Names that are not the same two words say nothing of the order; the same two
+    the other way round would mean that every order buys the opposite."""
+    ours = {token: name.strip().lower() for token, name in zip(tokens, outcomes, strict=False)}
+    theirs = {token: name.strip().lower() for token, name in clob.items()}
+    return set(ours.values()) != set(theirs.values()) or ours == theirs
+
+
 def market_from(
     event: Mapping[str, Any], market: Mapping[str, Any], params: Mapping[str, Any] | None, *, read_at: WallNs
 ) -> Market:
@@ -250,6 +258,8 @@ def market_from(
     parents = market.get("events")
     if not event and isinstance(parents, Sequence) and parents and isinstance(parents[0], Mapping):
         event = parents[0]
+    clob = _clob_pairs(params)
+    alike = clob is None or _named_alike(tokens, outcomes, dict(zip(*clob, strict=True)))
     tick = parse_tick((params or {}).get("mts", market.get("orderPriceMinTickSize")))
     fees = fee_terms(market, params)
     starts_at = parse_time(market.get("gameStartTime")) or parse_time(market.get("eventStartTime"))
@@ -284,7 +294,7 @@ def market_from(
         rules_hash=hash_rules(rules) if rules else "",
         read_at=read_at,
         # unreadable tick, fees or ids, or a meaning that may change (polymarket.md 2.2, negRiskAugmented)
-        tradable=routable and tick is not None and fees is not None and not vague and _same_neg_risk(market, params),
+        tradable=routable and alike and tick is not None and fees is not None and not vague and _same_neg_risk(market, params),
         mutually_exclusive=exclusive,
     )
 
@@ -302,7 +312,10 @@ def refreshed(known: Market, fresh: Market) -> Market:
     """
     mended = not known.grid or known.fees is None
     free = fresh.fees is not None and not fresh.fees.taker and known.fees is not None
-    same = set(known.tokens) == set(fresh.tokens) and known.version == fresh.version and known.neg_risk is fresh.neg_risk
+    alike = _named_alike(known.tokens, known.outcomes, dict(zip(fresh.tokens, fresh.outcomes, strict=True)))
+    same = (
+        alike and set(known.tokens) == set(fresh.tokens) and known.version == fresh.version and known.neg_risk is fresh.neg_risk
+    )
     return msgspec.structs.replace(
         known,
         grid=fresh.grid,

@@ -245,6 +245,18 @@ def test_refreshed_keeps_what_only_gamma_knows() -> None:
     assert not refreshed(known, market_from({}, {}, other, read_at=AT)).tradable
 
 
+def test_outcomes_that_the_clob_names_the_other_way_round_are_not_traded() -> None:
+    """Both venues of a pair would be bought on the same side; names that differ altogether (Yes and No) say nothing."""
+    turned = params(t=[{"t": T1, "o": "lakers"}, {"t": T0, "o": "Celtics"}])
+    plain = params(t=[{"t": T1, "o": "Yes"}, {"t": T0, "o": "No"}])
+    known = market_from({}, row(), None, read_at=AT)
+
+    assert not market_from({}, row(), turned, read_at=AT).tradable
+    assert not refreshed(known, market_from({}, {}, turned, read_at=AT)).tradable
+    assert market_from({}, row(), plain, read_at=AT).tradable
+    assert refreshed(known, market_from({}, {}, plain, read_at=AT)).tradable
+
+
 def test_a_fee_that_only_gamma_states_is_still_charged() -> None:
     """feeSchedule with fees on, and no fd in the CLOB's parameters (polymarket.md 9): the dearer word stands, read after read."""
     stated = row(feesEnabled=True, feeSchedule={"rate": 0.05, "exponent": 1, "takerOnly": True})
