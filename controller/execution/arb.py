@@ -334,6 +334,9 @@ class ArbRunner:
         """Execute one order; returns its place in arb.orders. Whatever goes wrong after the start is "unknown"."""
         place = len(arb.orders)
         arb.orders.append(TradedOrder(side, leg, None))
+        if self._gate.frozen:  # an approval from before is no leave
+            self._note(arb, place, LegResult(leg_id=leg.leg_id, state="refused", code="frozen", detail="halt --freeze"))
+            return place
         market = self._state.markets.get(leg.want.market)
         hold = max(arb.approved.plan.hold_ns, (market.hold_ns or 0) if market is not None else 0)
         try:

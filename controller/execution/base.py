@@ -43,6 +43,10 @@ class LegExecutor(Protocol):
 class ExitGate(Protocol):
     """What the runner needs of risk.gate."""
 
+    @property
+    def frozen(self) -> bool:
+        """Nothing at all may be sent now."""
+
     def genuine(self, approved: Approved) -> bool: ...
     def exit(
         self, opened: Approved, want: Want, purpose: Purpose, now: MonoNs, *, leg: int, attempt: int

@@ -43,6 +43,7 @@ _NOT_ERRORS = frozenset(
         "cancel_only_mode",
         "trading_disabled",
         "no_route",
+        "frozen",
     }
 )
 """Codes of a leg that never count toward the breaker (B-201, B-426); a pause is known by its word, see _is_error."""
@@ -325,6 +326,11 @@ class Gate:
         )
         self._state.apply_exit(approved)
         return approved
+
+    @property
+    def frozen(self) -> bool:
+        """Nothing is sent at all, not even what was approved before (design.md 6)."""
+        return self.breaker.frozen
 
     def release(self, arb_id: ArbId) -> None:
         """Undo an approval whose legs were never sent: claim and cash are free at once (B-189)."""

@@ -146,11 +146,20 @@ async def test_unwind_takes_the_cheapest_way(sigma, action):
     assert closed.profit < 0
 
 
+def frozen_by_then(bench):
+    """The first leg's answer, which a freeze overtook."""
+
+    def answer(leg):
+        bench.gate.frozen = True
+        return fill()(leg)
+
+    return answer
+
+
 async def test_frozen_exit_leaves_an_alarm():
     """halt --freeze refuses even exits: the position stays, alarmed once, carried at its cost and not booked as lost."""
     bench = Bench()
-    bench.executor.script[KX.id] = [ends("none")]
-    bench.gate.frozen = True
+    bench.executor.script[POLY.id] = [frozen_by_then(bench)]
 
     closed = await bench.run()
 
@@ -158,21 +167,29 @@ async def test_frozen_exit_leaves_an_alarm():
     assert closed.naked == closed.results[0].cost + closed.results[0].fee
     assert bench.alarms.count("exit_refused_frozen") == 1 and "exposed" in bench.alarms
     assert bench.clock.mono_ns() - 1_000 * SECOND >= 30 * SECOND
-    assert len(bench.executor.sent) == 2
+    assert len(bench.executor.sent) == 1  # the second leg was approved before, and is not sent either
+
+
+async def test_frozen_before_its_first_leg_is_a_free_miss():
+    """halt --freeze: nothing is sent at all, although the gate had approved it a moment before."""
+    bench = Bench()
+    bench.gate.frozen = True
+
+    assert (await bench.run()).outcome == "miss"
+    assert (bench.executor.sent, bench.alarms) == ([], [])
 
 
 async def test_thawed_exit_goes_on():
     """The exit is asked for again until the deadline: after resume it goes through."""
     bench = Bench()
-    bench.executor.script[KX.id] = [ends("none"), fill()]
-    bench.gate.frozen = True
+    bench.executor.script[POLY.id] = [frozen_by_then(bench)]
 
     def thaw() -> None:
         bench.gate.frozen = bench.clock.mono_ns() < 1_003 * SECOND
 
     bench.on_sleep = thaw
 
-    assert (await bench.run()).outcome == "matched"
+    assert (await bench.run()).unhedged == 0
 
 
 async def test_exits_in_crumbs_are_paced():
