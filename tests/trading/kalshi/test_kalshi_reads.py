@@ -35,6 +35,21 @@ async def test_reads_wait_4_8_16_32_64_then_fail() -> None:
     assert len(desk.http.calls) == 6
 
 
+async def test_one_bad_gateway_costs_no_list_and_no_private_read_waits_for_it() -> None:
+    """B-214: a public list's page is asked for again; what a loop reads anyway fails at once."""
+    desk = Desk()
+    desk.http.on("GET", "/series", reply(502, b""), reply(200, {"series": [SERIES]}))
+    desk.http.on("GET", "/events", reply(503, b""), reply(200, {"events": [EVENT]}))
+    desk.http.on("GET", "/portfolio/balance", reply(502, b""))
+
+    assert await desk.client.series() == {"KXNBAGAME": SERIES}
+    assert len([page async for page in desk.client.event_pages()]) == 1
+    assert desk.slept == [0.5, 0.5]
+    with pytest.raises(Unreachable):
+        await desk.client.account(AccountQuery(what="balances"))
+    assert desk.slept == [0.5, 0.5]
+
+
 async def test_retry_after_wins_when_present() -> None:
     """A proxy's Retry-After replaces our schedule."""
     desk = Desk()

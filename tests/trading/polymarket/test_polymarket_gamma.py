@@ -57,6 +57,17 @@ async def test_gamma_reads_wait_as_told_or_by_the_schedule() -> None:
         await gamma.market("7")
 
 
+async def test_one_bad_gateway_costs_no_catalogue() -> None:
+    """B-214: the page that failed is asked for again, half a second later, and the walk goes on from there."""
+    desk = Desk()
+    gamma = Gamma(desk.http, "https://x.test", sleep=desk.sleep)
+    first = {"events": [{"id": "1"}], "next_cursor": "c"}
+    desk.http.on("GET", "/events/keyset", first, (502, b""), {"events": [{"id": "2"}]})
+
+    assert [row["id"] async for page in gamma.pages() for row in page] == ["1", "2"]
+    assert desk.slept == [0.5]
+
+
 async def test_gamma_finds_markets_by_condition_id() -> None:
     """A condition id is looked up in the keyset list."""
     desk = Desk()
