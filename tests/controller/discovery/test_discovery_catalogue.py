@@ -293,13 +293,16 @@ async def test_failed_venue_keeps_everything_and_without_cache_nothing(tmp_path)
 
 
 async def test_cached_pairs_of_a_failed_league_lapse_a_day_after_the_start(tmp_path):
-    """A game of last week is not in use however long a venue is down."""
+    """B-106: a game that began a day ago is not in use however long a venue is down; until then it is."""
     cache, clock = DiscoveryCache(tmp_path / "c.json"), ManualClock(wall=NOW)
-    await run(Kalshi(), Gamma(), cache, clock, leagues=("nba",))
-    clock.advance(7 * 86_400 * SECOND)
+    found = await run(Kalshi(), Gamma(), cache, clock, leagues=("nba",))
+    (starts,) = {pair.starts_at for pair in found.pairs}
     kalshi = Kalshi()
     kalshi.broken = {"KXNBAGAME", "milestones"}
+    clock.advance(starts + 86_400 * SECOND - 1 - clock.wall_ns())
 
+    assert len((await run(kalshi, Gamma(), cache, clock, leagues=("nba",))).pairs) == len(found.pairs)
+    clock.advance(1)
     assert (await run(kalshi, Gamma(), cache, clock, leagues=("nba",))).pairs == ()
 
 
