@@ -43,7 +43,7 @@ def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettin
 
     @pairs.command(name="find")
     def find(
-        similarity: Annotated[int, typer.Option("--similarity", help="least likeness of the titles", min=0, max=100)] = 0,
+        similarity: Annotated[int, typer.Option("--similarity", help="least likeness of the titles", min=0, max=100)] = 75,
         state_dir: StateDir = None,
         as_json: AsJson = False,
     ) -> None:
@@ -51,7 +51,9 @@ def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettin
         markets that only read alike, for people to look at and never to trade on."""
         from controller.pairs.finding import find_proposed
 
-        found, alike, failures = _run(lambda: asyncio.run(find_proposed(settings(state_dir), similarity=similarity)))
+        every, look, failures = _run(lambda: asyncio.run(find_proposed(settings(state_dir))))
+        found = [row for row in every if row[0] >= similarity]
+        alike = [one for one in look if one.similarity >= similarity]
         if as_json:
             pairs = [{**_row(pair), "similarity": score, "look_alike": False} for score, pair in found]
             look_alikes = [_alike_row(one) for one in alike]
@@ -64,6 +66,8 @@ def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettin
             " where they part",
             err=True,
         )
+        if hidden := len(every) - len(found) + len(look) - len(alike):
+            typer.echo(f"{hidden} more have titles less alike than {similarity}: --similarity 0 shows all", err=True)
         if failures:
             _fail(f"{'; '.join(failures)}: of that, only what earlier discoveries found is listed", 1)
 

@@ -58,11 +58,10 @@ class Desk:
         wanted = [pair for pair in pairs if state in (None, pair.state) and league in (None, pair.league)]
         return sorted(wanted, key=lambda pair: (pair.state, pair.league, pair.starts_at or 0, pair.id))
 
-    def alike(self, *, similarity: int = 0) -> list[Alike]:
-        """Look-alikes at or above similarity (0..100), the most alike first; rejected ones return when their text changes."""
+    def alike(self) -> list[Alike]:
+        """Look-alikes, the most alike first; rejected ones return when their text changes."""
         known = self.store.load().pairs
-        shown = (one for one in self.cache.load()[0].alike if one.similarity >= similarity)
-        return [one for one in shown if not _rejected(one, known.get(one.id))]
+        return [one for one in self.cache.load()[0].alike if not _rejected(one, known.get(one.id))]
 
     def show(self, pair_id: str) -> Sheet:
         """Both markets side by side with the settlement table, of a pair or a look-alike. Raises PairRefused when unknown."""

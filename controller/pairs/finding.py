@@ -20,11 +20,9 @@ __all__ = ["alike", "find_proposed"]
 log = get_logger(__name__)
 
 
-async def find_proposed(
-    settings: ControllerSettings, *, similarity: int
-) -> tuple[list[tuple[int, Pair]], list[Alike], list[str]]:
-    """(likeness 0..100, pair) of every pair in state proposed at or above similarity, the look-alikes: markets that no claim joins
-    and that only read alike, and what of the venues could not be read: of that, what the cache still knows is listed."""
+async def find_proposed(settings: ControllerSettings) -> tuple[list[tuple[int, Pair]], list[Alike], list[str]]:
+    """(likeness 0..100, pair) of every pair in state proposed, the look-alikes: markets that no claim joins and that only read
+    alike, and what of the venues could not be read: of that, what the cache still knows is listed."""
     ports = production_ports()
     try:
         system = build(settings, ports)
@@ -37,8 +35,8 @@ async def find_proposed(
     desk = Desk.of(settings)
     proposed = desk.listed(state="proposed")
     scored = [(alike(titles.get(pair.first, ""), titles.get(pair.second, "")), pair) for pair in proposed]
-    pairs = sorted((row for row in scored if row[0] >= similarity), key=lambda row: (-row[0], row[1].id))
-    return pairs, desk.alike(similarity=similarity), brief(found.failures)
+    pairs = sorted(scored, key=lambda row: (-row[0], row[1].id))
+    return pairs, desk.alike(), brief(found.failures)
 
 
 def alike(one: str, other: str) -> int:

@@ -38,13 +38,32 @@ def desk_with(settings, *found):
     return desk
 
 
-def test_look_alikes_are_listed_from_a_likeness_on(settings):
-    """B-293: --similarity N shows those at or above N."""
+def test_look_alikes_are_listed_beside_pairs(settings):
+    """They wait for nobody: no list of pairs has them."""
     desk = desk_with(settings, alike(92))
 
-    assert [one.id for one in desk.alike(similarity=92)] == ["KXHALF-26-A:0xab"]
-    assert desk.alike(similarity=93) == []
+    assert [one.id for one in desk.alike()] == ["KXHALF-26-A:0xab"]
     assert desk.listed() == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "shown", "hidden"),
+    [((), 75, "1 more have titles less alike than 75"), (("--similarity", "76"), 0, "2 more"), (("--similarity", "0"), 74, "")],
+)
+def test_find_lists_from_a_likeness_on_and_counts_the_rest(settings, monkeypatch, flags, shown, hidden):
+    """B-293: at or above the score, 75 when none is given; nobody is left to believe that this is all."""
+
+    async def found(settings):
+        return [], [alike(75), alike(74)], []
+
+    monkeypatch.setattr(finding, "find_proposed", found)
+    app = typer.Typer()
+    commands_pairs.register(app, lambda _: settings)
+    result = CliRunner().invoke(app, ["pairs", "find", "--json", *flags])
+    rows = json.loads(result.stdout)["look_alikes"]
+
+    assert min((row["similarity"] for row in rows), default=0) == shown
+    assert ("--similarity 0 shows all" in result.stderr) is bool(hidden) and hidden in result.stderr
 
 
 def test_show_says_that_nothing_proves_a_look_alike(settings):
@@ -80,7 +99,7 @@ def test_a_rejected_look_alike_returns_only_with_another_text(settings):
 def test_find_prints_look_alikes_apart_and_marked(settings, monkeypatch):
     """`pairs find` tells proposed pairs and look-alikes apart, for people and for programs."""
 
-    async def found(settings, *, similarity):
+    async def found(settings):
         return [], [alike()], []
 
     monkeypatch.setattr(finding, "find_proposed", found)

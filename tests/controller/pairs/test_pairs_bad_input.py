@@ -112,7 +112,7 @@ def test_venue_text_in_list_find_and_show_is_no_command_to_the_terminal(run, set
     alike = Alike(league="nba", similarity=80, first=msgspec.structs.replace(first, id="A"), second=second)
     desk.cache.save(Cached(source=desk.cache.source, pairs=(pair,), markets=(first, second), alike=(alike,)))
 
-    async def found(settings, *, similarity):
+    async def found(settings):
         return [(90, pair)], [alike], []
 
     monkeypatch.setattr("controller.pairs.finding.find_proposed", found)
@@ -195,7 +195,7 @@ def test_nothing_is_said_of_discovery_when_only_the_filter_found_nothing(run, se
 def test_find_fails_when_a_venue_could_not_be_read(run, monkeypatch, flags):
     """B-071: an empty list because nobody answered is no answer; what earlier discoveries found is listed all the same."""
 
-    async def found(settings, *, similarity):
+    async def found(settings):
         return [(90, PAIR)], [], ["kalshi cannot be reached (57 reads failed)"]
 
     monkeypatch.setattr("controller.pairs.finding.find_proposed", found)
