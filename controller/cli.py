@@ -374,6 +374,8 @@ def _banner(system: App) -> None:
         orders="none leave this process" if world == "paper" else "WILL BE SENT",
         platforms=",".join(sorted(settings.platforms)) or "none",
         max_trade_usd=settings.max_trade_size,
+        max_contracts_market=settings.cb_max_position_per_market,
+        max_contracts_total=settings.cb_max_total_position,
         daily_loss_cents=settings.cb_max_daily_loss,
     )
     if world != "paper" and not settings.platforms:

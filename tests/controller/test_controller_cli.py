@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ import structlog
 import typer
 from typer.testing import CliRunner, Result
 
-from controller.cli import app
+from controller.cli import _banner, app
 from controller.settings import ControllerSettings
+from trading.settings import load
 
 
 @pytest.fixture
@@ -102,3 +104,23 @@ def test_a_flag_wins_over_its_variable(
 
     assert (result.exit_code, result.stdout) == (0, "")
     assert getattr(seen[0], setting) == value
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({}, {"world": "paper", "orders": "none leave this process", "platforms": "none"}),
+        (
+            {"DRY_RUN": "0", "CONTROLLER_PLATFORMS": "polymarket,kalshi", "MAX_TRADE_SIZE": "200"},
+            {"world": "live", "orders": "WILL BE SENT", "platforms": "kalshi,polymarket", "max_trade_usd": 200.0},
+        ),
+    ],
+)
+def test_every_start_says_what_it_may_do(here: Path, environ: dict[str, str], said: dict[str, object]) -> None:
+    """B-057: a banner with world, platforms and limits, louder than information."""
+    settings = load(ControllerSettings, environ=environ, directory=here)
+    system: Any = SimpleNamespace(settings=settings, connections=SimpleNamespace(signer=object()))
+    with structlog.testing.capture_logs() as logs:
+        _banner(system)
+
+    assert {**logs[0], **said, "event": "starting", "log_level": "warning", "daily_loss_cents": 5000} == logs[0]

@@ -267,8 +267,12 @@ async def test_a_test_arb_is_injected_once_in_paper(venues: Venues, tmp_path: Pa
         process.send_signal(signal.SIGTERM)
         code, out, err = await asyncio.wait_for(ended(process), 15)
     rows = [json.loads(line) for line in decisions.read_text().splitlines()]
+    secrets = [value for name, value in env.items() if name.endswith(("PRIVATE_KEY", "_SECRET", "_PASSPHRASE"))]
+    kept = "".join(path.read_text(errors="replace") for path in (tmp_path / "state").rglob("*") if path.is_file())
 
     assert code == 0, err
+    assert len([line for line in err.splitlines() if "] settings " in line]) == 1  # B-018: once, and what hides is masked
+    assert len(secrets) == 3 and not [secret for secret in secrets if secret in out + err + kept]  # B-019
     assert [row["is_test"] for row in rows if row["kind"] == "approved"] == [True]
     assert json.loads(out)["executions"] == 1
     assert venues.orders == (0, 0)
