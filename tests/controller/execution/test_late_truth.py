@@ -104,11 +104,20 @@ async def test_fill_that_was_taken_back_is_not_bought_again():
     assert second is not None and (second.outcome, second.unhedged) == ("unwound", 0)
 
 
+def missed_and_frozen(bench: Bench):
+    """An answer: nothing filled, and from now on every exit is refused."""
+
+    def answer(leg: LegRequest) -> LegResult:
+        bench.gate.frozen = True
+        return ends("none")(leg)
+
+    return answer
+
+
 async def test_excess_that_changes_sides_is_hedged_although_its_size_is_the_same():
     """Nothing could be done about 10 on one venue; when 10 stand alone on the other instead, that is tried too."""
     bench = Bench()
-    bench.executor.script[KX.id] = [ends("none"), fill()]
-    bench.gate.frozen = True
+    bench.executor.script[KX.id] = [missed_and_frozen(bench), fill()]
     closing: list[LegResult] = []
 
     def turn() -> None:
@@ -203,8 +212,7 @@ async def test_exposed_arb_that_gave_up_is_not_tried_for_news_that_move_nothing(
     """A confirmed fee on the leg that stands alone is no reason to hedge again; a change of what is held is."""
     bench = Bench()
     bench.executor.script[POLY.id] = [provisional]
-    bench.executor.script[KX.id] = [ends("none")]
-    bench.gate.frozen = True
+    bench.executor.script[KX.id] = [missed_and_frozen(bench)]
     assert (await bench.run()).outcome == "exposed"
 
     assert bench.runner.offer(fill()(bench.executor.sent[0])) is None
