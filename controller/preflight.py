@@ -15,7 +15,8 @@ log = get_logger(__name__)
 
 
 async def preflight(settings: ControllerSettings, connections: Connections, clients: Mapping[Venue, VenueClient]) -> None:
-    """Derive the credentials that are missing and read balance and positions of each traded venue once.
+    """Derive the credentials that are missing and read balance and positions of each traded venue once. Polymarket's copy of the
+    wallet is renewed first: one from before the last deposit or approval refuses every order (polymarket.md 7.1).
 
     Raises AuthFailed with the next step when a key, the clock or the wallet is refused; paper needs no proof.
     """
@@ -25,6 +26,8 @@ async def preflight(settings: ControllerSettings, connections: Connections, clie
         try:
             if venue == POLYMARKET and not settings.polymarket_api_key:
                 await connections.polymarket.derive_credentials()
+            if venue == POLYMARKET:
+                await connections.polymarket.holdings.refresh()
             await clients[venue].account(AccountQuery(what="balances"))
             held = (await clients[venue].account(AccountQuery(what="positions"))).positions
         except AuthFailed as exc:

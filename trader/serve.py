@@ -167,11 +167,14 @@ async def _worker(
 
 
 async def _first_read(venues: Connections, venue: Venue, settings: TraderSettings, ports: Ports, *, keyed: bool) -> None:
-    """Open the connection and take the venue's clock. A venue that is down now is no reason not to start."""
+    """Open the connection and take the venue's clock; Polymarket looks at the wallet again, for a copy from before the last deposit
+    refuses every order (polymarket.md 7.1). A venue that is down now is no reason not to start."""
     try:
         await venues.clients[venue].warm()
         if keyed and venue == POLYMARKET and not settings.polymarket_api_key:
             await venues.polymarket.derive_credentials()
+        if keyed and venue == POLYMARKET:
+            await venues.polymarket.holdings.refresh()
     except VenueError as exc:
         _log.warning("venue_not_reached", venue=venue, error=str(exc), next="legs are refused until it answers")
 
