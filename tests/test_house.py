@@ -34,6 +34,7 @@ TOP_LEVEL = {
     "config.example.toml",
     "Dockerfile",
     "compose.yaml",
+    "compose.tailnet.yaml",
     ".gitignore",
     ".dockerignore",
     ".ci",

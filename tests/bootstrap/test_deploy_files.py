@@ -10,6 +10,7 @@ import yaml
 
 from bootstrap.cli import app as bootstrap
 from controller.cli import app as controller
+from controller.ledger.database import url_of
 from trader.cli import app as trader
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +27,8 @@ def typed(page: str) -> list[list[str]]:
     found = []
     for line in lines:
         words = shlex.split(line, comments=True)
+        if words[:3] == ["docker", "compose", "exec"]:
+            words = words[4:]  # what runs inside the service
         if words[:3] == ["docker", "compose", "run"]:
             words = words[words.index("--rm") + 2 :]  # what runs inside the service
         words = words[1:] if words[0] == "sudo" else words
@@ -67,8 +70,25 @@ def test_units_gain_nothing_and_dump_nothing(unit: Path) -> None:
     assert any(line.startswith("ExecStart=/opt/tandem/.venv/bin/") for line in lines)
 
 
-def test_compose_runs_both_programs_without_rights() -> None:
+def test_compose_runs_the_controller_of_one_machine() -> None:
+    """B-314: arbitrage_app with the variables of .env and no rights; PostgreSQL 15 only when asked for, over TLS (B-312)."""
     services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    app, database = services["arbitrage_app"], services["postgres"]
+
+    assert app["command"] == ["controller", "run"]
+    assert app["env_file"] == [{"path": ".env", "required": False}]
+    assert (app["cap_drop"], app["read_only"], "ports" in app) == (["ALL"], True, False)
+    assert database["profiles"] == ["postgres"] and database["image"] == "postgres:15"
+    assert (database["environment"]["POSTGRES_USER"], database["environment"]["POSTGRES_DB"]) == (
+        "arbitrage_user",
+        "arbitrage_db",
+    )
+    assert "-cssl=on" in database["command"] and "ports" not in database
+    assert url_of("postgresql://arbitrage_user:pw@postgres/arbitrage_db", ROOT).query["sslmode"] == "require"
+
+
+def test_compose_of_two_machines_runs_both_programs_without_rights() -> None:
+    services = yaml.safe_load((ROOT / "compose.tailnet.yaml").read_text())["services"]
 
     assert services["tailscale"]["environment"]["TS_USERSPACE"] == "false"
     assert services["tailscale"]["environment"]["TS_AUTHKEY"].startswith("file:")
