@@ -6,7 +6,7 @@ cancelled by that key alone.
 
 from collections.abc import Mapping
 
-from trading.errors import AuthFailed, Rejected
+from trading.errors import AuthFailed, ModeClosed, Rejected, Throttled
 from trading.polymarket.rest import PolymarketRest
 from trading.polymarket.sign import Account, ApiCredentials
 from trading.polymarket.wire import bad
@@ -21,8 +21,8 @@ async def derive_or_create(rest: PolymarketRest, account: Account, *, nonce: int
     """The API key of this wallet and nonce; made when there is none. A refused proof is AuthFailed and creates nothing."""
     try:
         row = await rest.login("GET", "/auth/derive-api-key", account, nonce=nonce)
-    except AuthFailed:
-        raise  # a wrong signature or clock is not "no key yet"
+    except (AuthFailed, Throttled, ModeClosed):
+        raise  # a wrong signature or clock, too many requests or a restart are not "no key yet"
     except Rejected:
         row = await rest.login("POST", "/auth/api-key", account, nonce=nonce)
     try:

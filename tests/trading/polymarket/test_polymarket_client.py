@@ -42,12 +42,16 @@ async def test_credentials_are_derived_else_created() -> None:
         assert (await desk.signed()).headers["POLY_API_KEY"] == "k"
 
 
-async def test_refused_login_creates_no_key() -> None:
-    """A wrong signature is AuthFailed, not a reason to create."""
+@pytest.mark.parametrize(
+    ("status", "words", "error"),
+    [(401, "Invalid L1 Request headers", AuthFailed), (429, "Too Many Requests", Throttled), (425, "Too Early", ModeClosed)],
+)
+async def test_refused_login_creates_no_key(status: int, words: str, error: type[Exception]) -> None:
+    """A wrong signature, too many requests or a restart are told, not a reason to create."""
     desk = Desk(credentials=None)
-    desk.http.on("GET", "/auth/derive-api-key", (401, {"error": "Invalid L1 Request headers"}))
+    desk.http.on("GET", "/auth/derive-api-key", (status, {"error": words}))
 
-    with pytest.raises(AuthFailed):
+    with pytest.raises(error):
         await desk.client.derive_credentials()
     assert len(desk.http.calls) == 1
 
