@@ -109,7 +109,7 @@ class KalshiSim:
         paused, stopped = (doors.paused_trading, doors.paused_exchange), lambda: self.transfers.stopped
         self.calendar = Calendar(clock, self._table, self._timers, self.rules, *paused, stopped)
         self.limits = RateLimits(clock, self.rules, self._table.shards)
-        self.rest = RestApi(self._gate, self.limits, self._routes(clock, rng))
+        self.rest = RestApi(self._gate, self.limits, self._routes(clock, rng), self.rules)
         self._life = Lifecycle(clock, self._table, self._desk, self.accounts, self._timers, self._announce)
         self.calendar.pause_trading = self._life.pause_trading
         self.calendar.cut_streams = self.drop_sessions

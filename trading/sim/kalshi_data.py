@@ -131,6 +131,9 @@ class KalshiRules:
     max_batch: int = 50
     pause_status: int = 400
     """HTTP status of an operation refused in a pause; the venue's is not documented (kalshi.md 16.2)."""
+    spelling: dict[str, str] = field(default_factory=dict)
+    """Error codes by what they are called here -> another spelling of them: most are not documented (kalshi.md 16.2), so a client
+    that knows ours by heart proves nothing."""
 
 
 class ApiError(Exception):

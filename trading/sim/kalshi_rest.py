@@ -13,7 +13,7 @@ import msgspec
 from trading.sim.core import Request, Response
 from trading.sim.kalshi_auth import Caller, Gatekeeper
 from trading.sim.kalshi_call import Call, Route
-from trading.sim.kalshi_data import ApiError, FailKind, ReadFailKind, json_response
+from trading.sim.kalshi_data import ApiError, FailKind, KalshiRules, ReadFailKind, json_response
 from trading.sim.kalshi_limits import RateLimits
 from trading.sim.kalshi_query import Query
 
@@ -27,9 +27,10 @@ _OTHER_ORDER = "00000000-0000-4000-8000-000000000000"
 class RestApi:
     """handle() answers one request and never raises. faults strike order writes, read_faults reads, first armed first."""
 
-    def __init__(self, gate: Gatekeeper, limits: RateLimits, routes: Iterable[Route]) -> None:
+    def __init__(self, gate: Gatekeeper, limits: RateLimits, routes: Iterable[Route], rules: KalshiRules) -> None:
         self._gate = gate
         self._limits = limits
+        self._rules = rules
         self.routes = tuple(routes)
         self._exact = {(route.method, _PREFIX + route.path): route for route in self.routes if "{}" not in route.path}
         self.faults: deque[FailKind] = deque()
@@ -39,6 +40,7 @@ class RestApi:
         try:
             return self._handle(request)
         except ApiError as exc:
+            exc.code = self._rules.spelling.get(exc.code, exc.code)
             return exc.response()
 
     def _handle(self, request: Request) -> Response:

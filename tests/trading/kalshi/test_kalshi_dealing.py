@@ -109,6 +109,33 @@ async def test_a_pause_refuses_an_amend_with_its_mode() -> None:
         await room.client.dealing.amend(order, resting.venue_order_id, order.leg.want, market)
 
 
+def _coarser(room: Meeting) -> None:
+    """The grid moves unseen: 0.56 is no price any more."""
+    room.sim.set_grid(T, [{"start": "0.0000", "end": "1.0000", "step": "0.1000"}], "linear_cent")
+
+
+@pytest.mark.parametrize(
+    ("code", "spelled", "strike"),
+    [
+        ("invalid_price", "PRICE_NOT_ON_GRID", _coarser),
+        ("trading_is_paused", "TRADING_PAUSED", lambda room: room.sim.pause_trading(True)),
+        ("exchange_is_paused", "exchange_paused_for_maintenance", lambda room: room.sim.pause_exchange(True)),
+        ("MARKET_INACTIVE", "market_is_closed", lambda room: room.sim.close_market(T)),
+        ("region_attestation_expired", "location_attestation_required", lambda room: room.sim.attest(1)),
+    ],
+)
+async def test_a_refusal_is_definite_however_its_code_is_spelled(code: str, spelled: str, strike: Any) -> None:
+    """Most codes are not documented (kalshi.md 16.2): client and simulator agreeing on one would prove nothing."""
+    room = Meeting()
+    market = await room.market()
+    strike(room)
+    room.sim.rules.spelling[code] = spelled
+
+    _, result = await room.place(market)
+
+    assert (result.state, result.code) == ("rejected", spelled)
+
+
 async def test_an_answer_for_another_order_is_in_doubt() -> None:
     """kalshi.md 13: the action was right, its description was not."""
     desk = Desk()
