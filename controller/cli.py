@@ -49,6 +49,7 @@ from trading.journal_file import FileJournal
 from trading.log import get_logger, setup_logging
 from trading.market import POLYMARKET
 from trading.settings import load, redacted
+from trading.units import to_dollars
 
 __all__ = ["app", "main"]
 
@@ -284,6 +285,9 @@ async def _trade_with(
         async def status(_: Mapping[str, object]) -> object:
             return status_of(system, switch, journal, epoch)
 
+        async def gaps(_: Mapping[str, object]) -> object:
+            return {pair: to_dollars(gap) for pair, gap in (await system.runtime.gaps()).items()}
+
         async def reconcile(asked: Mapping[str, object]) -> object:
             if not recovery.done:
                 raise TandemError("the controller is still starting; ask again in a moment")
@@ -314,7 +318,7 @@ async def _trade_with(
             system.reconciler.begin()
             watching.append(loop.create_task(system.reconciler.run(after=lambda: recovery.done)))
         try:
-            answers = {"status": status, "reconcile": reconcile, "drain": drain}
+            answers = {"status": status, "gaps": gaps, "reconcile": reconcile, "drain": drain}
             async with keeping(system, journal), serving(control_path(state_path(settings)), answers):
                 reader = system.reconciler
                 await recovery.run_with(system.runtime, lambda: reader is None or reader.last is not None)

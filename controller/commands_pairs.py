@@ -10,7 +10,9 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from controller.control import ask, control_path
 from controller.discovery.cache import Alike
+from controller.durable import state_path
 from controller.model import Pair
 from controller.pairs.desk import Desk, PairRefused
 from controller.pairs.page import lines_of, to_json
@@ -78,17 +80,21 @@ def register(app: typer.Typer, settings: Callable[[str | None], ControllerSettin
         state_dir: StateDir = None,
         as_json: AsJson = False,
     ) -> None:
-        """List the pairs of the discovery cache with what was decided about them. Asks no venue."""
-        place = desk(state_dir)
+        """List the pairs of the discovery cache with what was decided about them, and, while a controller runs, what a set of each
+        would earn now after fees. Asks no venue."""
+        read = settings(state_dir)
+        place = Desk.of(read)
         if state is not None and state not in _STATES:
             _fail(f"--state {one_line(state)}: one of {', '.join(_STATES)}", 2)
         found = place.listed(state=state, league=league)
+        gaps = _gaps(read)
         if as_json:
-            typer.echo(json.dumps({"schema": 1, "trouble": place.trouble(), "pairs": [_row(pair) for pair in found]}))
+            rows = [{**_row(pair), "gap_dollars": gaps.get(pair.id)} for pair in found]
+            typer.echo(json.dumps({"schema": 1, "trouble": place.trouble(), "pairs": rows}))
         else:
             known = len(found) or len(place.listed())
             none = f"none of the {known} known pairs is so" if known else "no pairs; run `controller discover` first"
-            typer.echo("\n".join(_line(pair) for pair in found) or none)
+            typer.echo("\n".join(_line(pair, gaps.get(pair.id)) for pair in found) or none)
         if (trouble := place.trouble()) is not None:
             typer.echo(f"error: {trouble}", err=True)
             raise typer.Exit(1)
@@ -261,9 +267,22 @@ def _alike_line(one: Alike) -> str:
     return f"{one.similarity:3d}  look-alike           {one_line(one.id)}  {titles}"
 
 
-def _line(pair: Pair) -> str:
+def _line(pair: Pair, gap: str | None = None) -> str:
     doubt = f"  ({one_line(pair.doubts[0])})" if pair.doubts else ""
-    return f"{pair.state:<9} {pair.terms:<10} {one_line(pair.id)}  {one_line(pair.description)}{doubt}"
+    earns = f"  earns ${gap} a set now" if gap is not None else ""
+    return f"{pair.state:<9} {pair.terms:<10} {one_line(pair.id)}  {one_line(pair.description)}{earns}{doubt}"
+
+
+def _gaps(settings: ControllerSettings) -> dict[str, str]:
+    """Dollars by pair from the running controller (B-295); none when none runs or it has no time for us."""
+    path = control_path(state_path(settings))
+    if not path.exists():
+        return {}
+    try:
+        found = asyncio.run(ask(path, "gaps", timeout_s=2))
+    except TandemError:
+        return {}
+    return {str(pair): str(gap) for pair, gap in found.items()} if isinstance(found, dict) else {}
 
 
 def _object(file: Path) -> dict[str, Any]:

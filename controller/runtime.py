@@ -42,7 +42,7 @@ from trading.journal import Journal
 from trading.log import get_logger
 from trading.market import MarketId, Venue
 from trading.order import LegRequest, LegResult
-from trading.units import Price, format_price
+from trading.units import Money, Price, format_price
 from trading.venue import Feed, VenueClient
 
 __all__ = ["Runtime"]
@@ -58,6 +58,8 @@ _WARM_S = 5.0
 _STATUS_S = 30.0
 _PART = 50
 """Baskets looked at before the loop gets its turn: a tenth of a millisecond."""
+_FEW = 10
+"""As much with fees and floors."""
 _STOP_S = 45.0
 _AGAIN_S = 1.0
 _E = TypeVar("_E", bound=Event)
@@ -384,6 +386,18 @@ class Runtime:
             best = widest(baskets[at : at + _PART], self._state, best)
             await asyncio.sleep(0)  # frames come first
         return gap_of(best[1], self._state, self._numbers, self._clock.mono_ns()) if best is not None else None
+
+    async def gaps(self) -> dict[str, Money]:
+        """What a set of each watched pair's better direction earns after fees, below zero what it would lose (B-295)."""
+        found: dict[str, Money] = {}
+        baskets = tuple(self._state.baskets.values())
+        for number, basket in enumerate(baskets):
+            gap = gap_of(basket, self._state, self._numbers, self._clock.mono_ns())
+            if gap is not None:
+                found[basket.group] = max(gap.edge, found.get(basket.group, gap.edge))
+            if number % _FEW == 0:
+                await asyncio.sleep(0)
+        return found
 
     @property
     def running(self) -> int:

@@ -50,11 +50,11 @@ def widest(baskets: Iterable[Basket], state: StateView, before: tuple[int, Baske
 
 
 def gap_of(basket: Basket, state: StateView, settings: RiskSettings, now: MonoNs) -> Gap | None:
-    """A basket's gap after fees; None when a leg has no book or no fee terms."""
+    """A basket's gap after fees; None when a leg has no ready book, no side to buy or no fee terms."""
     cost = 0
     for market_id, outcome in basket.legs:
         book, market = state.books.get(market_id), state.markets.get(market_id)
-        if book is None or market is None or market.fees is None:
+        if book is None or not book.ready or book.crossed or market is None or market.fees is None:
             return None
         cost += buy_table(market.fees, outcome)[book.ask if outcome is _YES else book.bid]
     if cost >= NEVER:

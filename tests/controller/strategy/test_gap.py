@@ -1,9 +1,13 @@
 """What a person is told who sees no opportunity: the best gap, and what is asked of it (B-316)."""
 
+from types import SimpleNamespace
+from typing import Any
+
 from desk import Desk, K, P
 from test_event_basket import Cup
 
 from controller.risk.limits import RiskSettings
+from controller.runtime import Runtime
 from controller.strategy.gap import Gap, gap_of, widest
 
 CALM = RiskSettings(edge_vol_k_ppm=0)
@@ -61,3 +65,15 @@ def test_event_baskets_count() -> None:
 
     assert gap is not None and gap.basket.kind == "kalshi_only"
     assert -200_000 < gap.edge < -100_000
+
+
+async def test_gaps_of_all_pairs_are_their_better_directions() -> None:
+    """B-295: one figure a pair; a pair without books has none."""
+    desk = Desk(CALM)
+    runtime: Any = SimpleNamespace(_state=desk.state, _numbers=CALM, _clock=desk.clock)
+    assert await Runtime.gaps(runtime) == {}
+    desk.intent()
+    gap = best(desk)
+
+    assert gap is not None
+    assert await Runtime.gaps(runtime) == {desk.pair.id: gap.edge}
