@@ -52,13 +52,17 @@ def end_of(leg_id: LegId, legs: Legs, record: MarketRecord, stranger: int) -> Le
     rows = _fills_of(leg_id, legs, record)
     if rows is None:
         return None
-    filled = total(tuple(row.fill for row in rows))[0]
+    fills, number = tuple(row.fill for row in rows), rows[0].venue_order_id if rows else ""
+    told = legs[leg_id][1]
+    if told is not None and told.filled > total(fills)[0]:
+        fills, number = told.fills, told.venue_order_id  # a list may end before it
+    filled = total(fills)[0]
     if record.held is None:
-        if rows or explain_fills(_without(legs, leg_id), leg.want.market, record.fills):
+        if fills or explain_fills(_without(legs, leg_id), leg.want.market, record.fills):
             return None
     elif _others(leg_id, legs) + stranger + _signed(leg, filled) != record.held:
         return None
-    return _result(leg_id, leg, tuple(row.fill for row in rows), rows[0].venue_order_id if rows else "")
+    return _result(leg_id, leg, fills, number)
 
 
 def taken_end(leg_id: LegId, legs: Legs, record: MarketRecord, stranger: int, now: WallNs) -> LegResult:
@@ -70,6 +74,9 @@ def taken_end(leg_id: LegId, legs: Legs, record: MarketRecord, stranger: int, no
     leg = legs[leg_id][0]
     missing = 0 if record.held is None else record.held - _others(leg_id, legs) - stranger
     filled = Size(min(_MOST * leg.want.size, max(0, missing if _signed(leg, Size(1)) > 0 else -missing)))
+    told = legs[leg_id][1]
+    if told is not None and told.filled > filled:
+        return _result(leg_id, leg, told.fills, told.venue_order_id)  # that these are gone is a person's doing, not the leg's
     rows = _fills_of(leg_id, legs, record) or ()
     fills = tuple(row.fill for row in rows)
     if filled and total(fills)[0] == filled:

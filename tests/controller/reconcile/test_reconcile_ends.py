@@ -188,6 +188,31 @@ async def test_adopting_ends_a_lost_leg_with_nothing_where_nothing_is_there(desk
     assert desk.blocked(A) is None
 
 
+async def test_adopting_forgets_no_fill_that_the_trader_told(desk: Desk) -> None:
+    """B-424: two of five had filled when its trader was lost, and a person closed them at the venue: the leg made them all the
+    same, and that they are gone is the person's doing. A result with less would be refused as a lagging read, and never end."""
+    leg_id = unknown(desk, 1, A)
+    leg, told = desk.known[leg_id]
+    fill = fill_of(1, A, 2_000_000).fill
+    desk.known[leg_id] = (
+        leg,
+        msgspec.structs.replace(told, state="held", filled=Size(2_000_000), cost=fill.cost, fills=(fill,)),
+    )
+    original = desk.book
+
+    async def book(result: LegResult) -> bool:
+        told = await original(result)
+        end(desk, leg_id)
+        return told
+
+    desk.book = book  # type: ignore[method-assign]
+
+    await desk.one.adopt()
+
+    assert end(desk, leg_id) == ("partial", 2_000_000)
+    assert desk.journal.number_kept(stranger_key(KALSHI, A)) == -2_000_000
+
+
 async def test_adopting_gives_a_leg_no_more_than_it_could_have_bought(desk: Desk) -> None:
     """Twenty contracts are there: fifteen at most are a cash-sized leg's of five, the rest is a stranger's."""
     leg_id = unknown(desk, 1, A)
