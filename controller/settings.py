@@ -102,6 +102,8 @@ class ControllerSettings(LinkSettings, VenueSettings):
     cooldown_match_ms: int = Field(0, ge=0, le=3_600_000, description="pause on an event after a full match")
     trade_cooldown_secs: float = Field(0, ge=0, description="fixed pause on a pair after an execution, besides miss memory")
     miss_backoff_ms: int = Field(2000, ge=0, description="first pause after a free miss; doubles to 60 s")
+    one_sided_max: int = Field(3, ge=1, le=1000, description="one-sided fills in a row that block an event")
+    one_sided_block_secs: float = Field(300, ge=0, le=86_400, description="how long they block it")
     max_trade_size: float = Field(1000, gt=0, description="dollars per opportunity, both legs")
     max_position_per_market: float = Field(5000, gt=0, description="dollars of open exposure per market")
     event_max_cost_usd: float = Field(500, gt=0, description="cost per event")

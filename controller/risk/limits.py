@@ -118,8 +118,8 @@ class RiskSettings(msgspec.Struct, frozen=True, kw_only=True):
     miss_forgiven: int = 2  # misses that a new price level clears
     cooldown_unwind_ms: int = 5_000
     hedge_dust: Size = Size(50_000)  # HEDGE_DUST, contracts: less than this unhedged is carried
-    one_sided_max: int = 3  # B-205
-    one_sided_block_ms: int = 300_000
+    one_sided_max: int = 3  # ONE_SIDED_MAX (B-205)
+    one_sided_block_ms: int = 300_000  # ONE_SIDED_BLOCK_SECS
 
     # Breaker (section 11)
     cb_enabled: bool = True  # CB_ENABLED (B-038)
