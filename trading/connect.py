@@ -144,6 +144,7 @@ def connect(
         clock,
         ws=(dialer("kalshi-private"), settings.kalshi_ws_url) if signer else None,
         ids=ids,
+        share=settings.rate_share,
     )
     polymarket_http = http(POLYMARKET)
     polymarket = PolymarketClient(
@@ -155,6 +156,7 @@ def connect(
         clock,
         ids,
         ws=(dialer("polymarket-private"), settings.polymarket_ws_url.rstrip("/") + "/user") if account else None,
+        share=settings.rate_share,
     )
     key = relayer_key(settings)
     relayer = (

@@ -117,6 +117,12 @@ class VenueSettings(SettingsModel):
         "https://polymarket.com/api/geoblock",
         description="asked by each live start that trades Polymarket, and by doctor; blocked = no live trading from here",
     )
+    rate_share: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="share of a venue's rate limits this process takes, where others use the account or address",
+    )
     dry_run: bool = Field(True, description="1 = paper, no order leaves the process; 0 = orders are sent")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level shown and kept")
     log_file: str = Field(

@@ -133,26 +133,31 @@ class _Bucket:
 
 
 class Budget:
-    """The buckets of one account. Shards share the terms of the general write bucket."""
+    """The buckets of one account. Shards share the terms of the general write bucket. share is the part of each that is ours, where
+    other processes trade on the same account."""
 
-    def __init__(self, clock: Clock, *, tier: str = "basic") -> None:
+    def __init__(self, clock: Clock, *, tier: str = "basic", share: float = 1.0) -> None:
         self._clock = clock
+        self._share = share
         self._tier = tier
         self._throttled = 0
         self._default_cost = _DEFAULT_COST
         self._costs = dict(_COSTS)
         self._patterns: list[tuple[str, re.Pattern[str], int]] = []
         self._compile()
-        read, write = TIERS.get(tier, TIERS["basic"])
+        read, write = map(self._ours, TIERS.get(tier, TIERS["basic"]))
         now = clock.mono_ns()
         burst = 1 if tier == "basic" else 2
-        self._read = _Bucket(read, _BASIC_READS if tier == "basic" else 2 * read, now)
+        self._read = _Bucket(read, self._ours(_BASIC_READS) if tier == "basic" else 2 * read, now)
         self._write_terms = (write, burst * write)
         self._writes: dict[int, _Bucket] = {0: _Bucket(*self._write_terms, now)}
         rate = 1 if tier in _SLOW_BALANCE else 5
         self._balance = _Bucket(rate, rate, now)
         self._reserved: dict[tuple[bytes, int], int] = {}
         """Write tokens kept for an owner on a shard; they are still in the bucket."""
+
+    def _ours(self, tokens: int) -> int:
+        return max(1, int(tokens * self._share))
 
     # what the venue states
 
@@ -161,9 +166,9 @@ class Budget:
         now = self._clock.mono_ns()
         self._tier = limits.usage_tier.lower()
         if min(limits.read.refill_rate, limits.read.bucket_capacity) > 0:
-            self._read.set_terms(limits.read.refill_rate, limits.read.bucket_capacity, now)
+            self._read.set_terms(self._ours(limits.read.refill_rate), self._ours(limits.read.bucket_capacity), now)
         if min(limits.write.refill_rate, limits.write.bucket_capacity) > 0:
-            self._write_terms = (limits.write.refill_rate, limits.write.bucket_capacity)
+            self._write_terms = (self._ours(limits.write.refill_rate), self._ours(limits.write.bucket_capacity))
             for bucket in self._writes.values():
                 bucket.set_terms(*self._write_terms, now)
         rate = 5 if self._tier in TIERS and self._tier not in _SLOW_BALANCE else 1

@@ -19,6 +19,7 @@ from trading.http import Http
 from trading.ids import Ids, SystemIds, arb_of
 from trading.kalshi import orders
 from trading.kalshi.account import read_account
+from trading.kalshi.budget import Budget
 from trading.kalshi.catalogue import Catalogue
 from trading.kalshi.channels import Heard, Wanted
 from trading.kalshi.dealing import ORDERS, REDUCING, Dealing
@@ -71,8 +72,9 @@ class KalshiClient:
         ws: tuple[Dialer, str] | None = None,
         ids: Ids | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        share: float = 1.0,
     ) -> None:
-        self._rest = KalshiRest(http, base_url, signer, clock, sleep=sleep)
+        self._rest = KalshiRest(http, base_url, signer, clock, sleep=sleep, budget=Budget(clock, share=share))
         self._signer = signer
         self._clock = clock
         self._ws = ws

@@ -115,10 +115,11 @@ class _Window:
 
 
 class Windows:
-    """Layer 1."""
+    """Layer 1. share is the part of them that is ours, where other processes ask from the same address."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, share: float = 1.0) -> None:
         self._clock = clock
+        self._share = _SHARE * share
         self._windows: dict[str, tuple[_Window, ...]] = {}
         self._chosen: dict[tuple[str, ...], tuple[_Window, ...]] = {}
 
@@ -140,7 +141,7 @@ class Windows:
     def _of(self, name: str) -> tuple[_Window, ...]:
         known = self._windows.get(name)
         if known is None:
-            known = tuple(_Window(span, max(1, int(most * _SHARE))) for span, most in LIMITS.get(name, ()))
+            known = tuple(_Window(span, max(1, int(most * self._share))) for span, most in LIMITS.get(name, ()))
             self._windows[name] = known
         return known
 
@@ -196,10 +197,11 @@ class _Bucket:
 
 
 class SignerBudget:
-    """Layer 2 of one signer. reserved orders are kept for legs that reduce exposure (B-437)."""
+    """Layer 2 of one signer. reserved orders are kept for legs that reduce exposure (B-437); share as for Windows."""
 
-    def __init__(self, clock: Clock, *, tier: str = "standard", reserved: int = 3) -> None:
+    def __init__(self, clock: Clock, *, tier: str = "standard", reserved: int = 3, share: float = 1.0) -> None:
         self._clock = clock
+        self._share = share
         self._reserved = reserved
         self._tier = tier
         self._warned = False
@@ -208,7 +210,14 @@ class SignerBudget:
         """Orders kept for an owner; their tokens are still in the bucket."""
         now = clock.mono_ns()
         terms = TIERS.get(tier, TIERS["standard"])
-        self._buckets: dict[Kind, _Bucket] = {"orders": _Bucket(*terms[0], now), "cancels": _Bucket(*terms[1], now)}
+        self._buckets: dict[Kind, _Bucket] = {
+            "orders": _Bucket(*self._ours(terms[0]), now),
+            "cancels": _Bucket(*self._ours(terms[1]), now),
+        }
+
+    def _ours(self, terms: tuple[int, int]) -> tuple[int, int]:
+        rate, burst = (max(1, int(part * self._share)) for part in terms)
+        return rate, burst
 
     def burst(self, kind: Kind) -> int:
         """The largest cost that can ever succeed (polymarket.md 10)."""
@@ -252,8 +261,8 @@ class SignerBudget:
         tier = headers.get("poly-ratelimit-tier", "").lower()
         if tier in TIERS and tier != self._tier:
             self._tier = tier
-            for known, (rate, burst) in zip(self._buckets.values(), TIERS[tier], strict=True):
-                known.set_terms(rate, burst, now)
+            for known, terms in zip(self._buckets.values(), TIERS[tier], strict=True):
+                known.set_terms(*self._ours(terms), now)
         left = headers.get("poly-ratelimit-remaining", "")
         if left.isascii() and left.isdecimal():
             bucket.lower(int(left), now)

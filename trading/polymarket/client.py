@@ -88,6 +88,7 @@ class PolymarketClient:
         *,
         ws: tuple[Dialer, str] | None = None,
         sleep: Sleep = asyncio.sleep,
+        share: float = 1.0,
     ) -> None:
         self._http = http
         self._data_url = data_url.rstrip("/")
@@ -97,11 +98,11 @@ class PolymarketClient:
         self._ids = ids
         self._ws = ws
         self._sleep = sleep
-        self._rest = PolymarketRest(http, clob_url, clock, sleep=sleep)
+        self._rest = PolymarketRest(http, clob_url, clock, sleep=sleep, share=share)
         self._markets: dict[MarketId, Market] = {}
         self._orders = OwnOrders()
         self._mode = ModeMemory(clock)
-        self.budget = SignerBudget(clock)
+        self.budget = SignerBudget(clock, share=share)
         self.holds = HoldMeter()
         self.cancels = Cancels(self._rest, self.budget, self._mode, sleep=sleep)
         if credentials is not None:

@@ -83,7 +83,14 @@ class PolymarketRest:
     """The CLOB's HTTP side. signer is None until credentials exist: public reads only."""
 
     def __init__(
-        self, http: Http, base: str, clock: Clock, signer: RequestSigner | None = None, *, sleep: Sleep = asyncio.sleep
+        self,
+        http: Http,
+        base: str,
+        clock: Clock,
+        signer: RequestSigner | None = None,
+        *,
+        sleep: Sleep = asyncio.sleep,
+        share: float = 1.0,
     ) -> None:
         self.http = http
         self.base = base.rstrip("/")
@@ -91,7 +98,7 @@ class PolymarketRest:
         self._clock = clock
         self._sleep = sleep
         self._skew_s = 0.0
-        self.windows = Windows(clock)
+        self.windows = Windows(clock, share)
 
     def set_skew(self, seconds: float) -> None:
         """Server clock minus ours; request stamps are moved by it when it is more than rounding."""

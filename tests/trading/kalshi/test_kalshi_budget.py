@@ -51,6 +51,20 @@ def test_tokens_come_back_at_the_rate() -> None:
     assert budget.take_write(10, reducing=True) > 0
 
 
+def test_a_share_of_the_account_is_a_share_of_every_bucket() -> None:
+    """B-212: RATE_SHARE=0.5 halves rate and burst, of the first tier and of what the venue states later; the balance read is one a
+    second at least."""
+    clock = ManualClock()
+    half = Budget(clock, share=0.5)
+    began = half.statistics()
+    half.apply_limits(LimitsRow(usage_tier="expert", read=Rates(600, 1_200), write=Rates(600, 1_200)))
+    clock.advance(10 * SECOND)
+
+    assert (began.read, began.writes[0]) == (300, 50)
+    assert (half.statistics().read, half.statistics().writes[0]) == (600, 600)
+    assert half.take_balance() == 0
+
+
 def test_exits_go_before_arbs() -> None:
     """Three orders' tokens are left for exits when the arbs have none."""
     budget = Budget(ManualClock())

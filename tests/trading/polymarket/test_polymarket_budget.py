@@ -106,6 +106,21 @@ def test_a_429_holds_cancels_back_as_told(headers: dict[str, str], body: object,
     assert budget.take("cancels") == 0
 
 
+def test_a_share_of_the_limits_is_a_share_of_windows_and_tiers() -> None:
+    """B-212: RATE_SHARE=0.5 where another process asks from the same address and signs with the same key."""
+    clock = ManualClock()
+    whole, half = Windows(clock), Windows(clock, 0.5)
+
+    def room(windows: Windows) -> int:
+        return next(count for count in range(100_000) if windows.take("gamma events"))
+
+    assert room(half) == room(whole) // 2
+    signer = SignerBudget(clock, share=0.5)
+    assert (signer.statistics().orders, signer.statistics().cancels) == (30, 60)
+    signer.apply_answer("orders", 200, {"poly-ratelimit-tier": "gold"})
+    assert (signer.burst("orders"), signer.burst("cancels")) == (300, 600)
+
+
 def test_tiers_are_those_of_the_page() -> None:
     """Rates never exceed bursts, and cancels are twice the orders."""
     for orders, cancels in TIERS.values():
