@@ -74,6 +74,8 @@ class Legs:
         self._markets: dict[MarketId, tuple[Market, MonoNs]] = {}
         self._busy: set[LegId] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self.closed = False
+        """No leg begins any more."""
         guard.restore(journal.legs().values())
 
     def serves(self, *, paper: bool) -> bool:
@@ -311,6 +313,7 @@ class Legs:
         ends = self._clock.mono_ns() + int(grace_s * SECOND)
         while self._busy and self._clock.mono_ns() < ends:
             await self._sleep(0.05)
+        self.closed = True
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -161,8 +161,8 @@ class Worker:
 
     def _refusal(self, channel: Channel, message: say.ExecuteLeg, now: MonoNs) -> Refusal | LegRequest:
         """Everything that can be judged at once: the refusal, or the leg with its deadline in our clock."""
-        if not self._ready:
-            return "not_ready", "no init on this session yet"
+        if not self._ready or self.legs.closed:
+            return "not_ready", "this trader has stopped" if self.legs.closed else "no init on this session yet"
         if message.platform != self.venue:
             return "wrong_platform", f"this trader serves {self.venue}"
         if message.epoch != (channel.opened.epoch if channel.opened else -1) or message.epoch < self._journal.number_kept(

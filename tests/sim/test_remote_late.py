@@ -108,3 +108,18 @@ def test_a_leg_of_an_earlier_start_is_not_sent_once_a_later_one_is_in_charge(tmp
         assert (resolved.state, resolved.code, room.sends) == ("refused", "stale_epoch", 0)
 
     in_room(tmp_path, work)
+
+
+def test_a_trader_that_stopped_its_legs_begins_no_other(tmp_path) -> None:
+    """B-226: what ends an arb is taken while a stopping trader waits for its legs, and not after that: venue and journal are about
+    to be closed, and its outcome would be a doubt until the trader is back."""
+
+    async def work(room: Room) -> None:
+        trader = await room.start()
+        await room.ready()
+        await trader.legs.close(grace_s=0)
+        result = await room.remote.execute(room.leg(purpose="complete"))
+
+        assert (result.state, result.code, room.sends) == ("refused", "not_ready", 0)
+
+    in_room(tmp_path, work)
