@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.app import _check_leagues
 from controller.settings import ControllerSettings
 from trading.errors import SettingsError
 from trading.secrets import Secret
@@ -122,3 +123,11 @@ def test_platforms_come_in_any_order_case_and_alias(tmp_path: Path, text: str) -
 def test_two_phase_is_polymarket_first(tmp_path: Path) -> None:
     """B-052: the older name of that mode."""
     assert settings(tmp_path, EXECUTION_MODE="two_phase").mode == "poly_first"
+
+
+def test_an_unknown_league_stops_the_start(tmp_path: Path) -> None:
+    """B-063, B-017: comma separated, any case; the message has the names there are."""
+    _check_leagues(settings(tmp_path, ENABLED_LEAGUES="NBA, nfl"))
+
+    with pytest.raises(SettingsError, match=r"ENABLED_LEAGUES=quidditch: unknown league \(allowed: .*nba"):
+        _check_leagues(settings(tmp_path, ENABLED_LEAGUES="nba,quidditch"))
