@@ -53,6 +53,7 @@ from trading.log import get_logger
 from trading.market import KALSHI, POLYMARKET, MarketId, Venue
 from trading.order import LegRequest
 from trading.paper import paper_client
+from trading.polymarket.budget import Windows
 from trading.polymarket.feed import PolymarketFeed
 from trading.polymarket.gamma import Gamma
 from trading.units import DOLLAR, Money, WallNs
@@ -240,7 +241,8 @@ def build(
         )
         if world == "live":
             reconciler.begin()
-    gamma = Gamma(ports.http(POLYMARKET), settings.polymarket_gamma_url)
+    windows = Windows(ports.clock, settings.rate_share)
+    gamma = Gamma(ports.http(POLYMARKET), settings.polymarket_gamma_url, sleep=ports.sleep, windows=windows)
     adoption = Adoption(
         settings=settings,
         connections=connections,

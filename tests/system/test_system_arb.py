@@ -45,6 +45,14 @@ async def test_an_execution_leaves_its_times(venues: Venues, tmp_path: Path) -> 
     assert closed.outcome == "matched"
 
 
+async def test_gammas_limits_are_kept_by_the_running_controller(venues: Venues, tmp_path: Path) -> None:
+    """B-212: what discovery asks Gamma is counted against its windows."""
+    async with trading(venues, tmp_path, ready=False) as desk:
+        windows = desk.system.gamma._windows
+
+        assert windows is not None and windows._windows.keys() >= {"gamma", "gamma events"}
+
+
 async def test_a_phantom_first_leg_is_a_free_miss_and_the_memory_backs_off(venues: Venues, tmp_path: Path) -> None:
     """Nothing goes to Kalshi, the claim is released, and the same level is tried again later and later (B-432)."""
     game = venues.games[0]

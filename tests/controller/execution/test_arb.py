@@ -251,20 +251,6 @@ async def test_held_first_leg_is_waited_for():
     assert bench.executor.sent[1].purpose == "open" and bench.alarms == []
 
 
-async def test_an_order_that_is_not_final_is_polled_with_back_off():
-    """B-178: each look waits twice as long as the one before, up to a second; nothing else is sent meanwhile."""
-    bench = Bench()
-    bench.executor.script[POLY.id] = [ends("held")]
-    bench.executor.resolves[POLY.id] = [*[ends("held")] * 5, fill(10)]
-    seen: list[int] = []
-    bench.on_sleep = lambda: seen.append(len(bench.executor.sent))
-
-    await bench.run()
-
-    assert bench.slept[:5] == [0.15, 0.3, 0.6, 1.0, 1.0]
-    assert seen[:5] == [1] * 5
-
-
 async def test_resting_leg_is_cancelled_first():
     """B-170: no arb leg may rest; it is cancelled and then looked up."""
     bench = Bench()
@@ -406,29 +392,6 @@ async def test_silent_executor_times_out_as_unknown():
     bench.executor.resolves[POLY.id] = [ends("none")]
 
     assert (await bench.run()).outcome == "miss"
-
-
-@pytest.mark.parametrize("where", ["plan", "market"])
-async def test_the_limit_of_an_execution_counts_from_the_end_of_the_hold(where):
-    """B-174: a venue's hold, planned or grown since, is no silence: an answer within it is taken as it is."""
-    bench = Bench(execution_timeout_ns=1)
-    approved = bench.approved()
-    if where == "plan":
-        approved = msgspec.structs.replace(approved, plan=msgspec.structs.replace(approved.plan, hold_ns=60 * SECOND))
-    else:
-        for market in (KX, POLY):
-            bench.state.markets[market.id] = msgspec.structs.replace(market, hold_ns=60 * SECOND)
-
-    async def answer(leg):
-        bench.executor.sent.append(leg)
-        for _ in range(50):  # turns of the loop in which a limit of a nanosecond would strike
-            await asyncio.sleep(0)
-        return fill()(leg)
-
-    bench.executor.execute = answer
-
-    assert (await bench.runner.run(approved)).outcome == "matched"
-    assert bench.alarms == []
 
 
 async def test_reversed_fill_goes_back_to_hedging():

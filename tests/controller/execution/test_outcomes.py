@@ -138,6 +138,9 @@ def test_excess_of_three_sides():
 
     assert seen(10, 10, 4).completes == contracts(6)
     assert seen(10, 4, 4).completes == 0 and seen(10, 4, 4).size == contracts(6)
+    rows = [TradedOrder(n, leg, result(leg, "filled", (10, 7, 4)[n])) for n, leg in enumerate((*LEGS, third))]
+    counted = tally(sides, rows, Price(20_000))
+    assert (counted.matched, counted.unhedged) == (contracts(4), contracts(9))  # B-176: 6 and 3 beyond the least
 
 
 def want(**changes) -> Want:

@@ -5,6 +5,7 @@ from desk import EVENT, Desk, P, change, filled, missed
 from gate_situations import code_of, exposed, opened
 
 from controller.risk.decision import Approved
+from controller.risk.limits import RiskSettings
 from trading.market import KALSHI, POLYMARKET
 from trading.units import DOLLAR, Money
 
@@ -33,6 +34,18 @@ def test_unknown_leg_keeps_its_cash_until_it_is_known() -> None:
 
     assert desk.state.cash.reserved((POLYMARKET, 0)) == 0
     assert not desk.state.unresolved(EVENT)
+
+
+def test_the_operators_pause_follows_legs_that_were_sent_only() -> None:
+    """B-189: after a refusal before any send the event is free at once; once a leg was sent it is left alone as told."""
+    desk = Desk(RiskSettings(trade_cooldown_ms=60_000))
+    _, approved = opened(desk)
+    desk.close(approved, "miss", *(missed(leg, state="refused", code="no_route") for leg in approved.legs))
+    _, approved = opened(desk)
+    desk.close(approved, "miss", missed(approved.legs[1]))
+    desk.advance(59_000)
+
+    assert code_of(desk.approve()) == "cooldown"
 
 
 def test_free_miss_is_no_error() -> None:
