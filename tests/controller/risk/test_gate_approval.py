@@ -1,6 +1,6 @@
 """What the gate approves is claimed, reserved, named and sized; an approval never sent leaves no trace (design.md 3)."""
 
-from desk import EVENT, KALSHI_MARKET, POLY_MARKET, Desk, K, change
+from desk import EVENT, KALSHI_MARKET, POLY_MARKET, Desk, K, change, contracts
 from gate_situations import code_of, no_route, opened, rate_tokens
 
 from controller.model import EventId
@@ -11,7 +11,7 @@ from trading.clock import MS, SECOND
 from trading.ids import leg_id
 from trading.market import KALSHI, POLYMARKET, FeeTerms, Outcome
 from trading.order import Tif
-from trading.units import DOLLAR, ONE, Money
+from trading.units import DOLLAR, ONE, Money, Size
 
 
 def test_approval_holds_claim_and_cash_of_both_legs() -> None:
@@ -38,6 +38,18 @@ def test_legs_are_named_dated_and_sized_alike() -> None:
     assert {leg.deadline for leg in approved.legs} == {desk.now + hold + 5 * SECOND}
     assert {leg.epoch for leg in approved.legs} == {1}
     assert {leg.want.tif for leg in approved.legs} == {Tif.IOC}
+
+
+def test_a_capped_size_is_cut_to_the_coarsest_step() -> None:
+    """B-163: whatever limit binds, both legs are orders their venues take: hundredths on Kalshi, however fine the other one is."""
+    fine = change(POLY_MARKET, size_step=Size(1))
+    desk = Desk(RiskSettings(max_trade_size=Money(5_555_555)), poly=fine)
+
+    approved = desk.approve()
+
+    assert isinstance(approved, Approved)
+    assert 0 < approved.plan.size < contracts(6)
+    assert {leg.want.size % KALSHI_MARKET.size_step for leg in approved.legs} == {0}
 
 
 def test_every_leg_is_asked_for_a_route_before_anything_is_claimed() -> None:
