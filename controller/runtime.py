@@ -101,10 +101,10 @@ class Runtime:
         self._stop = asyncio.Event()
         self._refused = asyncio.Event()
         self._died = ""
+        """Which feed ended by itself."""
         self._numbers = risk_settings(settings)
         self.gap: Gap | None = None
         """The best one when the status was last told (B-316)."""
-        """Which feed ended by itself."""
         self._tops: dict[MarketId, tuple[Price, Price]] = {}
         self.counts = Counts()
         self.timings = Timings()
