@@ -238,6 +238,7 @@ def build(
             clock=ports.clock,
             sleep=ports.sleep,
             on_lost=lambda why: _halt(settings, why),
+            epoch=epoch,
         )
         if world == "live":
             reconciler.begin()

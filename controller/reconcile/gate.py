@@ -77,6 +77,7 @@ class Reconciler:
         clock: Clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         on_lost: Callable[[str], None] = lambda why: None,
+        epoch: int = 0,
     ) -> None:
         self._venues = tuple(venues)
         self._record = VenueRecord(read=read, market=market, ours=ours)
@@ -85,6 +86,8 @@ class Reconciler:
         self._clock = clock
         self._sleep = sleep
         self._on_lost = on_lost
+        self._epoch = epoch
+        """Of this start; 0 = it sends nothing."""
         self._unread: dict[Venue, str] = {}
         self._first: set[Venue] = set(venues)
         """Venues never compared: there a difference counts at once."""
@@ -219,7 +222,7 @@ class Reconciler:
         try:
             rows = await self._record.rows(venue, "positions")
             theirs = net_of(rows)
-            resting = await self._orders(venue, lambda: set() if first else {*busy, *self._ours.busy()}) if full else ()
+            resting = await self._orders(venue, busy, first=first) if full else ()
             strangers = await self._strangers(venue, before, theirs, busy)
             seen, later = await self._record.differences(venue, before, theirs, strangers, busy, self._found)
             found = {one.market: one for one in seen}
@@ -302,9 +305,9 @@ class Reconciler:
         """Ours without what was paid out."""
         return {market: net for market, net in self._ours.nets(venue).items() if market not in self._record.paid}
 
-    async def _orders(self, venue: Venue, busy: Callable[[], Collection[MarketId]]) -> tuple[Difference, ...]:
-        """End our own resting orders, note the others, and look whether the journal knows every order under our name. busy tells
-        the markets of orders under way, those that began during the reading, too."""
+    async def _orders(self, venue: Venue, busy: Collection[MarketId], *, first: bool) -> tuple[Difference, ...]:
+        """End our own resting orders, note the others, and look whether the journal knows every order under our name. What is under
+        way stays, also what began during the reading; at a first look only what this start sent, which may be a hedge."""
         resting = await self._record.rows(venue, "orders")
         history = await self._record.rows(venue, "history")
         legs = self._ours.legs()  # after the reading: an order is promised before it is sent
@@ -316,7 +319,9 @@ class Reconciler:
             leg_id = own_order(order, legs, ids)
             if leg_id is None:
                 notes.append(f"{venue} {order.market}: order {order.venue_order_id} is not ours and is left alone")
-            elif order.market not in busy():
+                continue
+            under_way = order.market in busy or order.market in self._ours.busy()
+            if not under_way or (first and legs[leg_id][0].epoch != self._epoch):
                 result = await self._ours.cancel(leg_id)
                 if result is None or not result.final:
                     left.append(Difference(venue=venue, market=order.market, kind="order", ours=0, theirs=0))

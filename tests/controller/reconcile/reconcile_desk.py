@@ -61,6 +61,7 @@ class Desk:
         self.cancelled: list[LegId] = []
         self.lost: list[str] = []
         self.reads = 0
+        self.epoch = 2
         self.on_read: Any = lambda: None
         self.one = self.fresh()
 
@@ -76,6 +77,7 @@ class Desk:
             clock=clock,
             sleep=self.nap,
             on_lost=self.lost.append,
+            epoch=self.epoch,
         )
         one.begin()
         return one

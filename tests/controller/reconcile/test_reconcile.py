@@ -233,6 +233,23 @@ async def test_an_order_that_was_sent_during_the_reading_is_not_cancelled(desk: 
     assert desk.cancelled == []
 
 
+@pytest.mark.parametrize(("epoch", "cancelled"), [(1, 0), (2, 1)], ids=["sent by this start", "left by an earlier one"])
+async def test_a_first_look_that_comes_late_leaves_what_this_start_sent(desk: Desk, epoch: int, cancelled: int) -> None:
+    """B-183: a venue that was silent at the start is first compared while a hedge waits for its hold; what an earlier start left
+    is nobody's, and goes."""
+    desk.epoch = epoch
+    desk.one = desk.fresh()
+    desk.dead = {KALSHI}
+    await desk.one.look()
+    leg_id = desk.fill(1, A, 0)
+    desk.open, desk.resting = {A}, [order(A, client_order_id(leg_id))]
+
+    desk.dead = set()
+    await desk.one.look()
+
+    assert len(desk.cancelled) == cancelled
+
+
 async def test_an_order_under_our_name_that_the_journal_does_not_know_stops_everything(desk: Desk) -> None:
     """An old copy of the journal, or a deleted one: every venue's new arbs stop with the way to go on; adopting ends it."""
     desk.history = [order(A, client_order_id(leg_name(7)))]
