@@ -62,7 +62,7 @@ def test_half_a_key_is_refused(tmp_path: Path, left: str) -> None:
 def test_the_relayer_is_one_of_the_hosts(tmp_path: Path) -> None:
     """A real relayer beside simulated venues would move real money: the start is refused."""
     hosts = settings(tmp_path).hosts()
-    near = dict.fromkeys(hosts.keys() - {"POLYMARKET_RELAYER_URL"}, "http://127.0.0.1:1")
+    near = {name: f"{'ws' if 'WS' in name else 'http'}://127.0.0.1:1" for name in hosts.keys() - {"POLYMARKET_RELAYER_URL"}}
 
     with pytest.raises(SettingsError, match="POLYMARKET_RELAYER_URL"):
         settings(tmp_path, **near).world()
