@@ -18,12 +18,12 @@ from trader.halt import Brake, Halt
 from trader.legs import Legs
 from trader.worker import JOURNAL_ID, Worker
 from trading.clock import SECOND
-from trading.errors import Disconnected
+from trading.errors import Disconnected, VenueError
 from trading.ids import SeededIds, leg_id
 from trading.journal_file import FileJournal
 from trading.link.identity import Identity, Peer
 from trading.link.session import LinkTimes
-from trading.market import KALSHI, Action, Outcome
+from trading.market import KALSHI, Action, Market, MarketId, Outcome
 from trading.order import LegRequest, LegResult, Want
 from trading.units import Money, MonoNs, Price, Size
 
@@ -188,6 +188,20 @@ class Room:
     @property
     def link(self) -> TraderLink:
         return self.links["frankfurt"]
+
+    async def without_terms(self) -> tuple[LegRequest, asyncio.Future[LegResult], asyncio.Event]:
+        """A leg whose trader reads the market's terms until the event is set, and then cannot."""
+        terms = asyncio.Event()
+
+        async def slow(market: MarketId) -> Market:
+            await terms.wait()
+            raise VenueError("kalshi", "down", "no terms")
+
+        self.trader.legs._read = slow
+        leg = self.leg()
+        running = asyncio.ensure_future(self.remote.execute(leg))
+        await asyncio.sleep(0.5)
+        return leg, running, terms
 
     async def under_way(self) -> tuple[LegRequest, asyncio.Future[LegResult]]:
         """Start a leg that stands at the venue: it is being sent, and not answered before venue.gate is set."""

@@ -163,16 +163,7 @@ def test_a_refusal_that_its_link_did_not_outlive_is_told_on_the_next(tmp_path) -
     async def work(room: Room) -> None:
         await room.start()
         await room.ready()
-        terms = asyncio.Event()
-
-        async def slow(market):
-            await terms.wait()
-            raise VenueError("kalshi", "down", "no terms")
-
-        room.trader.legs._read = slow
-        leg = room.leg()
-        running = asyncio.ensure_future(room.remote.execute(leg))
-        await asyncio.sleep(0.5)
+        leg, running, terms = await room.without_terms()
         room.network.pipes[-1].cut()
         assert (await running).state == "unknown"
         await room.ready()

@@ -5,8 +5,6 @@ import asyncio
 import pytest
 from link_room import Room, in_room
 
-from trading.errors import VenueError
-
 
 async def given_up(room: Room) -> tuple:
     """A leg whose caller stopped waiting (B-174), while it stands at the venue."""
@@ -40,16 +38,7 @@ def test_a_refusal_after_its_caller_gave_up_is_kept(tmp_path) -> None:
     async def work(room: Room) -> None:
         await room.start()
         await room.ready()
-        terms = asyncio.Event()
-
-        async def slow(market):
-            await terms.wait()
-            raise VenueError("kalshi", "down", "no terms")
-
-        room.trader.legs._read = slow
-        leg = room.leg()
-        running = asyncio.ensure_future(room.remote.execute(leg))
-        await asyncio.sleep(0.5)
+        leg, running, terms = await room.without_terms()
         running.cancel()
         await asyncio.sleep(0.5)
         terms.set()
