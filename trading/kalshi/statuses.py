@@ -3,11 +3,10 @@
     HTTP status x error code ─► Meaning ─► reads: one error class · orders: one LegState, or "look it up"
     order status             ─► phase        last_update_reason ─► why an order ended
 
-A meaning is definite only where the page says so; it says so of a 400, whose codes it cannot all spell. What it does not know is
-in doubt for a write (UnknownOutcome: looked up, never sent again) and a BadAnswer for a read. 5xx settles nothing, whatever code.
+A meaning is definite only where the page says so. What the page does not know is in doubt for a write (UnknownOutcome: it is
+looked up, never sent again) and a BadAnswer for a read. 5xx settles nothing, whatever code it carries.
 """
 
-import re
 from typing import Literal
 
 import msgspec
@@ -154,12 +153,8 @@ STATUSES: dict[int, Meaning] = {
     503: _SERVER,
     504: _SERVER,
 }
-"""What a status alone settles, when its code is absent or new. 409 settles nothing by itself: a new code there may belong to an
-order that stands. 400 does with the venue's own code in its body, however it is spelled: most spellings are not documented
-(kalshi.md 3, 16.2), and a second leg that was refused must not wait for a look-up."""
-_NEW = Meaning("refused", "the venue refused it for a reason new to us", "read its words")
-_UNSURE = re.compile("time|internal|unavailable|exist|duplicate")
-"""Words of a code under which the request may have been carried out all the same."""
+"""What a status alone settles, when its code is absent or new. 400 and 409 settle nothing by themselves: a new code there may
+belong to an order that stands."""
 
 ORDER_PHASES: dict[str, OrderPhase] = {"resting": "resting", "canceled": "over", "executed": "over", "unknown": "unknown"}
 """Order status of REST and of the stream. "over" says nothing about fills: their count does (kalshi.md 7.2)."""
@@ -193,8 +188,6 @@ def meaning(status: int, code: str) -> Meaning:
         return _HALTED if "exchange" in code.lower() else _PAUSED
     if "attest" in code.lower() or "region" in code.lower():
         return _LAPSED
-    if status == 400 and code and known is None and _UNSURE.search(code.lower()) is None:
-        return _NEW
     return STATUSES.get(status, UNKNOWN)
 
 
