@@ -39,9 +39,11 @@ ALL_SCOPES = frozenset({"read", "write"})
 """What a key may do unless its account says otherwise (kalshi.md 2)."""
 
 FailKind = Literal[
-    "429", "503", "500_before_accept", "drop_before_accept", "200_error", "drop_after_accept", "500_after_accept", "wrong_echo"
-]
-"""How a write fails: the first five before it acts, the next two after it was accepted; wrong_echo names another order."""
+    "429", "503", "500_before_accept", "drop_before_accept", "200_error",
+    "drop_after_accept", "500_after_accept", "400_after_accept", "wrong_echo",
+]  # fmt: skip
+"""How a write fails: the first five before it acts, the next three after it was accepted, the last of them with a code of no
+documentation; wrong_echo names another order."""
 
 ReadFailKind = Literal["429", "500", "503", "drop"]
 

@@ -1,6 +1,7 @@
 """Every fault of the simulated Kalshi by name: one call of the core's own switch each, to be thrown while it runs.
 
-    writes    429 · 503 · 500_before_accept · drop_before_accept · 200_error · drop_after_accept · 500_after_accept · wrong_echo
+    writes    429 · 503 · 500_before_accept · drop_before_accept · 200_error · drop_after_accept · 500_after_accept
+              400_after_accept · wrong_echo
     reads     read_429 · read_500 · read_503 · read_drop · status_503 · status_200 · list_lag · list_prompt
               money_lag · money_prompt
     streams   drop_sessions · freeze · thaw · gap · repeat · reset · slow_reader · channel_error · command_limit · command_timeout

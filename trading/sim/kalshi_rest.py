@@ -97,6 +97,8 @@ class RestApi:
         self.faults.popleft()
         if kind == "drop_after_accept":
             return Response(response.status, b"", drop=True)
+        if kind == "400_after_accept":
+            return ApiError(400, "never_heard_of").response()
         return ApiError(500, "internal_server_error").response()
 
     @staticmethod
